@@ -1,0 +1,101 @@
+# make demo   set everything up and run the main job (ARGS="--exit --json report.json")
+# make test   set everything up and run every check
+# Needs python3 (3.11-3.13), node 20+ and make; everything else goes into this folder.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# uv must not live in the environment that it syncs.
+UV ?= $(or $(shell command -v uv),.uv/bin/uv)
+PYTHON ?= $(or $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && command -v $$p && break; done),3.13)
+PYTEST := .venv/bin/pytest -p no:ape_test
+RUFF_PATHS := gateway scripts tests
+
+# Tools keep caches in HOME; where there is none, here.
+ifeq ($(shell [ -d "$$HOME" ] && [ -w "$$HOME" ] && echo yes),)
+export HOME := $(CURDIR)/.cache/home
+$(shell mkdir -p $(HOME))
+endif
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/@foundry-rs/anvil-linux-amd64/bin:$(CURDIR)/node_modules/@foundry-rs/forge-linux-amd64/bin:$(PATH)
+export SOLCX_BINARY_PATH := $(CURDIR)/.cache/solcx
+export FOUNDRY_SOLC := $(CURDIR)/.cache/solcx/solc-v0.8.37
+export FOUNDRY_OFFLINE := true
+
+section = @printf '\n=== %s ===\n' "$(1)"
+
+.PHONY: help setup setup-run demo test lint format artifacts artifacts-check contracts-test gateway-test clean
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+## Environments. The stamps lie inside what they vouch for, so they vanish with it.
+setup: .venv/.dev .venv/.solc
+setup-run: .venv/.run node_modules/.stamp
+
+.uv/bin/uv:
+	@python3 -m venv .uv || { echo 'python3 has no venv module: install your system package python3-venv, or uv' >&2; exit 1; }
+	.uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.8'
+
+.venv/.run: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --quiet --locked --inexact --no-default-groups --python $(PYTHON)
+	@touch $@
+
+.venv/.dev: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --quiet --locked --python $(PYTHON)
+	@touch .venv/.run $@
+
+node_modules/.stamp: package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.venv/.solc: .venv/.dev node_modules/.stamp scripts/setup_solc.py scripts/solc
+	.venv/bin/python scripts/setup_solc.py
+	@touch $@
+
+## The main job
+demo: setup-run
+	.venv/bin/loyalty demo $(ARGS)
+
+## Checks
+test: setup
+	$(call section,Lint)
+	@$(MAKE) --no-print-directory lint
+	$(call section,Artifacts: rebuilt and compared)
+	@$(MAKE) --no-print-directory artifacts-check
+	@$(MAKE) --no-print-directory contracts-test
+	@$(MAKE) --no-print-directory gateway-test
+	@printf '\nEverything passed.\n'
+
+lint: setup
+	.venv/bin/ruff check $(RUFF_PATHS)
+	.venv/bin/ruff format --check $(RUFF_PATHS)
+	.venv/bin/mypy gateway scripts
+	.venv/bin/lint-imports
+
+format: setup
+	.venv/bin/ruff check --fix $(RUFF_PATHS)
+	.venv/bin/ruff format $(RUFF_PATHS)
+
+artifacts: setup
+	.venv/bin/python scripts/build_artifacts.py
+
+artifacts-check: setup
+	.venv/bin/python scripts/build_artifacts.py --check
+
+contracts-test: setup
+	$(call section,Contracts on Ape's own EVM)
+	.venv/bin/ape test tests/contracts --network ethereum:local:test
+	$(call section,Contracts on anvil)
+	.venv/bin/ape test tests/contracts --network ethereum:local:foundry
+
+gateway-test: setup
+	$(call section,Gateway on SQLite)
+	LOYALTY_TEST_DATABASE=sqlite $(PYTEST) -n 2 --ignore tests/contracts tests
+	$(call section,Gateway on PostgreSQL)
+	LOYALTY_TEST_DATABASE=postgresql $(PYTEST) -n 2 --ignore tests/contracts tests
+
+clean:
+	rm -rf .venv .uv .cache .build .forge node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
