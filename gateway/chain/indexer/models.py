@@ -1,0 +1,91 @@
+"""What the chain said, as one stream that rooms read with cursors of their own."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gateway.core.columns import Blob, Choice, Flag, Int, JobKind, PrimaryKey, Seconds, Uint96
+from gateway.core.db import Base
+
+
+class EventKind(IntEnum):
+    """One number for each event of the two contracts, and REWIND, which the indexer adds on a reorganisation."""
+
+    REWIND = 0  # everything in blocks above `block` never happened
+    TRANSFER = 1  # holder → counterparty (zero address: mint, burn)
+    CASHED_OUT = 2
+    TOKEN_ORDER = 3
+    TOKEN_CANCELLED = 4
+    CAMPAIGN_CREATED = 10
+    CHANGE_SCHEDULED = 11
+    CHANGE_WITHDRAWN = 12
+    OWNERSHIP_OFFERED = 13
+    OWNERSHIP_TRANSFERRED = 14
+    OPERATOR_SET = 15  # counterparty = operator, amount = daily cap
+    MERCHANT_INVITED = 16  # counterparty = merchant
+    MERCHANT_ACCEPTED = 17
+    DELEGATE_SET = 18  # holder = merchant, counterparty = delegate, amount = 0 or 1
+    FUNDED = 19  # amount = budget, extra = pot
+    SWEPT = 20
+    AWARD_LANDED = 30  # number, amount = total
+    CLAWBACK_LANDED = 31
+    ACCOUNT_AWARDED = 32
+    ACCOUNT_CLAWED_BACK = 33
+    ENTERED = 34  # extra = bonus
+    LEFT = 35
+    RELEASED = 36
+    MOVED = 37  # campaign = from, other_campaign = to, extra = bonus
+    STAY_SET = 38
+    EXPIRED = 39
+    REDEEMED = 40  # counterparty = merchant, nonce, offer, commitment
+    SPENT = 41
+    ACCOUNT_ORDER = 42
+    ACCOUNT_CANCELLED = 43
+
+
+class ChainEvent(Base):
+    """One event at depth. `id` rises in the order in which the chain's history was learnt."""
+
+    __tablename__ = "chain_events"
+    __table_args__ = (sa.Index("ix_chain_events_block", "block", "log_index"),)
+
+    id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
+    kind: Mapped[EventKind] = mapped_column(Choice(EventKind))
+    block: Mapped[int] = mapped_column(Int())
+    block_time: Mapped[int] = mapped_column(Seconds())
+    log_index: Mapped[int] = mapped_column(Int())
+    tx_hash: Mapped[bytes] = mapped_column(Blob(32))
+    campaign: Mapped[int | None] = mapped_column(Int())
+    other_campaign: Mapped[int | None] = mapped_column(Int())
+    holder: Mapped[bytes | None] = mapped_column(Blob(20))
+    counterparty: Mapped[bytes | None] = mapped_column(Blob(20))
+    amount: Mapped[int | None] = mapped_column(Uint96())
+    extra: Mapped[int | None] = mapped_column(Uint96())
+    nonce: Mapped[int | None] = mapped_column(Int())
+    number: Mapped[bytes | None] = mapped_column(Blob(32))
+    offer: Mapped[bytes | None] = mapped_column(Blob(32))
+    commitment: Mapped[bytes | None] = mapped_column(Blob(32))
+    #: True once a later REWIND took it back.
+    orphaned: Mapped[bool] = mapped_column(Flag(), default=False)
+
+
+class IndexedBlock(Base):
+    """Hashes of the blocks read so far, to notice a reorganisation; old ones are thinned out."""
+
+    __tablename__ = "indexed_blocks"
+
+    number: Mapped[int] = mapped_column(Int(), primary_key=True, autoincrement=False)
+    hash: Mapped[bytes] = mapped_column(Blob(32))
+    time: Mapped[int] = mapped_column(Seconds())
+
+
+class Subscription(Base):
+    """How far one room has read the stream; moved in the transaction that applies the events."""
+
+    __tablename__ = "subscriptions"
+
+    name: Mapped[str] = mapped_column(JobKind(), primary_key=True)
+    last_event: Mapped[int] = mapped_column(Int(), default=0)

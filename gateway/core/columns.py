@@ -1,0 +1,220 @@
+"""Column types that can hold nothing but what they are meant for.
+
+Every type brings its own CHECK, on SQLite and PostgreSQL alike, so that no customer-side column takes an e-mail address,
+a phone number or a name (see docs/decisions/0002-columns-that-refuse-personal-data.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+#: 2010-01-01 to 2038-01-19: too small for a phone number, an IPv4 address above 128.0.0.0 or a card.
+FIRST_SECOND, LAST_SECOND = 1_262_304_000, 2_147_483_647
+#: 9,999,999.99: below any phone number of ten digits.
+MAX_HUNDREDTHS = 999_999_999
+MAX_ID = 2**62
+
+
+class Checked(TypeDecorator[Any]):
+    """A type whose values the database itself checks."""
+
+    cache_ok = True
+    impl = sa.LargeBinary
+
+    def check(self, column: str, dialect: str) -> str:
+        """SQL condition that a non-null value of `column` must meet on `dialect`."""
+        raise NotImplementedError
+
+
+class Int(Checked):
+    """An integer from `low` to `high`, both included."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def __init__(self, low: int = 0, high: int = MAX_ID) -> None:
+        super().__init__()
+        self.low, self.high = low, high
+
+    def check(self, column: str, dialect: str) -> str:
+        kind = f"typeof({column}) = 'integer' AND " if dialect == "sqlite" else ""
+        return f"{kind}{column} BETWEEN {self.low} AND {self.high}"
+
+    def __repr__(self) -> str:
+        return f"Int({self.low}, {self.high})"
+
+
+class Seconds(Int):
+    """A moment, Unix seconds UTC."""
+
+    cache_ok = True
+
+    def __init__(self) -> None:
+        super().__init__(FIRST_SECOND, LAST_SECOND)
+
+    def __repr__(self) -> str:
+        return "Seconds()"
+
+
+class Hundredths(Int):
+    """Points or money of one action, in hundredths."""
+
+    cache_ok = True
+
+    def __init__(self) -> None:
+        super().__init__(0, MAX_HUNDREDTHS)
+
+    def __repr__(self) -> str:
+        return "Hundredths()"
+
+
+class Flag(Int):
+    """0 or 1."""
+
+    cache_ok = True
+
+    def __init__(self) -> None:
+        super().__init__(0, 1)
+
+    def __repr__(self) -> str:
+        return "Flag()"
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else int(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else bool(value)
+
+
+class Choice(Checked):
+    """A member of a closed IntEnum, stored as its number.
+
+    Migrations pass the numbers instead of the enum, so that they do not change with the code.
+    """
+
+    impl = sa.SmallInteger
+    cache_ok = False
+
+    def __init__(self, enum: type[IntEnum] | Sequence[int]) -> None:
+        super().__init__()
+        self.enum = enum if isinstance(enum, type) else None
+        self.numbers = sorted(int(member) for member in enum)
+
+    def check(self, column: str, dialect: str) -> str:
+        kind = f"typeof({column}) = 'integer' AND " if dialect == "sqlite" else ""
+        return f"{kind}{column} IN ({', '.join(map(str, self.numbers))})"
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else int(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return value if value is None or self.enum is None else self.enum(value)
+
+    def __repr__(self) -> str:
+        return f"Choice({self.numbers})"
+
+
+class Blob(Checked):
+    """Exactly `size` bytes."""
+
+    cache_ok = True
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def check(self, column: str, dialect: str) -> str:
+        kind = f"typeof({column}) = 'blob' AND " if dialect == "sqlite" else ""
+        return f"{kind}length({column}) = {self.size}"
+
+    def __repr__(self) -> str:
+        return f"Blob({self.size})"
+
+
+class Uint96(Blob):
+    """An on-chain amount, 0 … 2^96-1, as 12 big-endian bytes: any chain value fits, sorts, and cannot be typed in."""
+
+    cache_ok = True
+
+    def __init__(self) -> None:
+        super().__init__(12)
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else int(value).to_bytes(12, "big")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else int.from_bytes(value, "big")
+
+    def __repr__(self) -> str:
+        return "Uint96()"
+
+
+class Calldata(Checked):
+    """ABI calldata: a selector and whole words."""
+
+    cache_ok = True
+
+    def check(self, column: str, dialect: str) -> str:
+        kind = f"typeof({column}) = 'blob' AND " if dialect == "sqlite" else ""
+        return f"{kind}length({column}) % 32 = 4"
+
+    def __repr__(self) -> str:
+        return "Calldata()"
+
+
+class SignedTransaction(Checked):
+    """Raw signed EIP-1559 transaction."""
+
+    cache_ok = True
+
+    def check(self, column: str, dialect: str) -> str:
+        if dialect == "sqlite":
+            return f"typeof({column}) = 'blob' AND length({column}) > 100 AND substr({column}, 1, 1) = x'02'"
+        return f"length({column}) > 100 AND get_byte({column}, 0) = 2"
+
+    def __repr__(self) -> str:
+        return "SignedTransaction()"
+
+
+class JobKind(Checked):
+    """A name from code: lower-case letters, dots and underscores."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def check(self, column: str, dialect: str) -> str:
+        if dialect == "sqlite":
+            return f"length({column}) BETWEEN 3 AND 40 AND {column} NOT GLOB '*[^a-z._]*'"
+        return f"{column} ~ '^[a-z._]{{3,40}}$'"
+
+    def __repr__(self) -> str:
+        return "JobKind()"
+
+
+class PrimaryKey(TypeDecorator[int]):
+    """A 64-bit primary key that the database counts up."""
+
+    impl = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    cache_ok = True
+
+    def __repr__(self) -> str:
+        return "PrimaryKey()"
+
+
+@event.listens_for(sa.Column, "after_parent_attach")
+def _add_check(column: sa.Column[Any], table: Any) -> None:
+    if not isinstance(column.type, Checked) or not isinstance(table, sa.Table):
+        return
+    for dialect in ("sqlite", "postgresql"):
+        condition = f"{column.name} IS NULL OR ({column.type.check(column.name, dialect)})"
+        name = f"ck_{table.name}_{column.name}_{dialect}"
+        # _type_bound: autogenerated migrations leave the check to the type, as they do for sa.Boolean and sa.Enum.
+        constraint = sa.CheckConstraint(sa.text(condition.replace(":", r"\:")), name=name, _type_bound=True)
+        table.append_constraint(constraint.ddl_if(dialect=dialect))

@@ -1,0 +1,69 @@
+"""The database: one engine, one transaction a unit of work, the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.orm import DeclarativeBase, Session
+
+CONVENTION = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Parent of every table. A table says with `info={"side": "merchant"}` that a merchant's own texts may live in it;
+    every other table is customer-side and may hold no open text (tests/test_privacy_columns.py)."""
+
+    metadata = sa.MetaData(naming_convention=CONVENTION)
+
+
+class Database:
+    """Opens transactions. `url` is a SQLAlchemy URL, `sqlite:///path` or `postgresql+psycopg://…`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = sa.make_url(url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        if self.sqlite:
+            self.engine = sa.create_engine(self.url, connect_args={"timeout": 30, "check_same_thread": False})
+            event.listen(self.engine, "connect", _sqlite_connect)
+            event.listen(self.engine, "begin", _sqlite_begin)
+        else:
+            self.engine = sa.create_engine(self.url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """A session whose changes are committed together at the end, or not at all when an exception passes."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for reading; anything written is rolled back. On SQLite it takes no write lock."""
+        engine = self.engine.execution_options(loyalty_read=True)
+        with Session(engine, expire_on_commit=False) as session:
+            yield session
+            session.rollback()
+
+    def dispose(self) -> None:
+        """Closes all connections."""
+        self.engine.dispose()
+
+
+def _sqlite_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: sa.Connection) -> None:
+    # IMMEDIATE: a write transaction that starts as a reader can fail half-way with "database is locked".
+    read = connection.get_execution_options().get("loyalty_read")
+    connection.exec_driver_sql("BEGIN" if read else "BEGIN IMMEDIATE")

@@ -1,0 +1,93 @@
+"""Later work is a row in the caller's transaction.
+
+`publish` writes one job for each handler of an event; the worker claims due jobs, runs each handler in a transaction of
+its own that also deletes the job, and puts a failed one off. A job carries a kind and one integer, never text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from gateway.core.clock import Clock
+from gateway.core.columns import Int, JobKind, PrimaryKey, Seconds
+from gateway.core.db import Base, Database
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[Session, int], None]
+#: First retry after a second, doubling up to an hour.
+MAX_DELAY = 3600
+
+
+class Job(Base):
+    __tablename__ = "jobs"
+
+    id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
+    kind: Mapped[str] = mapped_column(JobKind())
+    ref: Mapped[int] = mapped_column(Int())
+    run_at: Mapped[int] = mapped_column(Seconds(), index=True)
+    attempts: Mapped[int] = mapped_column(Int(0, 10_000), default=0)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """What the house does: `handlers` by job kind, and the kinds that each event starts. Built in bootstrap only."""
+
+    handlers: Mapping[str, Handler]
+    events: Mapping[str, Sequence[str]]
+
+    def __post_init__(self) -> None:
+        missing = {kind for kinds in self.events.values() for kind in kinds} - set(self.handlers)
+        if missing:
+            raise ValueError(f"events name unknown handlers: {sorted(missing)}")
+
+
+class Jobs:
+    """Writes and runs jobs."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.registry = Registry({}, {})
+
+    def enqueue(self, session: Session, kind: str, ref: int = 0, delay: int = 0) -> None:
+        """Adds one job in the caller's transaction, due in `delay` seconds."""
+        session.add(Job(kind=kind, ref=ref, run_at=self.clock.now() + delay))
+
+    def publish(self, session: Session, event: str, ref: int) -> None:
+        """Tells everybody who listens to `event`, in the caller's transaction. An event nobody listens to is dropped."""
+        for kind in self.registry.events.get(event, ()):
+            self.enqueue(session, kind, ref)
+
+    def run_due(self, db: Database, limit: int = 100) -> int:
+        """Runs up to `limit` due jobs, oldest first; returns how many succeeded. Safe in several processes at once."""
+        with db.read() as session:
+            due = sa.select(Job.id).where(Job.run_at <= self.clock.now()).order_by(Job.run_at, Job.id).limit(limit)
+            ids = list(session.scalars(due))
+        return sum(self._run(db, job_id) for job_id in ids)
+
+    def _run(self, db: Database, job_id: int) -> bool:
+        try:
+            with db.begin() as session:
+                job = session.get(Job, job_id, with_for_update={"skip_locked": True})
+                if job is None or job.run_at > self.clock.now():
+                    return False
+                kind, ref = job.kind, job.ref
+                self.registry.handlers[kind](session, ref)
+                session.delete(job)
+            return True
+        except Exception as error:  # whatever a handler raises, its job stays and is tried again
+            log.warning("job.failed", job=job_id, error=type(error).__name__)
+            self._put_off(db, job_id)
+            return False
+
+    def _put_off(self, db: Database, job_id: int) -> None:
+        with db.begin() as session:
+            job = session.get(Job, job_id)
+            if job is not None:
+                job.attempts += 1
+                job.run_at = self.clock.now() + min(MAX_DELAY, 2 ** min(job.attempts - 1, 12))

@@ -1,0 +1,115 @@
+"""Actions, and the batches that carry their points to the chain."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gateway.core.columns import Blob, Choice, Hundredths, Int, PrimaryKey, Seconds
+from gateway.core.db import Base
+
+
+class ActionKind(IntEnum):
+    PURCHASE = 1
+    VISIT = 2
+    CUSTOM = 3
+    REFUND = 4
+
+
+class ActionState(IntEnum):
+    UNCLAIMED = 1  # a claim code is out; nobody's yet
+    ACCEPTED = 2  # belongs to a wallet, waits for its settlement window
+    SETTLED = 3  # folded into the wallet's net of a window (batch_id: its batch, empty when the net was nothing)
+    LAPSED = 4  # the claim code was not used in time
+
+
+class Action(Base):
+    """One thing a customer did, or the refund of one. No product, price list or text is kept: only sums and points."""
+
+    __tablename__ = "actions"
+    __table_args__ = (
+        sa.UniqueConstraint("merchant_id", "key_hash"),
+        sa.Index("ix_actions_settlement", "campaign_id", "state"),
+        sa.Index("ix_actions_wallet", "wallet", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
+    merchant_id: Mapped[int] = mapped_column(sa.ForeignKey("merchants.id"))
+    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"))
+    key_hash: Mapped[bytes] = mapped_column(Blob(32))
+    body_hash: Mapped[bytes] = mapped_column(Blob(32))
+    kind: Mapped[ActionKind] = mapped_column(Choice(ActionKind))
+    #: Refunds: the action that is taken back, wholly or in part.
+    refers_to: Mapped[int | None] = mapped_column(sa.ForeignKey("actions.id"), index=True)
+    rule_version_id: Mapped[int] = mapped_column(sa.ForeignKey("rule_versions.id"))
+    occurred_at: Mapped[int] = mapped_column(Seconds())
+    #: Value in hundredths of the campaign's currency; 0 where there is none.
+    amount: Mapped[int] = mapped_column(Hundredths())
+    #: Hundredths of a point earned, or for a refund taken back.
+    points: Mapped[int] = mapped_column(Hundredths())
+    wallet: Mapped[bytes | None] = mapped_column(Blob(20))
+    claim_hash: Mapped[bytes | None] = mapped_column(Blob(32), unique=True)
+    claim_expires: Mapped[int | None] = mapped_column(Seconds(), index=True)
+    state: Mapped[ActionState] = mapped_column(Choice(ActionState))
+    batch_id: Mapped[int | None] = mapped_column(sa.ForeignKey("batches.id"), index=True)
+    created_at: Mapped[int] = mapped_column(Seconds())
+
+
+class ActionLine(Base):
+    """What one rule counted in one action, so that a refund takes back exactly what the rule gave."""
+
+    __tablename__ = "action_lines"
+
+    action_id: Mapped[int] = mapped_column(sa.ForeignKey("actions.id"), primary_key=True)
+    rule: Mapped[int] = mapped_column(Int(0, 999), primary_key=True, autoincrement=False)
+    eligible: Mapped[int] = mapped_column(Hundredths())
+    points: Mapped[int] = mapped_column(Hundredths())
+
+
+class BatchKind(IntEnum):
+    AWARD = 1
+    CLAWBACK = 2
+
+
+class BatchState(IntEnum):
+    QUEUED = 1  # has its number and content for ever; the relayer has it
+    LANDED = 2  # seen at depth
+
+
+class Batch(Base):
+    __tablename__ = "batches"
+    __table_args__ = (sa.UniqueConstraint("campaign_id", "number"),)
+
+    id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"))
+    kind: Mapped[BatchKind] = mapped_column(Choice(BatchKind))
+    number: Mapped[int] = mapped_column(Int(1))
+    state: Mapped[BatchState] = mapped_column(Choice(BatchState), default=BatchState.QUEUED, index=True)
+    total: Mapped[int] = mapped_column(Int())
+    created_at: Mapped[int] = mapped_column(Seconds())
+    landed_block: Mapped[int | None] = mapped_column(Int())
+
+
+class BatchEntry(Base):
+    """One wallet's net of one window."""
+
+    __tablename__ = "batch_entries"
+
+    batch_id: Mapped[int] = mapped_column(sa.ForeignKey("batches.id"), primary_key=True)
+    wallet: Mapped[bytes] = mapped_column(Blob(20), primary_key=True)
+    amount: Mapped[int] = mapped_column(Hundredths())
+    #: Clawbacks: what was really pending and taken, as the chain said.
+    taken: Mapped[int | None] = mapped_column(Hundredths())
+
+
+class Carry(Base):
+    """What rounding to the campaign's step left over, for the next window; `owed` is what a refund could not reach."""
+
+    __tablename__ = "carries"
+
+    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"), primary_key=True, autoincrement=False)
+    wallet: Mapped[bytes] = mapped_column(Blob(20), primary_key=True)
+    points: Mapped[int] = mapped_column(Hundredths(), default=0)
+    owed: Mapped[int] = mapped_column(Hundredths(), default=0)

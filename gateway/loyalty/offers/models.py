@@ -1,0 +1,72 @@
+"""Offers, and the codes that fulfil them."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gateway.core.columns import Blob, Choice, Flag, Hundredths, Int, PrimaryKey, Seconds
+from gateway.core.db import Base
+
+
+class CodeSource(IntEnum):
+    POOL = 1  # uploaded by the merchant
+    GENERATED = 2  # made from a pattern when drawn
+
+
+class Offer(Base):
+    """A document signed by its merchant; its hash and price are in every order."""
+
+    __tablename__ = "offers"
+    __table_args__ = {"info": {"side": "merchant"}}
+
+    id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
+    merchant_id: Mapped[int] = mapped_column(sa.ForeignKey("merchants.id"), index=True)
+    document: Mapped[str] = mapped_column(sa.Text())
+    hash: Mapped[bytes] = mapped_column(Blob(32), unique=True)
+    signature: Mapped[bytes] = mapped_column(Blob(65))
+    price: Mapped[int] = mapped_column(Hundredths())
+    #: Empty: paid from the wallet. Else: from accounts of this campaign.
+    campaign_id: Mapped[int | None] = mapped_column(sa.ForeignKey("campaigns.id"))
+    source: Mapped[CodeSource] = mapped_column(Choice(CodeSource))
+    pattern: Mapped[str | None] = mapped_column(sa.String(64))
+    starts_at: Mapped[int] = mapped_column(Seconds())
+    ends_at: Mapped[int] = mapped_column(Seconds())
+    #: A delivered code can be used this many seconds.
+    code_valid: Mapped[int] = mapped_column(Int(60, 5 * 366 * 86_400))
+    stock_limit: Mapped[int | None] = mapped_column(Int(0, 10_000_000))
+    drawn: Mapped[int] = mapped_column(Int(), default=0)
+    wallet_limit: Mapped[int | None] = mapped_column(Int(1, 10_000))
+    active: Mapped[bool] = mapped_column(Flag(), default=True)
+    created_at: Mapped[int] = mapped_column(Seconds())
+
+
+class CodeState(IntEnum):
+    FREE = 1
+    RESERVED = 2  # drawn for an order that is not yet at depth
+    DELIVERED = 3
+    USED = 4
+
+
+class Code(Base):
+    """One code. Its text is kept encrypted while it is free or reserved, and only as a keyed digest after delivery."""
+
+    __tablename__ = "codes"
+    __table_args__ = (
+        sa.UniqueConstraint("merchant_id", "digest"),
+        sa.Index("ix_codes_draw", "offer_id", "state", "draw"),
+        {"info": {"side": "merchant"}},
+    )
+
+    id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
+    merchant_id: Mapped[int] = mapped_column(sa.ForeignKey("merchants.id"))
+    offer_id: Mapped[int] = mapped_column(sa.ForeignKey("offers.id"))
+    digest: Mapped[bytes] = mapped_column(Blob(32))
+    text_box: Mapped[bytes | None] = mapped_column(sa.LargeBinary())
+    #: Random; codes are drawn in this order, so that the n-th redemption says nothing about the n-th row.
+    draw: Mapped[int] = mapped_column(Int())
+    state: Mapped[CodeState] = mapped_column(Choice(CodeState), default=CodeState.FREE)
+    expires_at: Mapped[int | None] = mapped_column(Seconds())
+    used_at: Mapped[int | None] = mapped_column(Seconds())

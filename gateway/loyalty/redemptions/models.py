@@ -1,0 +1,49 @@
+"""Orders for codes, from the holder's signature to the delivered box."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gateway.core.columns import Blob, Choice, Hundredths, Int, PrimaryKey, Seconds
+from gateway.core.db import Base
+
+
+class RedemptionState(IntEnum):
+    ACCEPTED = 1  # code reserved and sealed; waits for the next batch
+    SUBMITTED = 2  # in a transaction of the relayer
+    DELIVERED = 3  # paid at depth; the box is in the inbox
+    CONFIRMED = 4  # the holder opened the box; it is forgotten here
+    DEAD = 5  # nonce or deadline passed without payment; the code is free again
+    FLAGGED = 6  # paid, delivered, then reorganised away: a human looks
+
+
+class Redemption(Base):
+    __tablename__ = "redemptions"
+    __table_args__ = (
+        sa.Index("ix_redemptions_holder", "holder", "id"),
+        sa.Index("ix_redemptions_state", "state", "merchant_id"),
+    )
+
+    id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
+    holder: Mapped[bytes] = mapped_column(Blob(20))
+    merchant_id: Mapped[int] = mapped_column(sa.ForeignKey("merchants.id"))
+    offer_id: Mapped[int] = mapped_column(sa.ForeignKey("offers.id"))
+    #: 0: wallet points; else the campaign of the account.
+    campaign: Mapped[int] = mapped_column(Int())
+    amount: Mapped[int] = mapped_column(Hundredths())
+    nonce: Mapped[int] = mapped_column(Int(0, 2**32 - 1))
+    deadline: Mapped[int] = mapped_column(Seconds())
+    seal_key: Mapped[bytes] = mapped_column(Blob(32))
+    signature: Mapped[bytes] = mapped_column(Blob(65))
+    #: EIP-712 digest of what was signed: the same order sent twice is one redemption.
+    digest: Mapped[bytes] = mapped_column(Blob(32), unique=True)
+    code_id: Mapped[int] = mapped_column(sa.ForeignKey("codes.id"), index=True)
+    commitment: Mapped[bytes] = mapped_column(Blob(32), unique=True)
+    box: Mapped[bytes | None] = mapped_column(Blob(208))
+    state: Mapped[RedemptionState] = mapped_column(Choice(RedemptionState))
+    tx_id: Mapped[int | None] = mapped_column(sa.ForeignKey("chain_txs.id"), index=True)
+    paid_block: Mapped[int | None] = mapped_column(Int())
+    created_at: Mapped[int] = mapped_column(Seconds())
