@@ -92,10 +92,8 @@ contracts-test: setup
 	.venv/bin/ape test tests/contracts --network ethereum:local:foundry
 
 gateway-test: setup
-	$(call section,Gateway on SQLite)
-	LOYALTY_TEST_DATABASE=sqlite $(PYTEST) -n 2 --ignore tests/contracts tests
-	$(call section,Gateway on PostgreSQL)
-	LOYALTY_TEST_DATABASE=postgresql $(PYTEST) -n 2 --ignore tests/contracts tests
+	$(call section,Gateway and walks on SQLite and PostgreSQL)
+	$(PYTEST) -n 2 --ignore tests/contracts tests
 
 clean:
 	rm -rf .venv .uv .cache .build .forge node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
