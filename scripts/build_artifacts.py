@@ -14,7 +14,7 @@ from typing import Any
 
 import solcx
 import yaml
-from solcx.exceptions import SolcError
+from solcx.exceptions import SolcError, SolcNotInstalled
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "gateway" / "chain" / "artifacts"
@@ -74,6 +74,8 @@ def compile_all() -> dict[str, Artifact]:
     os.environ.setdefault("SOLCX_BINARY_PATH", str(ROOT / ".cache" / "solcx"))
     try:
         answer = solcx.compile_standard(request, base_path=ROOT, solc_version=version)
+    except SolcNotInstalled as error:
+        raise BuildError(f"no Solidity compiler {version}: run `make setup`") from error
     except SolcError as error:
         raise BuildError(str(error)) from error
     for warning in answer.get("errors", []):
