@@ -15,7 +15,7 @@ PYTEST := .venv/bin/pytest -p no:ape_test
 RUFF_PATHS := gateway scripts tests
 
 # Tools keep caches in HOME; where there is none, here.
-ifeq ($(shell [ -d "$$HOME" ] && [ -w "$$HOME" ] && echo yes),)
+ifeq ($(shell [ -d "$${HOME:-}" ] && [ -w "$$HOME" ] && echo yes),)
 export HOME := $(CURDIR)/.cache/home
 $(shell mkdir -p $(HOME))
 endif
