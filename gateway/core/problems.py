@@ -59,3 +59,4 @@ INTERNAL = Refusal("internal-error", 500, "Something failed on our side; nothing
 TOO_LARGE = Refusal("too-large", 413, "The request body is too large")
 IDEMPOTENCY_KEY_REQUIRED = Refusal("idempotency-key-required", 400, "This write needs an Idempotency-Key header")
 IDEMPOTENCY_CONFLICT = Refusal("idempotency-conflict", 409, "This idempotency key was used with another body")
+BUSY = Refusal("busy", 503, "Too much at once; the same request may be sent again")

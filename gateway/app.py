@@ -1,0 +1,31 @@
+"""The HTTP process."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from gateway.bootstrap import House, open_house
+from gateway.core import logs
+from gateway.settings import Settings
+from gateway.web import errors
+
+
+def build(house: House) -> FastAPI:
+    """The application over an open house."""
+    app = FastAPI(title="Loyalty gateway", version=version("loyalty"), summary="Points that belong to who earned them")
+    errors.install(app)
+    for router in house.routers():
+        app.include_router(router)
+    app.add_middleware(errors.Guard, max_body=house.settings.max_body)
+    app.state.house = house
+    return app
+
+
+def create() -> FastAPI:
+    """Entry for uvicorn (`uvicorn --factory gateway.app:create`): settings from the environment; refuses to start on a
+    wrong deployment, an old schema or unsafe settings."""
+    settings = Settings()  # type: ignore[call-arg]  # filled from the environment
+    logs.configure(settings.log_level)
+    return build(open_house(settings))

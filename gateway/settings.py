@@ -1,0 +1,60 @@
+"""The settings of all rooms, from the environment (`LOYALTY_…`). docs/settings.md names each; a test compares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class UnsafeSettings(ValueError):
+    """A value that must not be used in production."""
+
+
+class Settings(BaseSettings):
+    """Validated at start; production refuses what is only safe on a local chain."""
+
+    model_config = SettingsConfigDict(env_prefix="LOYALTY_", extra="forbid")
+
+    environment: Literal["production", "local"] = Field("production", description="`local` allows a throw-away chain")
+    database_url: str = Field("sqlite:///loyalty.db", description="SQLAlchemy URL, SQLite or PostgreSQL (psycopg)")
+    rpc_url: str = Field("http://127.0.0.1:8545", description="JSON-RPC of an Ethereum-compatible node")
+    deployment_file: Path = Field(Path("deployment.json"), description="Written by the deployment script")
+    master_secret: SecretStr = Field(description="At least 32 bytes in hex; all digests and boxes derive from it")
+    relayer_keystore: Path = Field(Path("relayer.json"), description="Encrypted keystore of the key that sends")
+    relayer_password: SecretStr = Field(description="Password of that keystore")
+    confirmations: int = Field(12, ge=0, le=1_000, description="Blocks on top before an event counts")
+    stuck_after: int = Field(30, ge=1, le=3_600, description="Seconds until an unmined transaction gets a higher fee")
+    max_fee_gwei: int = Field(500, ge=1, le=1_000_000, description="Never offer more than this for gas")
+    max_queue_age: int = Field(900, ge=1, le=7 * 86_400, description="Seconds after which the queue counts as stuck")
+    statistics_quiet: int = Field(86_400, ge=0, le=7 * 86_400, description="A week closes after so many silent seconds")
+    min_wallets: int = Field(20, ge=1, le=10_000, description="Smallest settlement a campaign may choose")
+    webhooks_private: bool = Field(False, description="Allow http and private addresses for webhooks")
+    max_body: int = Field(16 * 2**20, ge=1_024, le=256 * 2**20, description="Largest request body, bytes")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
+
+    @model_validator(mode="after")
+    def _refuse_unsafe(self) -> Self:
+        if len(self.master()) < 32:
+            raise UnsafeSettings("LOYALTY_MASTER_SECRET needs at least 32 bytes in hex")
+        if self.environment == "production":
+            unsafe = {
+                "LOYALTY_CONFIRMATIONS below 2": self.confirmations < 2,
+                "LOYALTY_WEBHOOKS_PRIVATE": self.webhooks_private,
+                "LOYALTY_STATISTICS_QUIET below an hour": self.statistics_quiet < 3_600,
+                "LOYALTY_MIN_WALLETS below 20": self.min_wallets < 20,
+                "an empty LOYALTY_RELAYER_PASSWORD": not self.relayer_password.get_secret_value(),
+            }
+            found = [name for name, is_unsafe in unsafe.items() if is_unsafe]
+            if found:
+                raise UnsafeSettings(f"refused in production: {', '.join(found)}")
+        return self
+
+    def master(self) -> bytes:
+        """The master secret's bytes."""
+        try:
+            return bytes.fromhex(self.master_secret.get_secret_value())
+        except ValueError:
+            raise UnsafeSettings("LOYALTY_MASTER_SECRET is not hex") from None

@@ -1,0 +1,72 @@
+"""The background process: turns every periodic wheel of the house until it is asked to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+
+import structlog
+
+from gateway.bootstrap import House, open_house
+from gateway.core import logs
+from gateway.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+#: Seconds between turns when nothing was done.
+IDLE = 0.25
+#: Longest pause of a wheel that keeps failing.
+MAX_PAUSE = 30.0
+
+
+class Worker:
+    """Each wheel is a function that does what is due and says how much that was. One that fails pauses alone."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.wheels = house.wheels()
+        self.pauses = dict.fromkeys(self.wheels, 0.0)
+        self.not_before = dict.fromkeys(self.wheels, 0.0)
+        self.stopping = threading.Event()
+
+    def turn(self) -> int:
+        """One turn of every wheel; how much was done."""
+        return sum(self._turn(name) for name in self.wheels if time.monotonic() >= self.not_before[name])
+
+    def _turn(self, name: str) -> int:
+        try:
+            done = self.wheels[name]()
+        except Exception as error:  # one wheel's trouble must not stop the others
+            self.pauses[name] = min(MAX_PAUSE, max(0.5, self.pauses[name] * 2))
+            self.not_before[name] = time.monotonic() + self.pauses[name]
+            log.warning("wheel.failed", wheel=name, error=type(error).__name__, where=logs.where(error))
+            return 0
+        self.pauses[name] = 0.0
+        return done
+
+    def run(self) -> None:
+        """Turns until `stop`."""
+        while not self.stopping.is_set():
+            if self.turn() == 0:
+                self.stopping.wait(IDLE)
+
+    def stop(self) -> None:
+        """Lets the running turn end, then returns from `run`."""
+        self.stopping.set()
+
+
+def main() -> None:
+    """Entry of `python -m gateway.worker`."""
+    settings = Settings()  # type: ignore[call-arg]  # filled from the environment
+    logs.configure(settings.log_level)
+    worker = Worker(open_house(settings))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: worker.stop())
+    log.info("worker.started")
+    worker.run()
+    log.info("worker.stopped")
+
+
+if __name__ == "__main__":
+    main()

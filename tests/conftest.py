@@ -1,0 +1,74 @@
+"""Fixtures of every test outside tests/contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.core.clock import Clock
+from gateway.core.db import Database
+from gateway.core.jobs import Jobs
+from gateway.core.secrets import Secrets
+from gateway.models import metadata
+from tests.support.anvil import Anvil, anvil
+from tests.support.postgres import postgres_url, server
+
+
+@pytest.fixture(scope="session")
+def postgres_template() -> str:
+    """A PostgreSQL database with the schema, to copy from."""
+    url = postgres_url()
+    database = Database(url)
+    metadata.create_all(database.engine)
+    database.dispose()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of a fresh database with the schema, of each kind in turn."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'loyalty.db'}"
+        database = Database(url)
+        metadata.create_all(database.engine)
+        database.dispose()
+        yield url
+    else:
+        url = postgres_url(request.getfixturevalue("postgres_template"))
+        yield url
+        server().drop_database(url)
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Database]:
+    """A fresh database with the schema."""
+    database = Database(database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Real time until a test turns `clock.offset`."""
+    return Clock()
+
+
+@pytest.fixture
+def jobs(clock: Clock) -> Jobs:
+    """Jobs whose registry a test fills as it needs."""
+    return Jobs(clock)
+
+
+@pytest.fixture
+def secrets() -> Secrets:
+    """Secrets with a fixed test key."""
+    return Secrets(b"test master secret, 32 bytes or more")
+
+
+@pytest.fixture
+def node() -> Iterator[Anvil]:
+    """A fresh anvil that mines each transaction at once."""
+    with anvil() as running:
+        yield running
