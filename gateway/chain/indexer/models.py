@@ -16,10 +16,10 @@ class EventKind(IntEnum):
 
     REWIND = 0  # everything in blocks above `block` never happened
     TRANSFER = 1  # holder → counterparty (zero address: mint, burn)
-    CASHED_OUT = 2
+    CASHED_OUT = 2  # counterparty = who got the asset
     TOKEN_ORDER = 3
     TOKEN_CANCELLED = 4
-    CAMPAIGN_CREATED = 10
+    CAMPAIGN_CREATED = 10  # holder = owner, amount = hold, extra = closed (0 or 1), nonce = expiry (0: none), commitment = terms
     CHANGE_SCHEDULED = 11
     CHANGE_WITHDRAWN = 12
     OWNERSHIP_OFFERED = 13
@@ -38,7 +38,7 @@ class EventKind(IntEnum):
     LEFT = 35
     RELEASED = 36
     MOVED = 37  # campaign = from, other_campaign = to, extra = bonus
-    STAY_SET = 38
+    STAY_SET = 38  # amount = 0 or 1
     EXPIRED = 39
     REDEEMED = 40  # counterparty = merchant, nonce, offer, commitment
     SPENT = 41
