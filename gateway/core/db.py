@@ -32,7 +32,9 @@ class Database:
         self.url = sa.make_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         if self.sqlite:
-            self.engine = sa.create_engine(self.url, hide_parameters=True, connect_args={"timeout": 30, "check_same_thread": False})
+            self.engine = sa.create_engine(
+                self.url, hide_parameters=True, connect_args={"timeout": 30, "check_same_thread": False}
+            )
             event.listen(self.engine, "connect", _sqlite_connect)
             event.listen(self.engine, "begin", _sqlite_begin)
         else:

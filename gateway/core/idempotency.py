@@ -21,7 +21,7 @@ KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 class IdempotentWrite(Base):
     __tablename__ = "idempotent_writes"
-    __table_args__ = {"info": {"side": "merchant"}}
+    __table_args__ = ({"info": {"side": "merchant"}},)
 
     #: Merchant id, 0 for the operator.
     owner: Mapped[int] = mapped_column(Int(), primary_key=True, autoincrement=False)
@@ -56,8 +56,6 @@ def once(
             raise IDEMPOTENCY_CONFLICT.at("Idempotency-Key")
         return row.response
     response = write()
-    session.add(
-        IdempotentWrite(owner=owner, key_hash=digest, body_hash=body_hash, response=response, created_at=now)
-    )
+    session.add(IdempotentWrite(owner=owner, key_hash=digest, body_hash=body_hash, response=response, created_at=now))
     session.flush()
     return response

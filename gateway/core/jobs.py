@@ -59,7 +59,7 @@ class Jobs:
         session.add(Job(kind=kind, ref=ref, run_at=self.clock.now() + delay))
 
     def publish(self, session: Session, event: str, ref: int) -> None:
-        """Tells everybody who listens to `event`, in the caller's transaction. An event nobody listens to is dropped."""
+        """Tells everybody who listens to `event`, in the caller's transaction. One without listeners is dropped."""
         for kind in self.registry.events.get(event, ()):
             self.enqueue(session, kind, ref)
 

@@ -1,7 +1,7 @@
 """Refusals, RFC 9457: one shape, stable codes, nothing half done.
 
-A room declares each refusal once, at the top of its `errors.py`, and raises it with the field it is about. `REGISTRY` is
-compared with docs/errors.md by a test.
+A room declares each refusal once, in its `errors.py`, and raises it with the field it is about. A test compares
+`REGISTRY` with docs/errors.md.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class MessageKind(IntEnum):
 
 class Endpoint(Base):
     __tablename__ = "webhook_endpoints"
-    __table_args__ = {"info": {"side": "merchant"}}
+    __table_args__ = ({"info": {"side": "merchant"}},)
 
     id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
     merchant_id: Mapped[int] = mapped_column(sa.ForeignKey("merchants.id"), index=True)

@@ -21,6 +21,10 @@ def _render_item(kind: str, item: object, autogen: AutogenContext) -> str | bool
 
 
 def _run(connection: Connection) -> None:
+    # Migrations name the type and leave its check to it, as they do for sa.Boolean and sa.Enum.
+    for table in metadata.tables.values():
+        for constraint in table.constraints:
+            constraint._type_bound = bool(constraint.info.get("from_type"))
     context.configure(
         connection=connection,
         target_metadata=metadata,

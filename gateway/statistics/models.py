@@ -7,7 +7,7 @@ from enum import IntEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gateway.core.columns import Blob, Choice, Flag, Hundredths, Int, PrimaryKey, Seconds
+from gateway.core.columns import MAX_ID, Blob, Choice, Flag, Hundredths, Int, PrimaryKey, Seconds
 from gateway.core.db import Base
 
 
@@ -57,8 +57,8 @@ class Release(Base):
     merchant_id: Mapped[int] = mapped_column(sa.ForeignKey("merchants.id"))
     week: Mapped[int] = mapped_column(Int(0, 30_000))
     metric: Mapped[Metric] = mapped_column(Choice(Metric))
-    value: Mapped[int | None] = mapped_column(Int(-(2**40), 2**40))
+    value: Mapped[int | None] = mapped_column(Int(-MAX_ID, MAX_ID))
     epsilon: Mapped[int] = mapped_column(Int(0, 1_000))
     #: Half width of the 95 % interval of the noise.
-    margin: Mapped[int] = mapped_column(Int(0, 2**40))
+    margin: Mapped[int] = mapped_column(Int())
     published_at: Mapped[int] = mapped_column(Seconds())

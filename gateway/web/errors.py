@@ -27,9 +27,7 @@ log = structlog.get_logger(__name__)
 def answer(problem: Problem) -> JSONResponse:
     """The HTTP answer of one problem."""
     headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
-    return JSONResponse(
-        problem.body(), problem.refusal.status, headers=headers, media_type="application/problem+json"
-    )
+    return JSONResponse(problem.body(), problem.refusal.status, headers=headers, media_type="application/problem+json")
 
 
 def field_path(location: tuple[int | str, ...]) -> str:

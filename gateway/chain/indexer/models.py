@@ -19,7 +19,7 @@ class EventKind(IntEnum):
     CASHED_OUT = 2  # counterparty = who got the asset
     TOKEN_ORDER = 3
     TOKEN_CANCELLED = 4
-    CAMPAIGN_CREATED = 10  # holder = owner, amount = hold, extra = closed (0 or 1), nonce = expiry (0: none), commitment = terms
+    CAMPAIGN_CREATED = 10  # holder = owner, amount = hold, extra = closed (0, 1), nonce = expiry, commitment = terms
     CHANGE_SCHEDULED = 11
     CHANGE_WITHDRAWN = 12
     OWNERSHIP_OFFERED = 13

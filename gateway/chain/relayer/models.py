@@ -7,7 +7,7 @@ from enum import IntEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gateway.core.columns import Blob, Calldata, Choice, Flag, Int, PrimaryKey, Seconds, SignedTransaction
+from gateway.core.columns import Blob, Calldata, Choice, Flag, Int, PrimaryKey, Seconds, SignedTransaction, Uint96
 from gateway.core.db import Base
 
 
@@ -56,8 +56,8 @@ class SignedTx(Base):
     hash: Mapped[bytes] = mapped_column(Blob(32), primary_key=True)
     tx_id: Mapped[int] = mapped_column(sa.ForeignKey("chain_txs.id"), index=True)
     raw: Mapped[bytes] = mapped_column(SignedTransaction())
-    max_fee: Mapped[int] = mapped_column(Int())
-    tip: Mapped[int] = mapped_column(Int())
+    max_fee: Mapped[int] = mapped_column(Uint96())
+    tip: Mapped[int] = mapped_column(Uint96())
     signed_at: Mapped[int] = mapped_column(Seconds())
 
 

@@ -23,7 +23,7 @@ class Scope(IntFlag):
 
 class Merchant(Base):
     __tablename__ = "merchants"
-    __table_args__ = {"info": {"side": "merchant"}}
+    __table_args__ = ({"info": {"side": "merchant"}},)
 
     id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(100))
@@ -37,7 +37,7 @@ class ApiKey(Base):
     """Only the hash of a key is kept. `merchant_id` is empty for the operator's keys."""
 
     __tablename__ = "api_keys"
-    __table_args__ = {"info": {"side": "merchant"}}
+    __table_args__ = ({"info": {"side": "merchant"}},)
 
     id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
     merchant_id: Mapped[int | None] = mapped_column(sa.ForeignKey("merchants.id"), index=True)

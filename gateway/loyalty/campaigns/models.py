@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gateway.core.columns import Blob, Flag, Hundredths, Int, PrimaryKey, Seconds
+from gateway.core.columns import MAX_SUM, Blob, Flag, Hundredths, Int, PrimaryKey, Seconds
 from gateway.core.db import Base
 
 
@@ -13,7 +13,7 @@ class Campaign(Base):
     """`id` is the campaign's number on the hub."""
 
     __tablename__ = "campaigns"
-    __table_args__ = {"info": {"side": "merchant"}}
+    __table_args__ = ({"info": {"side": "merchant"}},)
 
     id: Mapped[int] = mapped_column(Int(1), primary_key=True, autoincrement=False)
     merchant_id: Mapped[int] = mapped_column(sa.ForeignKey("merchants.id"), index=True)
@@ -28,12 +28,12 @@ class Campaign(Base):
     closed: Mapped[bool] = mapped_column(Flag())
     expiry: Mapped[int | None] = mapped_column(Seconds())
     bonus: Mapped[int] = mapped_column(Int(0, 10_000))
-    budget: Mapped[int] = mapped_column(Int(), default=0)
-    pot: Mapped[int] = mapped_column(Int(), default=0)
+    budget: Mapped[int] = mapped_column(Int(0, MAX_SUM), default=0)
+    pot: Mapped[int] = mapped_column(Int(0, MAX_SUM), default=0)
     #: Daily cap of our operator key, in hundredths of a point.
-    daily_cap: Mapped[int] = mapped_column(Int(), default=0)
+    daily_cap: Mapped[int] = mapped_column(Int(0, MAX_SUM), default=0)
     #: Promised but not yet landed: accepted awards and unclaimed codes.
-    reserved: Mapped[int] = mapped_column(Int(), default=0)
+    reserved: Mapped[int] = mapped_column(Int(0, MAX_SUM), default=0)
     #: Next batch number that this gateway will use.
     next_number: Mapped[int] = mapped_column(Int(), default=1)
     # Settlement (see privacy.md, 4):
@@ -50,11 +50,11 @@ class CampaignMerchant(Base):
     """A merchant inside a campaign, with the most that its actions may earn a UTC day."""
 
     __tablename__ = "campaign_merchants"
-    __table_args__ = {"info": {"side": "merchant"}}
+    __table_args__ = ({"info": {"side": "merchant"}},)
 
     campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"), primary_key=True, autoincrement=False)
     merchant_id: Mapped[int] = mapped_column(sa.ForeignKey("merchants.id"), primary_key=True, autoincrement=False)
-    daily_quota: Mapped[int] = mapped_column(Int())
+    daily_quota: Mapped[int] = mapped_column(Int(0, MAX_SUM))
     #: As the chain says: accepted and not put off.
     accepted: Mapped[bool] = mapped_column(Flag(), default=False)
 

@@ -7,7 +7,7 @@ from enum import IntEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gateway.core.columns import Blob, Choice, Hundredths, Int, PrimaryKey, Seconds
+from gateway.core.columns import Blob, Choice, Hundredths, Int, PrimaryKey, Seconds, Uint96
 from gateway.core.db import Base
 
 
@@ -87,7 +87,7 @@ class Batch(Base):
     kind: Mapped[BatchKind] = mapped_column(Choice(BatchKind))
     number: Mapped[int] = mapped_column(Int(1))
     state: Mapped[BatchState] = mapped_column(Choice(BatchState), default=BatchState.QUEUED, index=True)
-    total: Mapped[int] = mapped_column(Int())
+    total: Mapped[int] = mapped_column(Uint96())
     created_at: Mapped[int] = mapped_column(Seconds())
     landed_block: Mapped[int | None] = mapped_column(Int())
 

@@ -7,7 +7,7 @@ from enum import IntEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gateway.core.columns import Blob, Choice, Flag, Hundredths, Int, PrimaryKey, Seconds
+from gateway.core.columns import MAX_SUM, Blob, Choice, Flag, Hundredths, Int, PrimaryKey, Seconds
 from gateway.core.db import Base
 
 
@@ -20,7 +20,7 @@ class Offer(Base):
     """A document signed by its merchant; its hash and price are in every order."""
 
     __tablename__ = "offers"
-    __table_args__ = {"info": {"side": "merchant"}}
+    __table_args__ = ({"info": {"side": "merchant"}},)
 
     id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
     merchant_id: Mapped[int] = mapped_column(sa.ForeignKey("merchants.id"), index=True)
@@ -66,7 +66,7 @@ class Code(Base):
     digest: Mapped[bytes] = mapped_column(Blob(32))
     text_box: Mapped[bytes | None] = mapped_column(sa.LargeBinary())
     #: Random; codes are drawn in this order, so that the n-th redemption says nothing about the n-th row.
-    draw: Mapped[int] = mapped_column(Int())
+    draw: Mapped[int] = mapped_column(Int(0, MAX_SUM))
     state: Mapped[CodeState] = mapped_column(Choice(CodeState), default=CodeState.FREE)
     expires_at: Mapped[int | None] = mapped_column(Seconds())
     used_at: Mapped[int | None] = mapped_column(Seconds())
