@@ -46,7 +46,7 @@ def settings() -> tuple[str, dict[str, Any]]:
     chosen: dict[str, Any] = {
         "optimizer": {"enabled": ape["optimize"], "runs": ape["optimization_runs"]},
         "evmVersion": ape["evm_version"],
-        "remappings": ape["import_remapping"],
+        "remappings": forge["remappings"],  # Ape has its own copy of OpenZeppelin, see ape-config.yaml
     }
     if ape.get("via_ir"):
         chosen["viaIR"] = True
