@@ -1,0 +1,41 @@
+"""Private keys on disk, encrypted with a password: the version 3 JSON keystore that every Ethereum tool reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+from eth_account import Account
+
+from gateway.chain.signatures import address_of
+
+
+class KeystoreError(Exception):
+    """The file is missing, is no keystore, or the password is wrong. The text names the file, never its content."""
+
+
+def create(path: Path, password: str) -> bytes:
+    """Makes a new random key, writes it to a new file that only its owner can read, returns its address (20 bytes).
+
+    FileExistsError when there is a file already: a key is never overwritten.
+    """
+    key = secrets.token_bytes(32)
+    content = json.dumps(Account.encrypt(key, password))
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return address_of(key)
+
+
+def load(path: Path, password: str) -> bytes:
+    """The private key (32 bytes) in the keystore file; KeystoreError when it cannot be had."""
+    try:
+        return bytes(Account.decrypt(json.loads(path.read_text()), password))
+    except OSError:
+        raise KeystoreError(f"{path.name}: cannot be read") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise KeystoreError(f"{path.name}: no keystore, or the wrong password") from None
