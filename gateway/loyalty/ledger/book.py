@@ -1,0 +1,202 @@
+"""Writes a run of events into holdings, entries and totals at once, and takes blocks back."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.loyalty.ledger import maturity
+from gateway.loyalty.ledger.maturity import Slot
+from gateway.loyalty.ledger.models import Holding, HubCampaign, LedgerEntry, LedgerTotal, Measure
+from gateway.loyalty.ledger.postings import NOBODY, WALLETS, measured, post, postings
+
+Place = tuple[bytes, int]  # holder, campaign
+#: Pairs asked for in one statement.
+CHUNK = 500
+
+
+class Terms(NamedTuple):
+    hold: int
+    closed: bool
+
+
+class State(NamedTuple):
+    """A holding in memory; `at` is the time of the block that changed it last, as far as it was read."""
+
+    slot: Slot
+    stay: bool
+    at: int
+
+
+class UnknownCampaign(Exception):
+    """An account's event came without its campaign's creation: the stream has a hole."""
+
+
+class Book:
+    """One transaction's work on the ledger."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def append(self, events: Sequence[ChainEvent]) -> None:
+        """Books events of one unbroken stretch of the stream."""
+        if not events:
+            return
+        self._add_campaigns(events)
+        entries = [(event, posting) for event in events for posting in postings(event)]
+        places = {(posting.holder, posting.campaign) for _, posting in entries if posting.holder != NOBODY}
+        terms = self._terms(campaign for _, campaign in places)
+        known = self._holdings(places)
+        states = dict(known)
+        for event, posting in entries:
+            if posting.holder == NOBODY:
+                continue
+            place = (posting.holder, posting.campaign)
+            slot, stay, _ = states.get(place, State(Slot(), False, event.block_time))
+            hold = terms[posting.campaign].hold
+            slot = post(slot, event.kind, posting.credit, posting.debit, event.block_time, hold)
+            states[place] = State(slot, stay if posting.stay is None else posting.stay, event.block_time)
+        self._save(states, known, terms)
+        if entries:
+            self.session.execute(sa.insert(LedgerEntry), [_entry(event, *posting[:4]) for event, posting in entries])
+        self._add_totals(events, 1)
+
+    def rewind(self, fork: int) -> None:
+        """Takes back every entry in blocks above `fork`."""
+        undone = sa.select(LedgerEntry.event_id).where(LedgerEntry.block > fork)
+        self._add_totals(list(self.session.scalars(sa.select(ChainEvent).where(ChainEvent.id.in_(undone)))), -1)
+        wallets: defaultdict[bytes, int] = defaultdict(int)
+        accounts: set[Place] = set()
+        for entry in self.session.scalars(sa.select(LedgerEntry).where(LedgerEntry.block > fork)):
+            if entry.campaign == WALLETS:
+                wallets[entry.holder] += entry.debit - entry.credit
+            elif entry.holder != NOBODY:
+                accounts.add((entry.holder, entry.campaign))
+        self.session.execute(sa.delete(LedgerEntry).where(LedgerEntry.block > fork))
+        self._restore_wallets(wallets)
+        self._replay(accounts)
+        self.session.execute(sa.delete(HubCampaign).where(HubCampaign.block > fork))
+
+    def _restore_wallets(self, differences: dict[bytes, int]) -> None:
+        # By difference: the hub's own wallet has an entry for nearly every event there ever was.
+        places = {(holder, WALLETS) for holder in differences}
+        known = self._holdings(places)
+        states = {
+            place: State(maturity.credit(state.slot, differences[place[0]]), state.stay, state.at)
+            for place, state in known.items()
+        }
+        self._save(states, known, {WALLETS: Terms(0, True)})
+
+    def _replay(self, places: set[Place]) -> None:
+        terms = self._terms(campaign for _, campaign in places)
+        known = self._holdings(places)
+        states: dict[Place, State] = {}
+        for holder, campaign in places:
+            slot, stay, last = Slot(), False, 0
+            query = (
+                sa.select(LedgerEntry, ChainEvent.amount)
+                .join(ChainEvent, ChainEvent.id == LedgerEntry.event_id)
+                .where(LedgerEntry.holder == holder, LedgerEntry.campaign == campaign)
+                .order_by(LedgerEntry.id)
+            )
+            for entry, amount in self.session.execute(query):
+                slot = post(slot, entry.kind, entry.credit, entry.debit, entry.at, terms[campaign].hold)
+                stay = bool(amount) if entry.kind == EventKind.STAY_SET else stay
+                last = entry.at
+            if last:
+                states[(holder, campaign)] = State(slot, stay, last)
+        for holder, campaign in places - set(states):
+            self.session.execute(sa.delete(Holding).where(Holding.holder == holder, Holding.campaign == campaign))
+        self._save(states, known, terms)
+
+    def _add_campaigns(self, events: Sequence[ChainEvent]) -> None:
+        created = [
+            {"id": event.campaign, "block": event.block, "hold": event.amount, "closed": bool(event.extra)}
+            for event in events
+            if event.kind == EventKind.CAMPAIGN_CREATED
+        ]
+        if created:
+            self.session.execute(sa.insert(HubCampaign), created)
+
+    def _terms(self, campaigns: Iterable[int]) -> dict[int, Terms]:
+        wanted = set(campaigns) - {WALLETS}
+        # A wallet holds nothing back and needs no release.
+        found = {WALLETS: Terms(0, True)}
+        for row in self.session.scalars(sa.select(HubCampaign).where(HubCampaign.id.in_(wanted))):
+            found[row.id] = Terms(row.hold, row.closed)
+        if wanted - set(found):
+            raise UnknownCampaign(min(wanted - set(found)))
+        return found
+
+    def _holdings(self, places: set[Place]) -> dict[Place, State]:
+        found: dict[Place, State] = {}
+        ordered = sorted(places)
+        h = Holding
+        for start in range(0, len(ordered), CHUNK):
+            chunk = ordered[start : start + CHUNK]
+            query = sa.select(h.holder, h.campaign, h.matured, h.old, h.young, h.period, h.stay)
+            for row in self.session.execute(query.where(sa.tuple_(h.holder, h.campaign).in_(chunk))):
+                holder, campaign, *slot, stay = row
+                found[(holder, campaign)] = State(Slot(*slot), stay, 0)
+        return found
+
+    def _save(self, states: dict[Place, State], known: dict[Place, State], terms: dict[int, Terms]) -> None:
+        rows = {place: _row(place, state, terms[place[1]]) for place, state in states.items()}
+        fresh = [row for place, row in rows.items() if place not in known]
+        changed = [row for place, row in rows.items() if place in known]
+        if fresh:
+            self.session.execute(sa.insert(Holding), fresh)
+        if changed:
+            self.session.execute(sa.update(Holding), changed)
+
+    def _add_totals(self, events: Sequence[ChainEvent], sign: int) -> None:
+        sums: defaultdict[tuple[int, Measure, bytes], list[int]] = defaultdict(lambda: [0, 0])
+        for event in events:
+            for campaign, measure, points, party in measured(event):
+                if points:
+                    total = sums[(campaign, measure, party)]
+                    total[0] += sign
+                    total[1] += sign * points
+        for (campaign, measure, party), (count, points) in sorted(sums.items()):
+            row = self.session.get(LedgerTotal, (campaign, measure, party))
+            if row is None:
+                row = LedgerTotal(campaign=campaign, measure=measure, party=party, events=0, points=0)
+                self.session.add(row)
+            row.events += count
+            row.points += points
+        self.session.flush()
+
+
+def _row(place: Place, state: State, terms: Terms) -> dict[str, Any]:
+    slot = state.slot
+    release_from = None
+    if not (terms.closed or state.stay):
+        release_from = state.at if slot.matured else maturity.next_maturity(slot, terms.hold)
+    return {
+        "holder": place[0],
+        "campaign": place[1],
+        "matured": slot.matured,
+        "old": slot.old,
+        "young": slot.young,
+        "period": slot.period,
+        "stay": state.stay,
+        "release_from": release_from,
+    }
+
+
+def _entry(event: ChainEvent, holder: bytes, campaign: int, credit: int, debit: int) -> dict[str, Any]:
+    return {
+        "event_id": event.id,
+        "kind": event.kind,
+        "block": event.block,
+        "at": event.block_time,
+        "holder": holder,
+        "campaign": campaign,
+        "credit": credit,
+        "debit": debit,
+    }

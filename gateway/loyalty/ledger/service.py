@@ -1,0 +1,145 @@
+"""The ledger: holdings, their history and public totals, kept in step with the stream of chain events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.loyalty.ledger import maturity
+from gateway.loyalty.ledger.book import Book
+from gateway.loyalty.ledger.maturity import Slot
+from gateway.loyalty.ledger.models import Holding, HubCampaign, LedgerEntry, LedgerTotal, Measure
+from gateway.loyalty.ledger.postings import WALLETS
+
+
+@dataclass(frozen=True)
+class Account:
+    """One holding as of a moment; `campaign` 0 is the wallet. `next_maturity`: when the older of `pending` matures."""
+
+    campaign: int
+    matured: int
+    pending: int
+    next_maturity: int | None
+    stay: bool
+
+
+@dataclass(frozen=True)
+class HistoryItem:
+    """One entry of a holder. `credit` and `debit` are what it changed; `amount` is what the event said."""
+
+    id: int
+    kind: EventKind
+    block: int
+    at: int
+    campaign: int
+    credit: int
+    debit: int
+    amount: int
+    counterparty: bytes | None
+
+
+@dataclass(frozen=True)
+class Total:
+    """One public total: of wallets (`campaign` 0) or a campaign; `party` is the merchant paid, where there is one."""
+
+    campaign: int
+    measure: Measure
+    party: bytes
+    events: int
+    points: int
+
+
+class Ledger:
+    """Reads and keeps what everybody has. All amounts in hundredths of a point, times in Unix seconds."""
+
+    def apply_events(self, session: Session, events: Sequence[ChainEvent]) -> None:
+        """Books events in stream order; a REWIND takes back what lies in blocks above its own."""
+        run: list[ChainEvent] = []
+        for event in events:
+            if event.kind == EventKind.REWIND:
+                Book(session).append(run)
+                Book(session).rewind(event.block)
+                run = []
+            else:
+                run.append(event)
+        Book(session).append(run)
+
+    def balance(self, session: Session, holder: bytes, now: int) -> tuple[int, list[Account]]:
+        """Points in the holder's wallet, and its accounts that are not empty, by campaign."""
+        wallet, accounts = 0, []
+        for row in session.execute(_holdings().where(Holding.holder == holder).order_by(Holding.campaign)):
+            account = _account(row, now)
+            if account.campaign == WALLETS:
+                wallet = account.matured
+            elif account.matured or account.pending:
+                accounts.append(account)
+        return wallet, accounts
+
+    def holding(self, session: Session, holder: bytes, campaign: int, now: int) -> Account:
+        """One holding (`campaign` 0: the wallet); all zero when there is none."""
+        row = session.execute(_holdings().where(Holding.holder == holder, Holding.campaign == campaign)).first()
+        return Account(campaign, 0, 0, None, False) if row is None else _account(row, now)
+
+    def history(self, session: Session, holder: bytes, cursor: int | None, limit: int) -> list[HistoryItem]:
+        """At most `limit` entries, newest first, those with an id below `cursor`."""
+        query = (
+            sa.select(LedgerEntry, ChainEvent.amount, ChainEvent.counterparty)
+            .join(ChainEvent, ChainEvent.id == LedgerEntry.event_id)
+            .where(LedgerEntry.holder == holder)
+            .order_by(LedgerEntry.id.desc())
+            .limit(limit)
+        )
+        if cursor is not None:
+            query = query.where(LedgerEntry.id < cursor)
+        return [
+            HistoryItem(e.id, e.kind, e.block, e.at, e.campaign, e.credit, e.debit, amount or 0, counterparty)
+            for e, amount, counterparty in session.execute(query)
+        ]
+
+    def matured_holders(self, session: Session, campaign: int, now: int, limit: int) -> list[bytes]:
+        """Holders in an open campaign with matured points that anybody may release to them, longest waiting first."""
+        query = (
+            sa.select(Holding.holder)
+            .where(Holding.campaign == campaign, Holding.release_from <= now)
+            .order_by(Holding.release_from, Holding.holder)
+            .limit(limit)
+        )
+        return list(session.scalars(query))
+
+    def terms(self, session: Session, campaign: int) -> tuple[int, bool] | None:
+        """(hold in seconds, closed loop) of any campaign on the hub; None when the chain has not told of it yet."""
+        row = session.get(HubCampaign, campaign)
+        return None if row is None else (row.hold, row.closed)
+
+    def totals(self, session: Session, campaign: int | None = None) -> list[Total]:
+        """Public totals of all campaigns and the wallets, or of one; zeros are left out."""
+        query = sa.select(LedgerTotal).order_by(LedgerTotal.campaign, LedgerTotal.measure, LedgerTotal.party)
+        if campaign is not None:
+            query = query.where(LedgerTotal.campaign == campaign)
+        return [
+            Total(row.campaign, row.measure, row.party, row.events, row.points)
+            for row in session.scalars(query)
+            if row.points
+        ]
+
+    def supply(self, session: Session) -> int:
+        """All points there are: minted less burnt."""
+        points = {total.measure: total.points for total in self.totals(session, WALLETS)}
+        return points.get(Measure.MINTED, 0) - points.get(Measure.BURNED, 0)
+
+
+def _holdings() -> sa.Select[Any]:
+    h = Holding
+    columns = sa.select(h.campaign, h.stay, HubCampaign.hold, h.matured, h.old, h.young, h.period)
+    return columns.join(HubCampaign, HubCampaign.id == h.campaign, isouter=True)
+
+
+def _account(row: sa.Row[Any], now: int) -> Account:
+    campaign, stay, hold, *slot = row
+    rolled = maturity.roll(Slot(*slot), now, hold or 0)
+    return Account(campaign, rolled.matured, rolled.pending, maturity.next_maturity(rolled, hold or 0), stay)
