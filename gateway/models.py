@@ -6,6 +6,7 @@ from gateway.core import idempotency as _idempotency
 from gateway.core import jobs as _jobs
 from gateway.core.db import Base
 from gateway.identity.merchants import models as _merchants
+from gateway.identity.wallets import models as _wallets
 from gateway.loyalty.campaigns import models as _campaigns
 from gateway.loyalty.earning import models as _earning
 from gateway.loyalty.ledger import models as _ledger
@@ -16,7 +17,7 @@ from gateway.messaging import models as _messaging
 from gateway.statistics import models as _statistics
 
 _ROOMS = (
-    _indexer, _relayer, _idempotency, _jobs, _merchants, _campaigns, _earning, _ledger, _moves, _offers, _redemptions,
-    _messaging, _statistics,
+    _indexer, _relayer, _idempotency, _jobs, _merchants, _wallets, _campaigns, _earning, _ledger, _moves, _offers,
+    _redemptions, _messaging, _statistics,
 )  # fmt: skip
 metadata = Base.metadata

@@ -1,0 +1,40 @@
+"""Signed orders that the gateway holds and the chain has not yet answered."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gateway.core.columns import Blob, Choice, Hundredths, Int, Seconds
+from gateway.core.db import Base
+
+
+class OrderKind(IntEnum):
+    """Whose row `ref` is."""
+
+    REDEMPTION = 1
+    MOVE = 2
+
+
+class OpenOrder(Base):
+    """One order on a wallet (`campaign` 0) or an account. The key lets two orders never share a nonce."""
+
+    __tablename__ = "open_orders"
+    __table_args__ = (
+        sa.Index("ix_open_orders_ref", "kind", "ref", unique=True),
+        sa.Index("ix_open_orders_look", "kind", "look_at"),
+    )
+
+    holder: Mapped[bytes] = mapped_column(Blob(20), primary_key=True)
+    campaign: Mapped[int] = mapped_column(Int(), primary_key=True, autoincrement=False)
+    nonce: Mapped[int] = mapped_column(Int(0, 2**32 - 1), primary_key=True, autoincrement=False)
+    kind: Mapped[OrderKind] = mapped_column(Choice(OrderKind))
+    ref: Mapped[int] = mapped_column(Int())
+    #: Leaves the wallet or account when the order lands.
+    amount: Mapped[int] = mapped_column(Hundredths())
+    deadline: Mapped[int] = mapped_column(Seconds())
+    created_at: Mapped[int] = mapped_column(Seconds())
+    #: When to ask the chain whether it is still alive.
+    look_at: Mapped[int] = mapped_column(Seconds())

@@ -1,0 +1,182 @@
+"""Open signed orders of each wallet and account: which nonce comes next, what is promised, and when one is dead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gateway.chain.indexer.models import ChainEvent, IndexedBlock, Subscription
+from gateway.core.clock import Clock
+from gateway.core.db import Database
+from gateway.identity.wallets.errors import (
+    INSUFFICIENT_POINTS,
+    NONCE_GAP,
+    ORDER_EXPIRED,
+    STALE_NONCE,
+    TOO_MANY_ORDERS,
+)
+from gateway.identity.wallets.models import OpenOrder, OrderKind
+
+#: A deadline lies this many seconds ahead: enough to land, and not for ever.
+SHORTEST, LONGEST = 60, 7 * 86_400
+#: Open orders of one wallet, over its wallet points and all its accounts.
+MAX_OPEN = 16
+#: An order that has not landed after this many seconds is looked up on the chain, and then again as often.
+LOOK_EVERY = 30
+
+
+class HasNonce(Protocol):
+    @property
+    def nonce(self) -> int: ...
+
+
+class NonceReads(Protocol):
+    """What of the chain's reads is needed here."""
+
+    def nonce(self, holder: bytes, block: int | str = "latest") -> int: ...
+
+    def account(self, campaign: int, holder: bytes, block: int | str = "latest") -> HasNonce: ...
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one order takes: `amount` hundredths from `holder`'s wallet (`campaign` 0) or account, under `nonce`."""
+
+    holder: bytes
+    campaign: int
+    nonce: int
+    amount: int
+    deadline: int
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """A block at depth up to which a stream's reader has applied every event."""
+
+    block: int
+    hash: bytes
+    time: int
+
+
+class OpenOrders:
+    """The one list of open orders. Redemptions and moves share it because they share the holders' nonces."""
+
+    def __init__(self, db: Database, reads: NonceReads, clock: Clock) -> None:
+        self.db, self.reads, self.clock = db, reads, clock
+
+    def chain_nonce(self, holder: bytes, campaign: int, block: int | str = "latest") -> int:
+        """The nonce the chain expects next; asks the node. Not to be called inside a transaction."""
+        if campaign == 0:
+            return self.reads.nonce(holder, block=block)
+        return self.reads.account(campaign, holder, block=block).nonce
+
+    def next_nonce(self, session: Session, holder: bytes, campaign: int, chain_nonce: int) -> int:
+        """The first nonce from the chain's on that no open order has: what the holder should sign next."""
+        query = sa.select(OpenOrder.nonce).where(OpenOrder.holder == holder, OpenOrder.campaign == campaign)
+        taken = set(session.scalars(query))
+        while chain_nonce in taken:
+            chain_nonce += 1
+        return chain_nonce
+
+    def promised(self, session: Session, holder: bytes, campaign: int) -> int:
+        """Hundredths that open orders will take from this wallet or account."""
+        query = sa.select(sa.func.coalesce(sa.func.sum(OpenOrder.amount), 0)).where(
+            OpenOrder.holder == holder, OpenOrder.campaign == campaign
+        )
+        return int(session.scalar(query) or 0)
+
+    def check_deadline(self, deadline: int) -> None:
+        """Raises `order-expired` unless `deadline` is 60 seconds to 7 days ahead."""
+        left = deadline - self.clock.now()
+        if not SHORTEST <= left <= LONGEST:
+            raise ORDER_EXPIRED.at("deadline", f"{SHORTEST} seconds to {LONGEST // 86_400} days ahead")
+
+    def admit(self, session: Session, claim: Claim, chain_nonce: int, matured: int) -> None:
+        """Raises the refusal of a claim that does not fit behind the open ones.
+
+        `matured`: hundredths that the ledger shows as free. `stale-nonce`, `nonce-gap`, `too-many-orders`,
+        `insufficient-points`.
+        """
+        self.check_deadline(claim.deadline)
+        expected = self.next_nonce(session, claim.holder, claim.campaign, chain_nonce)
+        if claim.nonce != expected:
+            raise (STALE_NONCE if claim.nonce < expected else NONCE_GAP).at("nonce", f"expected {expected}")
+        count = session.scalar(sa.select(sa.func.count()).where(OpenOrder.holder == claim.holder)) or 0
+        if count >= MAX_OPEN:
+            raise TOO_MANY_ORDERS.at("holder", f"at most {MAX_OPEN}", retry_after=LOOK_EVERY)
+        free = matured - self.promised(session, claim.holder, claim.campaign)
+        if claim.amount > free:
+            raise INSUFFICIENT_POINTS.at("amount", f"{max(free, 0)} hundredths are free")
+
+    def add(self, session: Session, kind: OrderKind, ref: int, claim: Claim) -> None:
+        """Opens an order; of two at the same time with one nonce the second fails on the primary key."""
+        now = self.clock.now()
+        session.add(
+            OpenOrder(
+                holder=claim.holder,
+                campaign=claim.campaign,
+                nonce=claim.nonce,
+                kind=kind,
+                ref=ref,
+                amount=claim.amount,
+                deadline=claim.deadline,
+                created_at=now,
+                look_at=now + LOOK_EVERY,
+            )
+        )
+        session.flush()
+
+    def reopen(self, session: Session, kind: OrderKind, ref: int, claim: Claim) -> None:
+        """Opens an order again that a reorganisation took back, unless its nonce is meanwhile promised anew."""
+        if session.get(OpenOrder, (claim.holder, claim.campaign, claim.nonce)) is None:
+            self.add(session, kind, ref, claim)
+
+    def close(self, session: Session, kind: OrderKind, ref: int) -> None:
+        """Takes an order off the list; nothing happens when it is not there."""
+        session.execute(sa.delete(OpenOrder).where(OpenOrder.kind == kind, OpenOrder.ref == ref))
+
+    def sweep(self, kind: OrderKind, stream: str, bury: Callable[[Session, int], None], limit: int = 200) -> int:
+        """Closes orders that can land no more and calls `bury(session, ref)` for each, one transaction an order.
+
+        Dead is an order whose deadline or nonce has passed, seen from a block at depth whose events the reader of
+        `stream` has all applied: had it landed, it would not be open. Returns how many were dead.
+        """
+        now = self.clock.now()
+        with self.db.read() as session:
+            horizon = self._horizon(session, stream)
+            if horizon is None:
+                return 0
+            due = sa.or_(OpenOrder.deadline < horizon.time, OpenOrder.look_at <= now)
+            query = sa.select(OpenOrder).where(OpenOrder.kind == kind, due).order_by(OpenOrder.look_at).limit(limit)
+            orders = list(session.scalars(query))
+        return sum(self._look(order, horizon, now, bury) for order in orders)
+
+    def _look(self, order: OpenOrder, horizon: Horizon, now: int, bury: Callable[[Session, int], None]) -> bool:
+        dead = (
+            order.deadline < horizon.time or self.chain_nonce(order.holder, order.campaign, horizon.block) > order.nonce
+        )
+        with self.db.begin() as session:
+            key = (order.holder, order.campaign, order.nonce)
+            row = session.get(OpenOrder, key, with_for_update=True)
+            if row is None or (row.kind, row.ref) != (order.kind, order.ref):
+                return False
+            block = session.get(IndexedBlock, horizon.block)
+            if not dead or block is None or block.hash != horizon.hash:
+                row.look_at = now + LOOK_EVERY
+                return False
+            session.delete(row)
+            bury(session, row.ref)
+        return True
+
+    def _horizon(self, session: Session, stream: str) -> Horizon | None:
+        # In this order: what is written between the statements makes the reader look late, never early.
+        block = session.scalar(sa.select(IndexedBlock).order_by(IndexedBlock.number.desc()).limit(1))
+        newest = session.scalar(sa.select(sa.func.max(ChainEvent.id))) or 0
+        cursor = session.scalar(sa.select(Subscription.last_event).where(Subscription.name == stream)) or 0
+        if block is None or cursor < newest:
+            return None
+        return Horizon(block.number, block.hash, block.time)
