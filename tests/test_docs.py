@@ -1,0 +1,78 @@
+"""Documentation fails the build when it is stale."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+import gateway
+from gateway.core.problems import REGISTRY
+from gateway.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+
+
+def rows(page: str) -> dict[str, list[str]]:
+    """The first column of every table row of a page whose first cell is code, with its other cells."""
+    found = {}
+    for line in (DOCS / page).read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        name = re.fullmatch(r"`([^`]+)`", cells[0])
+        if line.startswith("|") and name:
+            found[name.group(1)] = cells[1:]
+    return found
+
+
+def load_everything() -> None:
+    for module in pkgutil.walk_packages(gateway.__path__, "gateway."):
+        if ".migrations." not in module.name:
+            importlib.import_module(module.name)
+
+
+def test_every_error_code_is_documented_with_its_status() -> None:
+    load_everything()
+    documented = rows("errors.md")
+    assert set(documented) == set(REGISTRY)
+    for code, refusal in REGISTRY.items():
+        assert documented[code][0] == str(refusal.status), code
+
+
+def test_every_setting_is_documented() -> None:
+    assert set(rows("settings.md")) == {f"LOYALTY_{name.upper()}" for name in Settings.model_fields}
+
+
+def command_names() -> set[str]:
+    from gateway.cli import app
+
+    def walk(command: object, path: str) -> set[str]:
+        children = getattr(command, "commands", None)
+        if not children:
+            return {path}
+        return set().union(*(walk(child, f"{path} {name}") for name, child in children.items()))
+
+    return walk(typer.main.get_command(app), "loyalty")
+
+
+def test_every_command_is_documented() -> None:
+    assert set(rows("cli.md")) == command_names()
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")) + [ROOT / "README.md"], ids=lambda page: page.name)
+def test_links_and_named_files_exist(page: Path) -> None:
+    text = page.read_text()
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+    for named in re.findall(r"`((?:gateway|tests|scripts|contracts|docs)/[\w./-]+\.\w+)`", text):
+        assert (ROOT / named).exists(), f"{page.name} names {named}"
+
+
+@pytest.mark.parametrize("decision", sorted((DOCS / "decisions").glob("*.md")), ids=lambda page: page.name)
+def test_decisions_name_what_keeps_them(decision: Path) -> None:
+    assert re.match(r"\d{4}-[a-z0-9-]+\.md", decision.name)
+    assert "**Kept by.**" in decision.read_text()
