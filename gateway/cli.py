@@ -1,0 +1,42 @@
+"""The operator's, merchants' and holders' command line."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from gateway import __version__
+from gateway.commands import replay
+from gateway.commands.console import Group
+
+app = typer.Typer(
+    name="loyalty",
+    cls=Group,
+    help="Points that belong to the people who earned them.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    gateway: Annotated[str | None, typer.Option(help="URL of the gateway.", envvar="LOYALTY_GATEWAY_URL")] = None,
+    rpc: Annotated[str | None, typer.Option(help="URL of the chain's node.", envvar="LOYALTY_RPC_URL")] = None,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    """Points that belong to the people who earned them."""
+    for name, value in (("LOYALTY_GATEWAY_URL", gateway), ("LOYALTY_RPC_URL", rpc)):
+        if value:
+            os.environ[name] = value
+
+
+app.command()(replay.replay)

@@ -1,0 +1,146 @@
+"""What a command says: one result on stdout (a table, or with --json one document), everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from typer.core import TyperGroup
+
+from gateway.client import ProblemAnswer, Unreachable
+
+POINTS = re.compile(r"(\d{1,12})(?:\.(\d{1,2}))?")
+
+
+class CommandError(Exception):
+    """The command cannot do what was asked (exit code 1). `example` is a command line that would help."""
+
+    def __init__(self, message: str, example: str | None = None, code: str = "command-failed") -> None:
+        super().__init__(message)
+        self.example, self.code = example, code
+
+
+class Output:
+    """Where commands write. `json` is set by --json, before the command runs."""
+
+    def __init__(self) -> None:
+        self.json = False
+
+    @property
+    def notes(self) -> Console:
+        """Progress and remarks, on stderr."""
+        return Console(stderr=True, highlight=False)
+
+    def note(self, text: str) -> None:
+        """One remark for people."""
+        self.notes.print(text, soft_wrap=True)
+
+    def result(self, document: Any, render: Callable[[], RenderableType] | None = None) -> None:
+        """The command's answer: `document` with --json, else what `render` makes of it."""
+        if self.json or render is None:
+            sys.stdout.write(json.dumps(document, indent=None if self.json else 2, sort_keys=False) + "\n")
+            return
+        Console(highlight=False).print(render())
+
+    def progress(self) -> Progress:
+        """A progress display on stderr; nothing is drawn where stderr is not a terminal."""
+        return Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self.notes,
+        )
+
+
+out = Output()
+
+
+def _set_json(value: bool) -> bool:
+    out.json = value
+    return value
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.", callback=_set_json, is_eager=True)]
+
+
+def parse_points(text: str) -> int:
+    """`12.5` → 1,250 hundredths. At most two decimals; zero and more."""
+    match = POINTS.fullmatch(str(text).replace(",", ""))
+    if not match:
+        raise typer.BadParameter("points with at most two decimals, e.g. 12.50")
+    return int(match[1]) * 100 + int((match[2] or "").ljust(2, "0"))
+
+
+def points(hundredths: int) -> str:
+    """1,250 hundredths → `12.50`."""
+    sign = "-" if hundredths < 0 else ""
+    whole, rest = divmod(abs(hundredths), 100)
+    return f"{sign}{whole:,}.{rest:02}"
+
+
+def parse_duration(text: str) -> int:
+    """`90`, `90s`, `15m`, `12h`, `30d` → seconds."""
+    match = re.fullmatch(r"(\d{1,9})([smhd]?)", str(text))
+    if not match:
+        raise typer.BadParameter("seconds, or a number with s, m, h or d, e.g. 30d")
+    return int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}[match[2]]
+
+
+Points = Annotated[int, typer.Argument(parser=parse_points, metavar="POINTS", help="Points, e.g. 12.50")]
+
+
+def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table whose columns after the first are right-aligned where they hold numbers."""
+    made = [[("" if cell is None else str(cell)) for cell in row] for row in rows]
+    result = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for index, column in enumerate(columns):
+        numeric = bool(made) and all(re.fullmatch(r"-?[\d,.]*%?", row[index]) for row in made)
+        result.add_column(column, justify="right" if numeric and index else "left", overflow="fold")
+    for row in made:
+        result.add_row(*row)
+    return result
+
+
+def facts(title: str | None, pairs: Iterable[tuple[str, object]]) -> Table:
+    """A two-column list of names and values."""
+    result = Table(title=title, title_justify="left", title_style="bold", show_header=False)
+    result.add_column(style="dim")
+    result.add_column(overflow="fold")
+    for name, value in pairs:
+        result.add_row(name, str(value))
+    return result
+
+
+def fail(message: str, code: str, example: str | None = None, extra: dict[str, Any] | None = None) -> NoReturn:
+    """Ends the command with exit code 1, saying why on stderr and with --json on stdout."""
+    console = Console(stderr=True, highlight=False)
+    console.print("[bold red]error:[/] ", end="")
+    console.print(message, markup=False, soft_wrap=True)
+    if example:
+        console.print(f"  try: {example}", markup=False, soft_wrap=True)
+    if out.json:
+        sys.stdout.write(json.dumps({"error": {"code": code, "message": message, **(extra or {})}}) + "\n")
+    raise typer.Exit(1)
+
+
+class Group(TyperGroup):
+    """Turns the errors that commands raise into one line and exit code 1; wrong usage keeps click's code 2."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CommandError as error:
+            fail(str(error), error.code, error.example)
+        except ProblemAnswer as problem:
+            fail(str(problem), problem.code, None, {"problem": problem.body})
+        except Unreachable as error:
+            fail(str(error), "gateway-unreachable", "loyalty up   (or set LOYALTY_GATEWAY_URL)")

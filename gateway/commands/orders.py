@@ -1,0 +1,110 @@
+"""What a holder signs: orders for the gateway to relay. Signed here; the key never leaves this process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.chain.hexes import checksum, from_hex, to_hex
+from gateway.chain.signatures import address_of, personal, sign
+from gateway.chain.typed_data import Domains
+from gateway.client import Client, Json
+
+#: Seconds that an order stays good.
+VALID = 3_600
+
+
+def domains_of(chain: Json) -> Domains:
+    """The signing domains of a deployment as `GET /v1/chain` describes it."""
+    return Domains(int(chain["chain_id"]), from_hex(chain["token"]), from_hex(chain["hub"]), str(chain["token_name"]))
+
+
+@dataclass(frozen=True)
+class Signer:
+    """One holder's pen. Every method returns the body of a request; nonces are those of the next order."""
+
+    key: bytes
+    domains: Domains
+    now: Callable[[], int] = lambda: int(time.time())
+
+    @property
+    def address(self) -> bytes:
+        return address_of(self.key)
+
+    def enter(self, campaign: int, amount: int, min_received: int, nonce: int) -> Json:
+        """Wallet → campaign."""
+        deadline = self.now() + VALID
+        digest = self.domains.enter(self.address, campaign, amount, min_received, nonce, deadline)
+        return self._move("enter", digest, amount, nonce, deadline, {"target": campaign, "min_received": min_received})
+
+    def leave(self, campaign: int, amount: int, nonce: int) -> Json:
+        """Campaign → wallet."""
+        deadline = self.now() + VALID
+        digest = self.domains.leave(self.address, campaign, amount, nonce, deadline)
+        return self._move("leave", digest, amount, nonce, deadline, {"source": campaign})
+
+    def move(self, source: int, target: int, amount: int, min_received: int, nonce: int) -> Json:
+        """Campaign → campaign."""
+        deadline = self.now() + VALID
+        digest = self.domains.move(self.address, source, target, amount, min_received, nonce, deadline)
+        extra: Json = {"source": source, "target": target, "min_received": min_received}
+        return self._move("move", digest, amount, nonce, deadline, extra)
+
+    def send(self, recipient: bytes, amount: int, nonce: int) -> Json:
+        """Wallet → another wallet."""
+        deadline = self.now() + VALID
+        digest = self.domains.transfer(self.address, recipient, amount, nonce, deadline)
+        return self._move("send", digest, amount, nonce, deadline, {"recipient": checksum(recipient)})
+
+    def cash_out(self, recipient: bytes, amount: int, nonce: int) -> Json:
+        """Wallet → settlement asset for `recipient`."""
+        deadline = self.now() + VALID
+        digest = self.domains.cash_out(self.address, recipient, amount, nonce, deadline)
+        return self._move("cash_out", digest, amount, nonce, deadline, {"recipient": checksum(recipient)})
+
+    def redeem(self, offer: Json, seal_key: bytes, nonce: int) -> Json:
+        """Points for one code of an offer as the gateway lists it, from the wallet or the offer's campaign."""
+        deadline = self.now() + VALID
+        merchant, amount, source = from_hex(offer["merchant"]), int(offer["price"]), int(offer["campaign"] or 0)
+        hash_ = from_hex(offer["hash"])
+        if source:
+            digest = self.domains.spend(self.address, source, merchant, amount, hash_, seal_key, nonce, deadline)
+        else:
+            digest = self.domains.redemption(self.address, merchant, amount, hash_, seal_key, nonce, deadline)
+        return {
+            "holder": checksum(self.address),
+            "offer": offer["id"],
+            "source": source,
+            "amount": amount,
+            "nonce": nonce,
+            "deadline": deadline,
+            "seal_key": to_hex(seal_key),
+            "signature": to_hex(sign(self.key, digest)),
+        }
+
+    def confirm(self, redemption: int) -> str:
+        """Says that the box was opened, so that the gateway forgets it."""
+        return to_hex(sign(self.key, personal(f"confirm redemption {redemption}".encode())))
+
+    def _move(self, kind: str, digest: bytes, amount: int, nonce: int, deadline: int, extra: Json) -> Json:
+        return {
+            "kind": kind,
+            "holder": checksum(self.address),
+            "amount": amount,
+            "nonce": nonce,
+            "deadline": deadline,
+            "signature": to_hex(sign(self.key, digest)),
+            **extra,
+        }
+
+
+def next_nonce(client: Client, holder: bytes, campaign: int = 0) -> int:
+    """The nonce of the holder's next order, open ones counted: of the wallet, or of its account in a campaign."""
+    answer = client.wallet(checksum(holder))
+    if not campaign:
+        return int(answer["nonce"])
+    for account in answer["accounts"]:
+        if account["campaign"] == campaign:
+            return int(account["nonce"])
+    return 0
