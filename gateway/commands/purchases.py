@@ -173,6 +173,8 @@ class Matcher:
 
     skipped: Counter[Skipped] = field(default_factory=Counter)
     lines: int = 0
+    #: Lines that are in a sale or, wholly or partly, in refunds.
+    sent: int = 0
     #: (customer, product) → what can still be given back, oldest first.
     _bought: dict[tuple[str, str], list[Bought]] = field(default_factory=lambda: defaultdict(list))
 
@@ -197,6 +199,7 @@ class Matcher:
             if first.customer:
                 bought = Bought(row.invoice, line.quantity, line.amount)
                 self._bought[(first.customer, row.product)].append(bought)
+        self.sent += len(lines)
         return Sale(first.invoice, first.customer, first.at, tuple(lines))
 
     def _refunds(self, invoice: Sequence[Row]) -> Iterator[Refund]:
@@ -237,6 +240,7 @@ class Matcher:
             goods = GOODS.match(row.product)
             nothing = Skipped.BEFORE_FILE if goods else Skipped.ADJUSTMENT
             self.skipped[Skipped.PARTLY if taken else nothing] += 1
+        self.sent += bool(taken)
         return taken
 
 

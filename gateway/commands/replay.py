@@ -59,6 +59,7 @@ def summary(sender: Replay, seconds: float) -> Json:
     rejected = tally.rejected.total()
     return {
         "lines": matcher.lines,
+        "lines_sent": matcher.sent,
         "actions": tally.actions,
         "purchases": tally.sales,
         "refunds": tally.refunds,
