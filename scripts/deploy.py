@@ -137,6 +137,7 @@ def describe(provider: ProviderAPI, token: ContractInstance, hub: ContractInstan
         "deployBlock": first_block,
         "tokenCodeHash": code_hash(provider, token),
         "hubCodeHash": code_hash(provider, hub),
+        "tokenName": token.name(),
     }
 
 

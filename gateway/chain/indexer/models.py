@@ -17,19 +17,19 @@ class EventKind(IntEnum):
     REWIND = 0  # everything in blocks above `block` never happened
     TRANSFER = 1  # holder → counterparty (zero address: mint, burn)
     CASHED_OUT = 2  # counterparty = who got the asset
-    TOKEN_ORDER = 3
-    TOKEN_CANCELLED = 4
+    TOKEN_ORDER = 3  # nonce: this one was used
+    TOKEN_CANCELLED = 4  # nonce: all below are void
     CAMPAIGN_CREATED = 10  # holder = owner, amount = hold, extra = closed (0, 1), nonce = expiry, commitment = terms
-    CHANGE_SCHEDULED = 11
+    CHANGE_SCHEDULED = 11  # nonce = kind of change, extra = effective at; what it changes to is read from the hub
     CHANGE_WITHDRAWN = 12
-    OWNERSHIP_OFFERED = 13
-    OWNERSHIP_TRANSFERRED = 14
+    OWNERSHIP_OFFERED = 13  # counterparty = candidate
+    OWNERSHIP_TRANSFERRED = 14  # holder → counterparty
     OPERATOR_SET = 15  # counterparty = operator, amount = daily cap
     MERCHANT_INVITED = 16  # counterparty = merchant
     MERCHANT_ACCEPTED = 17
     DELEGATE_SET = 18  # holder = merchant, counterparty = delegate, amount = 0 or 1
-    FUNDED = 19  # amount = budget, extra = pot
-    SWEPT = 20
+    FUNDED = 19  # holder = funder, amount = budget, extra = pot
+    SWEPT = 20  # holder = who got it
     AWARD_LANDED = 30  # number, amount = total
     CLAWBACK_LANDED = 31
     ACCOUNT_AWARDED = 32
@@ -42,8 +42,8 @@ class EventKind(IntEnum):
     EXPIRED = 39
     REDEEMED = 40  # counterparty = merchant, nonce, offer, commitment
     SPENT = 41
-    ACCOUNT_ORDER = 42
-    ACCOUNT_CANCELLED = 43
+    ACCOUNT_ORDER = 42  # nonce: this one was used
+    ACCOUNT_CANCELLED = 43  # nonce: all below are void
 
 
 class ChainEvent(Base):

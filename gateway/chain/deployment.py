@@ -1,0 +1,127 @@
+"""Which contracts on which chain, and the proof that a node is on that chain."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway.chain.errors import Reverted
+from gateway.chain.hexes import checksum, from_hex, keccak256, to_hex
+from gateway.chain.rpc import Rpc
+from gateway.chain.typed_data import Domains
+
+
+class WrongDeployment(Exception):
+    """The node is not on the chain of the deployment file, or other contracts stand there; the text says which."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """As the deployment file says. Addresses are 20 bytes, hashes 32; `par` is asset units per hundredth of a point;
+    no event of the contracts is in a block before `deploy_block`."""
+
+    chain_id: int
+    genesis_hash: bytes
+    token: bytes
+    hub: bytes
+    asset: bytes
+    par: int
+    deploy_block: int
+    token_code_hash: bytes
+    hub_code_hash: bytes
+    token_name: str
+
+    @property
+    def domains(self) -> Domains:
+        """The orders that holders of this deployment sign."""
+        return Domains(self.chain_id, self.token, self.hub, self.token_name)
+
+    @classmethod
+    def load(cls, path: Path) -> Deployment:
+        """Reads a deployment file; WrongDeployment when it is missing or not one."""
+        try:
+            content = json.loads(path.read_text())
+            return cls(
+                chain_id=int(content["chainId"]),
+                genesis_hash=_bytes(content, "genesisHash", 32),
+                token=_bytes(content, "token", 20),
+                hub=_bytes(content, "hub", 20),
+                asset=_bytes(content, "asset", 20),
+                par=int(content["par"]),
+                deploy_block=int(content["deployBlock"]),
+                token_code_hash=_bytes(content, "tokenCodeHash", 32),
+                hub_code_hash=_bytes(content, "hubCodeHash", 32),
+                token_name=str(content["tokenName"]),
+            )
+        except OSError:
+            raise WrongDeployment(f"{path.name} cannot be read") from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise WrongDeployment(f"{path.name} is no deployment file: {error}") from None
+
+    def save(self, path: Path) -> None:
+        """Writes the deployment file."""
+        content = {
+            "chainId": self.chain_id,
+            "genesisHash": to_hex(self.genesis_hash),
+            "token": checksum(self.token),
+            "hub": checksum(self.hub),
+            "asset": checksum(self.asset),
+            "par": self.par,
+            "deployBlock": self.deploy_block,
+            "tokenCodeHash": to_hex(self.token_code_hash),
+            "hubCodeHash": to_hex(self.hub_code_hash),
+            "tokenName": self.token_name,
+        }
+        path.write_text(json.dumps(content, indent=2) + "\n")
+
+    def verify(self, rpc: Rpc) -> None:
+        """Raises WrongDeployment when the node is on another chain or other code stands at the addresses; ChainError
+        when it cannot be asked."""
+        chain_id, genesis, token_code, hub_code = rpc.strict_batch(
+            [
+                ("eth_chainId", []),
+                ("eth_getBlockByNumber", ["0x0", False]),
+                ("eth_getCode", [to_hex(self.token), "latest"]),
+                ("eth_getCode", [to_hex(self.hub), "latest"]),
+            ]
+        )
+        if int(chain_id, 16) != self.chain_id:
+            raise WrongDeployment(f"chain id: the node says {int(chain_id, 16)}, the file {self.chain_id}")
+        if genesis is None or from_hex(genesis["hash"]) != self.genesis_hash:
+            raise WrongDeployment("genesis hash: another chain with the same id")
+        for name, code, expected in (
+            ("token", from_hex(token_code), self.token_code_hash),
+            ("hub", from_hex(hub_code), self.hub_code_hash),
+        ):
+            if not code:
+                raise WrongDeployment(f"{name}: no code at its address")
+            if keccak256(code) != expected:
+                raise WrongDeployment(f"{name}: other code at its address")
+        self._verify_links(rpc)
+
+    def _verify_links(self, rpc: Rpc) -> None:
+        try:
+            tokens_asset = rpc.call("eth_call", _view(self.token, "asset()"), "latest")
+            tokens_par = rpc.call("eth_call", _view(self.token, "par()"), "latest")
+            hubs_token = rpc.call("eth_call", _view(self.hub, "token()"), "latest")
+        except Reverted:
+            raise WrongDeployment("the contracts are of another kind") from None
+        if from_hex(hubs_token)[12:] != self.token:
+            raise WrongDeployment("hub: belongs to another token")
+        if from_hex(tokens_asset)[12:] != self.asset:
+            raise WrongDeployment("token: has another asset")
+        if int(tokens_par, 16) != self.par:
+            raise WrongDeployment("token: has another par")
+
+
+def _view(contract: bytes, function: str) -> dict[str, str]:
+    return {"to": to_hex(contract), "data": to_hex(keccak256(function.encode())[:4])}
+
+
+def _bytes(content: dict[str, Any], key: str, size: int) -> bytes:
+    value = from_hex(content[key])
+    if len(value) != size:
+        raise ValueError(f"{key} is not {size} bytes")
+    return value

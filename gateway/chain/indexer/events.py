@@ -1,0 +1,154 @@
+"""Logs of the two contracts, sliced into the columns of `ChainEvent`. Pure.
+
+Whatever a contract could emit fits its column: a number too large for it (an expiry in the year 30,000, a clock in the
+wrong century) is cut to the column's limit instead of stopping the indexer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.chain.hexes import from_hex, keccak256
+from gateway.chain.indexer.models import EventKind
+from gateway.core.columns import FIRST_SECOND, LAST_SECOND, MAX_ID
+
+MAX_UINT96 = 2**96 - 1
+
+
+class UnknownLog(Exception):
+    """A log that neither interface knows; the contracts are not what we think they are."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One event: its number, and which column each argument goes to, indexed ones first. "" is not kept."""
+
+    kind: EventKind
+    indexed: tuple[str, ...]
+    data: tuple[str, ...] = ()
+
+
+K = EventKind
+CAMPAIGN_HOLDER = ("campaign", "holder")
+
+#: Events of the token by their Solidity signature; None: not recorded.
+TOKEN_EVENTS: dict[str, Shape | None] = {
+    "Transfer(address,address,uint256)": Shape(K.TRANSFER, ("holder", "counterparty"), ("amount",)),
+    "CashedOut(address,address,uint256)": Shape(K.CASHED_OUT, ("holder", "counterparty"), ("amount",)),
+    "OrderExecuted(address,uint256)": Shape(K.TOKEN_ORDER, ("holder",), ("nonce",)),
+    "OrdersCancelled(address,uint256)": Shape(K.TOKEN_CANCELLED, ("holder",), ("nonce",)),
+    "Approval(address,address,uint256)": None,
+    "EIP712DomainChanged()": None,
+}
+#: Events of the hub.
+HUB_EVENTS: dict[str, Shape | None] = {
+    "CampaignCreated(uint256,address,uint40,uint32,bool,uint40,uint16,bytes32)": Shape(
+        K.CAMPAIGN_CREATED, CAMPAIGN_HOLDER, ("", "amount", "extra", "nonce", "", "commitment")
+    ),
+    "ChangeScheduled(uint256,uint8,uint160,uint40)": Shape(K.CHANGE_SCHEDULED, ("campaign",), ("nonce", "", "extra")),
+    "ChangeWithdrawn(uint256)": Shape(K.CHANGE_WITHDRAWN, ("campaign",)),
+    "OwnershipOffered(uint256,address)": Shape(K.OWNERSHIP_OFFERED, ("campaign", "counterparty")),
+    "OwnershipTransferred(uint256,address,address)": Shape(
+        K.OWNERSHIP_TRANSFERRED, ("campaign", "holder", "counterparty")
+    ),
+    "OperatorSet(uint256,address,uint96)": Shape(K.OPERATOR_SET, ("campaign", "counterparty"), ("amount",)),
+    "MerchantInvited(uint256,address)": Shape(K.MERCHANT_INVITED, ("campaign", "counterparty")),
+    "MerchantAccepted(uint256,address)": Shape(K.MERCHANT_ACCEPTED, ("campaign", "counterparty")),
+    "DelegateSet(address,address,bool)": Shape(K.DELEGATE_SET, ("holder", "counterparty"), ("amount",)),
+    "Funded(uint256,address,uint256,uint256,uint256)": Shape(K.FUNDED, CAMPAIGN_HOLDER, ("amount", "extra", "")),
+    "Swept(uint256,address,uint256)": Shape(K.SWEPT, CAMPAIGN_HOLDER, ("amount",)),
+    "AwardLanded(uint256,uint256,uint256)": Shape(K.AWARD_LANDED, ("campaign", "number"), ("amount",)),
+    "ClawbackLanded(uint256,uint256,uint256)": Shape(K.CLAWBACK_LANDED, ("campaign", "number"), ("amount",)),
+    "AccountAwarded(uint256,address,uint256)": Shape(K.ACCOUNT_AWARDED, CAMPAIGN_HOLDER, ("amount",)),
+    "AccountClawedBack(uint256,address,uint256)": Shape(K.ACCOUNT_CLAWED_BACK, CAMPAIGN_HOLDER, ("amount",)),
+    "Entered(uint256,address,uint256,uint256)": Shape(K.ENTERED, CAMPAIGN_HOLDER, ("amount", "extra")),
+    "Left(uint256,address,uint256)": Shape(K.LEFT, CAMPAIGN_HOLDER, ("amount",)),
+    "Released(uint256,address,uint256)": Shape(K.RELEASED, CAMPAIGN_HOLDER, ("amount",)),
+    "Moved(uint256,uint256,address,uint256,uint256)": Shape(
+        K.MOVED, ("campaign", "other_campaign", "holder"), ("amount", "extra")
+    ),
+    "StaySet(uint256,address,bool)": Shape(K.STAY_SET, CAMPAIGN_HOLDER, ("amount",)),
+    "Expired(uint256,address,uint256)": Shape(K.EXPIRED, CAMPAIGN_HOLDER, ("amount",)),
+    "Redeemed(address,address,uint256,uint256,bytes32,bytes32)": Shape(
+        K.REDEEMED, ("holder", "counterparty"), ("amount", "nonce", "offer", "commitment")
+    ),
+    "Spent(uint256,address,address,uint256,uint256,bytes32,bytes32)": Shape(
+        K.SPENT, ("campaign", "holder", "counterparty"), ("amount", "nonce", "offer", "commitment")
+    ),
+    "OrderExecuted(uint256,address,uint256)": Shape(K.ACCOUNT_ORDER, CAMPAIGN_HOLDER, ("nonce",)),
+    "OrdersCancelled(uint256,address,uint256)": Shape(K.ACCOUNT_CANCELLED, CAMPAIGN_HOLDER, ("nonce",)),
+    "EIP712DomainChanged()": None,
+}
+
+
+def _by_topic(events: Mapping[str, Shape | None]) -> dict[bytes, Shape | None]:
+    return {keccak256(signature.encode()): shape for signature, shape in events.items()}
+
+
+TOKEN_TOPICS, HUB_TOPICS = _by_topic(TOKEN_EVENTS), _by_topic(HUB_EVENTS)
+
+
+def columns(log: Mapping[str, Any], token: bytes, block_time: int) -> dict[str, Any] | None:
+    """The columns of one log of JSON-RPC (`id` and `orphaned` left out), None for one that is not recorded.
+
+    `token` is the token's address: any other contract's log is the hub's. `block_time` in Unix seconds. Raises
+    UnknownLog.
+    """
+    topics = [from_hex(topic) for topic in log["topics"]]
+    known = TOKEN_TOPICS if from_hex(log["address"]) == token else HUB_TOPICS
+    if not topics or topics[0] not in known:
+        raise UnknownLog
+    shape = known[topics[0]]
+    if shape is None:
+        return None
+    words = topics[1:] + _split(from_hex(log["data"]))
+    names = shape.indexed + shape.data
+    if len(words) != len(names):
+        raise UnknownLog
+    return {
+        **EMPTY,
+        "kind": shape.kind,
+        "block": int(log["blockNumber"], 16),
+        "block_time": clamp_time(block_time),
+        "log_index": int(log["logIndex"], 16),
+        "tx_hash": from_hex(log["transactionHash"]),
+        **{name: _COLUMNS[name](word) for name, word in zip(names, words, strict=True) if name},
+    }
+
+
+def clamp_time(seconds: int) -> int:
+    """A block's time as the columns take it."""
+    return min(max(seconds, FIRST_SECOND), LAST_SECOND)
+
+
+def _split(data: bytes) -> list[bytes]:
+    return [data[i : i + 32] for i in range(0, len(data), 32)]
+
+
+def _amount(word: bytes) -> int:
+    return min(int.from_bytes(word, "big"), MAX_UINT96)
+
+
+def _small(word: bytes) -> int:
+    return min(int.from_bytes(word, "big"), MAX_ID)
+
+
+def _address(word: bytes) -> bytes:
+    return word[12:]
+
+
+_COLUMNS: dict[str, Callable[[bytes], Any]] = {
+    "campaign": _small,
+    "other_campaign": _small,
+    "holder": _address,
+    "counterparty": _address,
+    "amount": _amount,
+    "extra": _amount,
+    "nonce": _small,
+    "number": bytes,
+    "offer": bytes,
+    "commitment": bytes,
+}
+EMPTY: dict[str, Any] = dict.fromkeys(_COLUMNS)
