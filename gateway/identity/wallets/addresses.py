@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-import sha3
-
+from gateway.chain.hexes import checksum
 from gateway.identity.wallets.errors import RECIPIENT_REFUSED
 
 NOBODY = bytes(20)
@@ -22,16 +21,9 @@ def parse(text: object) -> bytes:
         raise ValueError("an address is 0x and 40 hex digits")
     digits = text[2:]
     address = bytes.fromhex(digits)
-    if digits not in (digits.lower(), digits.upper()) and text != checksummed(address):
+    if digits not in (digits.lower(), digits.upper()) and text != checksum(address):
         raise ValueError("the address has a wrong checksum")
     return address
-
-
-def checksummed(address: bytes) -> str:
-    """0x-hex of 20 bytes with the checksum of EIP-55."""
-    digits = address.hex()
-    marks = sha3.keccak_256(digits.encode()).hexdigest()
-    return "0x" + "".join(d.upper() if mark >= "8" else d for d, mark in zip(digits, marks, strict=False))
 
 
 def refuse_recipient(address: bytes, refused: Iterable[bytes], field: str) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from gateway.core.columns import LAST_SECOND, MAX_HUNDREDTHS, MAX_ID
+from gateway.chain.hexes import checksum, to_hex
+from gateway.core.columns import FIRST_SECOND, LAST_SECOND, MAX_HUNDREDTHS, MAX_ID
 from gateway.identity.wallets import addresses
 
 
@@ -26,17 +27,12 @@ def _schema(size: int) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^0x[0-9a-fA-F]{{{2 * size}}}$"})
 
 
-def hexed(data: bytes) -> str:
-    """0x-hex."""
-    return "0x" + data.hex()
-
-
-_OUT = PlainSerializer(hexed, return_type=str)
+_OUT = PlainSerializer(to_hex, return_type=str)
 
 Address = Annotated[
     bytes,
     BeforeValidator(addresses.parse),
-    PlainSerializer(addresses.checksummed, return_type=str),
+    PlainSerializer(checksum, return_type=str),
     WithJsonSchema({"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$", "description": "EIP-55, or one case"}),
 ]
 Bytes32 = Annotated[bytes, _blob(32), _OUT, _schema(32)]
@@ -51,4 +47,4 @@ CampaignId = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
 RowId = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
 Nonce = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
 #: Unix seconds, UTC.
-Moment = Annotated[int, Field(strict=True, ge=0, le=LAST_SECOND)]
+Moment = Annotated[int, Field(strict=True, ge=FIRST_SECOND, le=LAST_SECOND)]

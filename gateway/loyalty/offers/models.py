@@ -37,7 +37,12 @@ class Offer(Base):
     #: A delivered code can be used this many seconds.
     code_valid: Mapped[int] = mapped_column(Int(60, 5 * 366 * 86_400))
     stock_limit: Mapped[int | None] = mapped_column(Int(0, 10_000_000))
+    #: Codes that are reserved, delivered or used.
     drawn: Mapped[int] = mapped_column(Int(), default=0)
+    #: Codes that can be drawn without making one.
+    free: Mapped[int] = mapped_column(Int(), default=0)
+    #: A pool that falls to so many free codes tells its merchant.
+    low_stock: Mapped[int] = mapped_column(Int(0, 1_000_000), default=0)
     wallet_limit: Mapped[int | None] = mapped_column(Int(1, 10_000))
     active: Mapped[bool] = mapped_column(Flag(), default=True)
     created_at: Mapped[int] = mapped_column(Seconds())
@@ -70,3 +75,5 @@ class Code(Base):
     state: Mapped[CodeState] = mapped_column(Choice(CodeState), default=CodeState.FREE)
     expires_at: Mapped[int | None] = mapped_column(Seconds())
     used_at: Mapped[int | None] = mapped_column(Seconds())
+    #: Id of the API key that used it: only the same till may undo.
+    used_by: Mapped[int | None] = mapped_column(Int())

@@ -1,0 +1,144 @@
+"""Offers: made from signed documents, listed, closed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gateway.chain import signatures
+from gateway.chain.hexes import checksum, keccak256
+from gateway.core.clock import Clock
+from gateway.core.problems import INVALID_REQUEST, NOT_FOUND
+from gateway.identity.merchants.models import Merchant
+from gateway.identity.wallets.errors import BAD_SIGNATURE
+from gateway.loyalty.campaigns.models import CampaignMerchant
+from gateway.loyalty.offers import documents, patterns
+from gateway.loyalty.offers.documents import Document
+from gateway.loyalty.offers.errors import (
+    MERCHANT_NOT_IN_CAMPAIGN,
+    OFFER_EXISTS,
+    OFFER_MALFORMED,
+    OFFER_OTHER_CHAIN,
+    OFFER_OTHER_MERCHANT,
+)
+from gateway.loyalty.offers.models import CodeSource, Offer
+
+
+@dataclass(frozen=True)
+class NewOffer:
+    """What a merchant sends: the canonical document, its wallet's EIP-191 signature of it, where codes come from."""
+
+    document: str
+    signature: bytes
+    source: CodeSource
+    pattern: str | None = None
+    stock_limit: int | None = None
+    wallet_limit: int | None = None
+    low_stock: int = 20
+
+
+class Offers:
+    """All methods work in the caller's transaction."""
+
+    def __init__(self, clock: Clock, chain_id: int, hub: bytes) -> None:
+        self.clock, self.chain_id, self.hub = clock, chain_id, hub
+
+    def create(self, session: Session, merchant_id: int, new: NewOffer) -> Offer:
+        """Checks the document and its signature and keeps both.
+
+        `offer-malformed`, `offer-other-chain`, `offer-other-merchant`, `bad-signature`, `offer-exists`,
+        `merchant-not-in-campaign`, `pattern-malformed`, `pattern-too-weak`.
+        """
+        document = documents.parse(new.document)
+        merchant = session.get_one(Merchant, merchant_id)
+        self._check_names(document, merchant)
+        digest = signatures.personal(new.document.encode())
+        if signatures.recover(digest, new.signature) != merchant.address:
+            raise BAD_SIGNATURE.at("signature", "the merchant's wallet signs the document's bytes (EIP-191)")
+        if document.ends_at <= self.clock.now():
+            raise OFFER_MALFORMED.at("document.ends_at", "in the past")
+        self._check_source(new)
+        if document.campaign is not None:
+            membership = session.get(CampaignMerchant, (document.campaign, merchant_id))
+            if membership is None or not membership.accepted:
+                raise MERCHANT_NOT_IN_CAMPAIGN.at("document.campaign")
+        offer_hash = keccak256(new.document.encode())
+        if session.scalar(sa.select(Offer.id).where(Offer.hash == offer_hash)) is not None:
+            raise OFFER_EXISTS.at("document")
+        offer = Offer(
+            merchant_id=merchant_id,
+            document=new.document,
+            hash=offer_hash,
+            signature=new.signature,
+            price=document.price,
+            campaign_id=document.campaign,
+            source=new.source,
+            pattern=new.pattern,
+            starts_at=document.starts_at,
+            ends_at=document.ends_at,
+            code_valid=document.code_valid,
+            stock_limit=new.stock_limit,
+            drawn=0,
+            free=0,
+            low_stock=new.low_stock,
+            wallet_limit=new.wallet_limit,
+            active=True,
+            created_at=self.clock.now(),
+        )
+        session.add(offer)
+        session.flush()
+        return offer
+
+    def _check_names(self, document: Document, merchant: Merchant) -> None:
+        if document.chain_id != self.chain_id:
+            raise OFFER_OTHER_CHAIN.at("document.chain_id", f"expected {self.chain_id}")
+        if document.hub != self.hub:
+            raise OFFER_OTHER_CHAIN.at("document.hub", f"expected {checksum(self.hub)}")
+        if document.merchant != merchant.address:
+            raise OFFER_OTHER_MERCHANT.at("document.merchant")
+
+    def _check_source(self, new: NewOffer) -> None:
+        if new.source == CodeSource.POOL:
+            if new.pattern is not None:
+                raise INVALID_REQUEST.at("pattern", "only where codes are generated")
+        elif new.pattern is None:
+            raise INVALID_REQUEST.at("pattern", "generated codes need one")
+        else:
+            patterns.validate(new.pattern)
+
+    def get(self, session: Session, offer_id: int, merchant_id: int | None = None) -> Offer:
+        """An offer, of this merchant where one is named; else `not-found`."""
+        offer = session.get(Offer, offer_id)
+        if offer is None or merchant_id not in (None, offer.merchant_id):
+            raise NOT_FOUND.at("offer")
+        return offer
+
+    def merchant_address(self, session: Session, offer: Offer) -> bytes:
+        """Who is paid."""
+        return session.get_one(Merchant, offer.merchant_id).address
+
+    def page(
+        self, session: Session, cursor: int, limit: int, campaign: int | None = None, merchant_id: int | None = None
+    ) -> list[Offer]:
+        """At most `limit` offers that are not closed and have not ended, with ids above `cursor`."""
+        query = sa.select(Offer).where(Offer.id > cursor, Offer.active == 1, Offer.ends_at > self.clock.now())
+        if campaign is not None:
+            query = query.where(Offer.campaign_id == (campaign or None))
+        if merchant_id is not None:
+            query = query.where(Offer.merchant_id == merchant_id)
+        return [*session.scalars(query.order_by(Offer.id).limit(limit))]
+
+    def close(self, session: Session, offer_id: int, merchant_id: int) -> Offer:
+        """Takes no new orders from now on; open ones go on. Closing twice is closing once."""
+        offer = self.get(session, offer_id, merchant_id)
+        offer.active = False
+        session.flush()
+        return offer
+
+
+def in_stock(offer: Offer) -> bool:
+    """Whether the next order would get a code."""
+    left = offer.stock_limit is None or offer.drawn < offer.stock_limit
+    return left and (offer.free > 0 or offer.source == CodeSource.GENERATED)
