@@ -9,11 +9,12 @@ from pathlib import Path
 
 from gateway.chain import calls
 from gateway.chain.deployment import Deployment, WrongDeployment
-from gateway.chain.errors import ChainError, InsufficientFunds, NodeDown, Reverted
-from gateway.chain.hexes import checksum, keccak256, to_hex
+from gateway.chain.errors import ChainError, InsufficientFunds, NodeDown, NodeTimeout, Reverted
+from gateway.chain.hexes import checksum, from_hex, keccak256
 from gateway.chain.reads import Reads
 from gateway.chain.rpc import Rpc
-from gateway.chain.sender import NotMined, Sender
+from gateway.chain.sender import Sender
+from gateway.client import Json
 from gateway.commands.console import CommandError, out
 from gateway.commands.state import State
 
@@ -53,7 +54,7 @@ class Chain:
 
     def own(self, key: bytes) -> Own:
         """A key that sends its own transactions."""
-        return Own(self, Sender(self.rpc, self.deployment.chain_id, key))
+        return Own(self, Sender(self.rpc, key, self.deployment.chain_id))
 
 
 def open_chain(state: State) -> Chain:
@@ -83,11 +84,10 @@ class Own:
     def address(self) -> bytes:
         return self.sender.address
 
-    def do(self, what: str, to: bytes, data: bytes) -> bytes:
-        """One transaction; its hash once it is in a block. CommandError, in words, when the contract refuses."""
+    def do(self, what: str, to: bytes, data: bytes) -> Json:
+        """One transaction; its receipt once it is in a block. CommandError, in words, when the contract refuses."""
         try:
-            transaction = self.sender.send(to, data)
-            block = self.sender.wait(transaction)
+            receipt = self.sender.send(to, data)
         except Reverted as error:
             why = REASONS.get(error.name, error.name or "the contract refuses")
             raise CommandError(f"{what}: {why}", code=error.name or "reverted") from None
@@ -96,29 +96,32 @@ class Own:
             raise CommandError(
                 f"{what}: the key {address} has no gas", f"loyalty faucet {address}   (local chains only)", "no-gas"
             ) from None
-        except NotMined as error:
-            raise CommandError(f"{what}: sent as {to_hex(error.hash)}, but not in a block yet") from None
+        except NodeTimeout:
+            raise CommandError(
+                f"{what}: the node does not answer, or the block takes long; look before repeating"
+            ) from None
         except NodeDown:
             raise CommandError(f"{what}: the chain's node does not answer", "loyalty up", "node-down") from None
         except ChainError as error:
             raise CommandError(f"{what}: {error}") from None
-        out.note(f"[green]✓[/] {what} [dim](block {block})[/]")
-        return transaction
+        out.note(f"[green]✓[/] {what} [dim](block {int(receipt['blockNumber'], 16)})[/]")
+        return receipt
 
-    def hub(self, what: str, data: bytes) -> bytes:
+    def hub(self, what: str, data: bytes) -> Json:
         """As `do`, to the hub."""
         return self.do(what, self.chain.deployment.hub, data)
 
-    def token(self, what: str, data: bytes) -> bytes:
+    def token(self, what: str, data: bytes) -> Json:
         """As `do`, to the token."""
         return self.do(what, self.chain.deployment.token, data)
 
     def create_campaign(self, end: int, hold: int, closed: bool, expiry: int, bonus: int, terms: bytes) -> int:
         """Creates a campaign; its number."""
         data = calls.create_campaign(end, hold, closed, expiry, bonus, terms)
-        transaction = self.hub("campaign created", data)
-        for topics, _ in self.sender.events(transaction, self.chain.deployment.hub):
-            if topics[0] == CREATED:
+        receipt = self.hub("campaign created", data)
+        for log in receipt["logs"]:
+            topics = [from_hex(topic) for topic in log["topics"]]
+            if from_hex(log["address"]) == self.chain.deployment.hub and topics[0] == CREATED:
                 return int.from_bytes(topics[1])
         raise CommandError("the campaign was created, but its event is missing")
 
