@@ -142,21 +142,20 @@ class Codes:
 
     def use(self, session: Session, merchant_id: int, text: str, key_id: int) -> CodeView:
         """Uses a code once. `code-unknown`, `code-used` (with the time), `code-expired`."""
-        code = self._find(session, merchant_id, text)
+        code = self._find(session, merchant_id, text, lock=True)
         now = self.clock.now()
         if code.state == CodeState.DELIVERED and code.expires_at is not None and code.expires_at < now:
             raise CODE_EXPIRED.at("code", f"at {code.expires_at}")
-        change = sa.update(Code).where(Code.id == code.id, Code.state == CodeState.DELIVERED)
-        changed = session.execute(change.values(state=CodeState.USED, used_at=now, used_by=key_id))
-        session.refresh(code)
-        if changed.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE's result has it
+        if code.state == CodeState.USED:
             raise CODE_USED.at("code", f"at {code.used_at}")
+        code.state, code.used_at, code.used_by = CodeState.USED, now, key_id
+        session.flush()
         self.jobs.publish(session, "code.used", code.id)
         return self._view(session, code)
 
     def undo(self, session: Session, merchant_id: int, text: str, key_id: int) -> CodeView:
         """Takes a use back: the same till, within ten minutes. `code-unknown`, `code-not-used`, `undo-refused`."""
-        code = self._find(session, merchant_id, text)
+        code = self._find(session, merchant_id, text, lock=True)
         if code.state != CodeState.USED or code.used_at is None:
             raise CODE_NOT_USED.at("code")
         if code.used_by != key_id or self.clock.now() - code.used_at > UNDO_WITHIN:
@@ -164,6 +163,10 @@ class Codes:
         code.state, code.used_at, code.used_by = CodeState.DELIVERED, None, None
         session.flush()
         return self._view(session, code)
+
+    def fingerprint(self, data: bytes) -> bytes:
+        """Keyed digest of an uploaded file: what is stored of a request must not help to guess codes."""
+        return self.secrets.mac("codes file", data)
 
     def digest(self, merchant_id: int, text: str) -> bytes:
         """Keyed digest by which a merchant's code is found; `invalid-request` when `text` cannot be a code."""
@@ -174,9 +177,9 @@ class Codes:
 
     # -------------------------------------------------------------- internal
 
-    def _find(self, session: Session, merchant_id: int, text: str) -> Code:
+    def _find(self, session: Session, merchant_id: int, text: str, lock: bool = False) -> Code:
         query = sa.select(Code).where(Code.merchant_id == merchant_id, Code.digest == self.digest(merchant_id, text))
-        code = session.scalar(query.with_for_update())
+        code = session.scalar(query.with_for_update() if lock else query)
         # Which codes are still free or reserved is nobody's business: it would tell when one is drawn.
         if code is None or code.state in (CodeState.FREE, CodeState.RESERVED):
             raise CODE_UNKNOWN.at("code")

@@ -1,0 +1,163 @@
+"""HTTP of offers and codes."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from sqlalchemy.orm import Session
+
+from gateway.core.clock import Clock
+from gateway.core.columns import MAX_ID
+from gateway.core.db import Database
+from gateway.core.idempotency import once
+from gateway.identity.merchants.auth import Auth
+from gateway.identity.merchants.keys import Caller
+from gateway.identity.merchants.models import Scope
+from gateway.identity.wallets.routes import cookieless
+from gateway.loyalty.offers.codes import Codes, CodeView
+from gateway.loyalty.offers.schemas import CodeCounts, CodeIn, CodeOut, OfferIn, OfferList, OfferOut, UploadOut
+from gateway.loyalty.offers.service import Offers
+
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
+Id = Annotated[int, Path(ge=1, le=MAX_ID)]
+Cursor = Annotated[int, Query(ge=0, le=MAX_ID)]
+Limit = Annotated[int, Query(ge=1, le=200)]
+CSV = {
+    "requestBody": {
+        "required": True,
+        "content": {"text/csv": {"schema": {"type": "string"}, "example": "code\nSPRING-0001\nSPRING-0002\n"}},
+    }
+}
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+def build(db: Database, auth: Auth, offers: Offers, codes: Codes, clock: Clock) -> APIRouter:
+    """The room's routes."""
+    router = APIRouter(prefix="/v1", tags=["offers"])
+    _add_offers(router, db, auth, offers, clock)
+    _add_pool(router, db, auth, offers, codes, clock)
+    _add_till(router, db, auth, codes, clock)
+    return router
+
+
+def _add_offers(router: APIRouter, db: Database, auth: Auth, offers: Offers, clock: Clock) -> None:
+    manager = Depends(auth.require(Scope.MANAGE))
+
+    @router.post("/offers", status_code=201, response_model=OfferOut)
+    def create(body: OfferIn, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> Response:
+        """Publishes an offer: its canonical document, signed by the merchant's wallet. Its hash is in every order."""
+        with db.begin() as session:
+
+            def write() -> str:
+                offer = offers.create(session, caller.merchant, body.new())
+                return OfferOut.of(offer, offers.merchant_address(session, offer)).model_dump_json()
+
+            sent = body.model_dump_json().encode()
+            answer = once(session, caller.merchant, key, "POST /offers", sent, clock.now(), write)
+        return _json(answer, 201)
+
+    @router.get("/offers")
+    def page(
+        cursor: Cursor = 0,
+        limit: Limit = 50,
+        campaign: Annotated[int | None, Query(ge=0, le=MAX_ID, description="0: paid from the wallet")] = None,
+        merchant_id: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
+    ) -> OfferList:
+        """Offers that are not closed and have not ended, oldest first. Public."""
+        with db.read() as session:
+            rows = offers.page(session, cursor, limit, campaign, merchant_id)
+            items = [OfferOut.of(row, offers.merchant_address(session, row)) for row in rows]
+        return OfferList.model_construct(items=items, next=rows[-1].id if len(rows) == limit else None)
+
+    @router.get("/offers/{id}")
+    def get(id: Id) -> OfferOut:
+        """One offer, also after its end. Public."""
+        with db.read() as session:
+            offer = offers.get(session, id)
+            return OfferOut.of(offer, offers.merchant_address(session, offer))
+
+    @router.post("/offers/{id}/close", response_model=OfferOut)
+    def close(id: Id, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> Response:
+        """Takes no new orders from now on; accepted ones go on."""
+        with db.begin() as session:
+
+            def write() -> str:
+                offer = offers.close(session, id, caller.merchant)
+                return OfferOut.of(offer, offers.merchant_address(session, offer)).model_dump_json()
+
+            answer = once(session, caller.merchant, key, f"POST /offers/{id}/close", b"", clock.now(), write)
+        return _json(answer)
+
+
+def _add_pool(router: APIRouter, db: Database, auth: Auth, offers: Offers, codes: Codes, clock: Clock) -> None:
+    manager = Depends(auth.require(Scope.MANAGE))
+
+    @router.post("/offers/{id}/codes", status_code=201, response_model=UploadOut, openapi_extra=CSV)
+    def upload(
+        id: Id,
+        data: Annotated[bytes, Depends(_body)],
+        caller: Annotated[Caller, manager],
+        key: IdempotencyKey = None,
+    ) -> Response:
+        """Adds a CSV file of codes (header `code`) to the pool: all of them or none."""
+        sent = codes.fingerprint(data)
+        with db.begin() as session:
+
+            def write() -> str:
+                added = codes.upload(session, offers.get(session, id, caller.merchant), data)
+                return UploadOut(offer=id, added=added).model_dump_json()
+
+            answer = once(session, caller.merchant, key, f"POST /offers/{id}/codes", sent, clock.now(), write)
+        return _json(answer, 201)
+
+    @router.get("/offers/{id}/codes")
+    def counts(id: Id, caller: Annotated[Caller, manager]) -> CodeCounts:
+        """How many codes of the offer are in each state."""
+        with db.read() as session:
+            offers.get(session, id, caller.merchant)
+            return CodeCounts(**codes.counts(session, id))
+
+
+def _add_till(router: APIRouter, db: Database, auth: Auth, codes: Codes, clock: Clock) -> None:
+    till = Depends(auth.require(Scope.CODES))
+    plain = [Depends(cookieless)]
+
+    @router.post("/codes/check", dependencies=plain)
+    def check(body: CodeIn, caller: Annotated[Caller, till]) -> CodeOut:
+        """What a code is worth at the till. Changes nothing."""
+        with db.read() as session:
+            return CodeOut.of(codes.check(session, caller.merchant, body.code))
+
+    def writing(
+        verb: str, body: CodeIn, caller: Caller, key: str | None, write: Callable[[Session], CodeView]
+    ) -> Response:
+        # Not the code itself: see Codes.fingerprint.
+        digest = codes.digest(caller.merchant, body.code)
+        with db.begin() as session:
+
+            def answered() -> str:
+                return CodeOut.of(write(session)).model_dump_json()
+
+            answer = once(session, caller.merchant, key, f"POST /codes/{verb}", digest, clock.now(), answered)
+        return _json(answer)
+
+    @router.post("/codes/use", response_model=CodeOut, dependencies=plain)
+    def use(body: CodeIn, caller: Annotated[Caller, till], key: IdempotencyKey = None) -> Response:
+        """Uses a code, once. The same request again gets the same answer."""
+        return writing(
+            "use", body, caller, key, lambda session: codes.use(session, caller.merchant, body.code, caller.key_id)
+        )
+
+    @router.post("/codes/undo", response_model=CodeOut, dependencies=plain)
+    def undo(body: CodeIn, caller: Annotated[Caller, till], key: IdempotencyKey = None) -> Response:
+        """Takes a use back: the same till's key, within ten minutes."""
+        return writing(
+            "undo", body, caller, key, lambda session: codes.undo(session, caller.merchant, body.code, caller.key_id)
+        )
+
+
+def _json(document: str, status: int = 200) -> Response:
+    return Response(document, status, media_type="application/json")
