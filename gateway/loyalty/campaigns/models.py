@@ -22,7 +22,9 @@ class Campaign(Base):
     terms: Mapped[str] = mapped_column(sa.Text())
     terms_hash: Mapped[bytes] = mapped_column(Blob(32))
     starts_at: Mapped[int] = mapped_column(Seconds())
-    # Mirrored from the chain:
+    # Mirrored from the chain: budget, pot and cap from events up to and with `synced_event`, terms by asking again.
+    synced_event: Mapped[int] = mapped_column(Int(), default=0)
+    refresh_at: Mapped[int] = mapped_column(Seconds(), index=True)
     end: Mapped[int] = mapped_column(Seconds())
     hold: Mapped[int] = mapped_column(Int(0, 90 * 86_400))
     closed: Mapped[bool] = mapped_column(Flag())
@@ -40,7 +42,9 @@ class Campaign(Base):
     settle_every: Mapped[int] = mapped_column(Int(0, 7 * 86_400))
     min_wallets: Mapped[int] = mapped_column(Int(1, 10_000))
     step: Mapped[int] = mapped_column(Hundredths())
+    #: When nothing was left waiting for the last time, and when to settle next.
     settled_at: Mapped[int] = mapped_column(Seconds())
+    settle_at: Mapped[int] = mapped_column(Seconds(), index=True)
     #: Merchant's switch: no new actions are accepted.
     paused: Mapped[bool] = mapped_column(Flag(), default=False)
     created_at: Mapped[int] = mapped_column(Seconds())
@@ -67,7 +71,7 @@ class QuotaUse(Base):
     campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"), primary_key=True, autoincrement=False)
     merchant_id: Mapped[int] = mapped_column(sa.ForeignKey("merchants.id"), primary_key=True, autoincrement=False)
     day: Mapped[int] = mapped_column(Int(0, 30_000), primary_key=True, autoincrement=False)
-    points: Mapped[int] = mapped_column(Int(), default=0)
+    points: Mapped[int] = mapped_column(Int(0, MAX_SUM), default=0)
 
 
 class RuleVersion(Base):

@@ -89,6 +89,9 @@ class Batch(Base):
     state: Mapped[BatchState] = mapped_column(Choice(BatchState), default=BatchState.QUEUED, index=True)
     total: Mapped[int] = mapped_column(Uint96())
     created_at: Mapped[int] = mapped_column(Seconds())
+    #: How often the chain refused it, and when to hand the same batch to the relayer again (empty: the relayer has it).
+    refusals: Mapped[int] = mapped_column(Int(0, 10_000), default=0)
+    retry_at: Mapped[int | None] = mapped_column(Seconds(), index=True)
     landed_block: Mapped[int | None] = mapped_column(Int())
 
 
@@ -112,4 +115,4 @@ class Carry(Base):
     campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"), primary_key=True, autoincrement=False)
     wallet: Mapped[bytes] = mapped_column(Blob(20), primary_key=True)
     points: Mapped[int] = mapped_column(Hundredths(), default=0)
-    owed: Mapped[int] = mapped_column(Hundredths(), default=0)
+    owed: Mapped[int] = mapped_column(Uint96(), default=0)

@@ -1,0 +1,145 @@
+"""API keys: `loy_<16 hex: public prefix>_<43 characters: 256 random bits>`.
+
+Only SHA-256 of a key is kept. A slow password hash would add nothing: no dictionary holds 256 random bits, and guessing
+them takes 2^255 tries however fast one try is.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gateway.identity.merchants.errors import (
+    FORBIDDEN,
+    KEY_REVOKED,
+    LAST_OPERATOR_KEY,
+    SCOPES_REFUSED,
+    UNAUTHENTICATED,
+    UNKNOWN_KEY,
+)
+from gateway.identity.merchants.models import ApiKey, Merchant, Scope
+
+TOKEN = re.compile(r"loy_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
+#: Seconds that a rotated key goes on working, so that tills can be changed over one by one.
+GRACE, MAX_GRACE = 86_400, 30 * 86_400
+#: Compared with when there is no such key, so that both cases take the same time.
+NO_HASH = bytes(32)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sent a request. `merchant_id` is None for the operator."""
+
+    key_id: int
+    merchant_id: int | None
+    scopes: Scope
+
+    @property
+    def merchant(self) -> int:
+        """The merchant's id; `forbidden` for the operator, who has no till and no campaign."""
+        if self.merchant_id is None:
+            raise FORBIDDEN.at(detail="this needs a merchant's key")
+        return self.merchant_id
+
+    @property
+    def is_operator(self) -> bool:
+        return Scope.ADMIN in self.scopes
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A new key and its text, which is shown this once."""
+
+    key: ApiKey
+    token: str
+
+
+class ApiKeys:
+    """Issues, checks, rotates and revokes keys. Times in Unix seconds."""
+
+    def issue(self, session: Session, merchant_id: int | None, scopes: Scope, now: int) -> Issued:
+        """A new key. The operator's has the scope ADMIN alone, a merchant's any other; else `scopes-refused`."""
+        if (scopes == Scope.ADMIN) != (merchant_id is None) or (merchant_id is not None and Scope.ADMIN in scopes):
+            raise SCOPES_REFUSED.at("scopes")
+        prefix = secrets.token_bytes(8)
+        token = f"loy_{prefix.hex()}_{base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip('=')}"
+        key = ApiKey(merchant_id=merchant_id, prefix=prefix, hash=_hash(token), scopes=int(scopes), created_at=now)
+        session.add(key)
+        session.flush()
+        return Issued(key, token)
+
+    def issue_first_operator_key(self, session: Session, now: int) -> str | None:
+        """The text of a first operator key; None when there is a usable one already."""
+        if self._operator_keys(session, now):
+            return None
+        return self.issue(session, None, Scope.ADMIN, now).token
+
+    def check(self, session: Session, token: str, now: int) -> Caller:
+        """Who this key's text belongs to; `unauthenticated` when it is malformed, unknown, revoked or expired."""
+        match = TOKEN.fullmatch(token)
+        if match is None:
+            raise UNAUTHENTICATED.at("Authorization")
+        query = (
+            sa.select(ApiKey, sa.func.coalesce(Merchant.active, 1))
+            .join(Merchant, Merchant.id == ApiKey.merchant_id, isouter=True)
+            .where(ApiKey.prefix == bytes.fromhex(match[1]))
+        )
+        key, active = session.execute(query).tuples().first() or (None, True)
+        same = hmac.compare_digest(NO_HASH if key is None else key.hash, _hash(token))
+        if key is None or not same or not active or not _works(key, now):
+            raise UNAUTHENTICATED.at("Authorization")
+        return Caller(key.id, key.merchant_id, Scope(key.scopes))
+
+    def rotate(self, session: Session, caller: Caller, key_id: int, grace: int, now: int) -> Issued:
+        """A new key like this one, which itself works for `grace` more seconds. `unknown-key`, `key-revoked`."""
+        old = self._find(session, caller, key_id)
+        if not _works(old, now):
+            raise KEY_REVOKED.at("key")
+        old.expires_at = min(now + grace, old.expires_at or now + grace)
+        return self.issue(session, old.merchant_id, Scope(old.scopes), now)
+
+    def revoke(self, session: Session, caller: Caller, key_id: int, now: int) -> None:
+        """Ends a key at once; twice is once. `unknown-key`; `last-operator-key` for the only lasting one."""
+        key = self._find(session, caller, key_id)
+        if key.merchant_id is None and all(other.id == key.id for other in self._operator_keys(session, now)):
+            raise LAST_OPERATOR_KEY.at("key")
+        if key.revoked_at is None:
+            key.revoked_at = now
+
+    def page(self, session: Session, caller: Caller, cursor: int, limit: int) -> list[ApiKey]:
+        """At most `limit` keys with an id above `cursor`: all of them for the operator, else the caller's own."""
+        query = sa.select(ApiKey).where(ApiKey.id > cursor).order_by(ApiKey.id).limit(limit)
+        if not caller.is_operator:
+            query = query.where(ApiKey.merchant_id == caller.merchant)
+        return list(session.scalars(query))
+
+    def _find(self, session: Session, caller: Caller, key_id: int) -> ApiKey:
+        key = session.get(ApiKey, key_id, with_for_update=True)
+        if key is None or not (caller.is_operator or key.merchant_id == caller.merchant):
+            raise UNKNOWN_KEY.at("key")
+        return key
+
+    def _operator_keys(self, session: Session, now: int) -> list[ApiKey]:
+        """Operator keys that work and do not run out; locked, so that two cannot revoke each other at once."""
+        query = (
+            sa.select(ApiKey)
+            .where(ApiKey.merchant_id.is_(None), ApiKey.revoked_at.is_(None), ApiKey.expires_at.is_(None))
+            .order_by(ApiKey.id)
+            .with_for_update()
+        )
+        return list(session.scalars(query))
+
+
+def _works(key: ApiKey, now: int) -> bool:
+    return key.revoked_at is None and (key.expires_at is None or now < key.expires_at)
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
