@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +21,6 @@ class Rpc:
 
     def __init__(self, url: str, timeout: float = 10.0) -> None:
         """`timeout` in seconds, for connecting and for each answer."""
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every URL
         self._client = httpx.Client(timeout=timeout)
         self._url = url
 

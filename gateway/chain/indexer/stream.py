@@ -1,0 +1,54 @@
+"""How a room reads the stream of chain events: every event once, in order, in the transaction that moves its cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from gateway.chain.indexer.models import ChainEvent, Subscription
+from gateway.core.db import Database
+
+Apply = Callable[[Session, Sequence[ChainEvent]], None]
+
+
+def drain(db: Database, name: str, apply: Apply, limit: int = 1000) -> int:
+    """Gives the next events, at most `limit`, to `apply` and moves the cursor called `name`, in one transaction.
+
+    Returns how many. When `apply` raises, nothing has happened. Events that a REWIND took back before they were read are
+    left out; a REWIND itself is an event. Safe in several workers: one of them reads, the others wait for it.
+    """
+    with db.read() as session:
+        if not _next(session, _cursor(session, name), 1):
+            return 0
+    _ensure(db, name)
+    with db.begin() as session:
+        row = session.get_one(Subscription, name, with_for_update=True)
+        events = _next(session, row.last_event, limit)
+        if events:
+            apply(session, events)
+            row.last_event = events[-1].id
+        return len(events)
+
+
+def _cursor(session: Session, name: str) -> int:
+    row = session.get(Subscription, name)
+    return row.last_event if row else 0
+
+
+def _next(session: Session, after: int, limit: int) -> Sequence[ChainEvent]:
+    query = sa.select(ChainEvent).where(ChainEvent.id > after, ChainEvent.orphaned == 0).order_by(ChainEvent.id)
+    return session.scalars(query.limit(limit)).all()
+
+
+def _ensure(db: Database, name: str) -> None:
+    with db.read() as session:
+        if session.get(Subscription, name) is not None:
+            return
+    try:
+        with db.begin() as session:
+            session.add(Subscription(name=name))
+    except IntegrityError:  # another worker was first
+        return
