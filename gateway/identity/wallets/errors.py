@@ -15,3 +15,4 @@ ORDER_EXPIRED = Refusal("order-expired", 422, "The deadline is over, too near or
 TOO_MANY_ORDERS = Refusal("too-many-orders", 429, "This wallet has too many open orders")
 BELOW_RELAY_MINIMUM = Refusal("below-relay-minimum", 422, "Orders are relayed from one point upward")
 INSUFFICIENT_POINTS = Refusal("insufficient-points", 422, "Not enough points are free for this order")
+CHAIN_UNREACHABLE = Refusal("chain-unreachable", 503, "The chain's node does not answer; nothing was changed")

@@ -45,5 +45,11 @@ class Redemption(Base):
     box: Mapped[bytes | None] = mapped_column(Blob(208))
     state: Mapped[RedemptionState] = mapped_column(Choice(RedemptionState))
     tx_id: Mapped[int | None] = mapped_column(sa.ForeignKey("chain_txs.id"), index=True)
+    #: Empty: nothing is to be sent. Else when to try (again).
+    retry_at: Mapped[int | None] = mapped_column(Seconds(), index=True)
+    #: How often the chain refused the whole transaction; after the first time it is sent alone.
+    attempts: Mapped[int] = mapped_column(Int(0, 10_000), default=0)
     paid_block: Mapped[int | None] = mapped_column(Int())
+    #: End of the code's validity, set at the first delivery.
+    expires_at: Mapped[int | None] = mapped_column(Seconds())
     created_at: Mapped[int] = mapped_column(Seconds())

@@ -1,0 +1,18 @@
+"""Questions to the node inside a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gateway.chain.errors import Temporary
+from gateway.identity.wallets.errors import CHAIN_UNREACHABLE
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """Turns the node's temporary trouble into `chain-unreachable` with Retry-After."""
+    try:
+        yield
+    except Temporary as error:
+        raise CHAIN_UNREACHABLE.at(retry_after=max(1, error.delay)) from None

@@ -1,0 +1,118 @@
+"""What the chain says about orders: delivered, dead, or taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.orm import Session
+
+from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.core.clock import Clock
+from gateway.core.db import Database
+from gateway.core.jobs import Jobs
+from gateway.identity.wallets.models import OrderKind
+from gateway.identity.wallets.orders import Claim, OpenOrders
+from gateway.loyalty.offers.codes import Codes
+from gateway.loyalty.offers.models import Offer
+from gateway.loyalty.redemptions.models import Redemption, RedemptionState
+
+log = structlog.get_logger(__name__)
+
+#: This room's cursor in the stream of chain events.
+STREAM = "redemptions"
+WIPE_EVERY = 600
+OPEN = (RedemptionState.ACCEPTED, RedemptionState.SUBMITTED)
+DELIVERED = (RedemptionState.DELIVERED, RedemptionState.CONFIRMED)
+
+
+class Settlement:
+    """The only place that delivers a code, and the only one that gives one up."""
+
+    def __init__(self, db: Database, clock: Clock, jobs: Jobs, orders: OpenOrders, codes: Codes) -> None:
+        self.db, self.clock, self.jobs, self.orders, self.codes = db, clock, jobs, orders, codes
+        self._wipe_at = 0
+
+    def apply_events(self, session: Session, events: Sequence[ChainEvent]) -> None:
+        """Applies events at depth, in stream order."""
+        for event in events:
+            if event.kind == EventKind.REWIND:
+                self._rewind(session, event.block)
+            elif event.kind in (EventKind.REDEEMED, EventKind.SPENT):
+                self._landed(session, event)
+
+    def _landed(self, session: Session, event: ChainEvent) -> None:
+        row = self._match(session, event)
+        if row is None:
+            return
+        if row.state == RedemptionState.DEAD:
+            # Given up, then brought back by a reorganisation deeper than the confirmations: the code may be another's.
+            log.error("redemption.paid_after_death", redemption=row.id)
+            row.state = RedemptionState.FLAGGED
+        elif row.state in OPEN:
+            row.state = RedemptionState.DELIVERED
+            row.expires_at = self.codes.deliver(session, row.code_id)
+            self.jobs.publish(session, "redemption.delivered", row.id)
+        elif row.state == RedemptionState.FLAGGED and row.expires_at is not None:
+            row.state = RedemptionState.DELIVERED if row.box is not None else RedemptionState.CONFIRMED
+        row.paid_block, row.retry_at = event.block, None
+        self.orders.close(session, OrderKind.REDEMPTION, row.id)
+
+    def _match(self, session: Session, event: ChainEvent) -> Redemption | None:
+        """The order that this event executed, to the letter: a merchant may copy a commitment into another order."""
+        query = (
+            sa.select(Redemption)
+            .join(Offer, Offer.id == Redemption.offer_id)
+            .where(
+                Redemption.commitment == event.commitment,
+                Redemption.holder == event.holder,
+                Redemption.campaign == (event.campaign or 0),
+                Redemption.nonce == event.nonce,
+                Redemption.amount == event.amount,
+                Offer.hash == event.offer,
+            )
+        )
+        return session.scalar(query.with_for_update(of=Redemption))
+
+    def _rewind(self, session: Session, fork: int) -> None:
+        """Payments in blocks above `fork` never happened.
+
+        What was delivered is flagged for a human and its payment sent again; what is open stays open.
+        """
+        query = sa.select(Redemption).where(Redemption.paid_block > fork).order_by(Redemption.id)
+        for row in session.scalars(query.with_for_update()):
+            row.paid_block = row.tx_id = None
+            if row.state == RedemptionState.FLAGGED and row.expires_at is None:
+                row.state = RedemptionState.DEAD
+                continue
+            log.error("redemption.reorganised", redemption=row.id)
+            row.state, row.retry_at = RedemptionState.FLAGGED, self.clock.now()
+            claim = Claim(row.holder, row.campaign, row.nonce, row.amount, row.deadline)
+            self.orders.reopen(session, OrderKind.REDEMPTION, row.id, claim)
+
+    def sweep_dead(self) -> int:
+        """Gives up orders whose nonce or deadline has passed at depth without their event; returns how many."""
+        return self.orders.sweep(OrderKind.REDEMPTION, STREAM, self._bury)
+
+    def _bury(self, session: Session, redemption_id: int) -> None:
+        row = session.get_one(Redemption, redemption_id, with_for_update=True)
+        row.retry_at = None
+        if row.state in OPEN:
+            # The box was shown to nobody, so the code is still unknown; box and salt are never used again.
+            row.state, row.box = RedemptionState.DEAD, None
+            self.codes.free(session, row.code_id)
+
+    def wipe_due(self) -> int:
+        """Forgets the boxes of codes that have expired, every ten minutes; returns how many."""
+        now = self.clock.now()
+        if now < self._wipe_at:
+            return 0
+        self._wipe_at = now + WIPE_EVERY
+        expired = sa.update(Redemption).where(
+            Redemption.box.is_not(None),
+            Redemption.expires_at < now,
+            Redemption.state == RedemptionState.DELIVERED,
+        )
+        with self.db.begin() as session:
+            return int(session.execute(expired.values(box=None)).rowcount)  # type: ignore[attr-defined]
