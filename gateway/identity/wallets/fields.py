@@ -36,6 +36,8 @@ Address = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$", "description": "EIP-55, or one case"}),
 ]
 Bytes32 = Annotated[bytes, _blob(32), _OUT, _schema(32)]
+#: Bytes of any length, on the way out only.
+Words = Annotated[bytes, _OUT, WithJsonSchema({"type": "string", "pattern": "^0x([0-9a-f]{2})*$"})]
 #: r ‖ s ‖ v as wallets give it.
 Signature = Annotated[bytes, _blob(65), _OUT, _schema(65)]
 
