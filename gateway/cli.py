@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.commands import replay
+from gateway.commands import campaign, codes, doctor, merchant, offer, replay, up, wallet
 from gateway.commands.console import Group
 
 app = typer.Typer(
@@ -40,3 +40,14 @@ def main(
 
 
 app.command()(replay.replay)
+app.command()(up.up)
+app.command()(doctor.doctor)
+app.command()(merchant.faucet)
+for name, commands in (
+    ("merchant", merchant.app),
+    ("campaign", campaign.app),
+    ("offer", offer.app),
+    ("codes", codes.app),
+    ("wallet", wallet.app),
+):
+    app.add_typer(commands, name=name)

@@ -72,9 +72,11 @@ def _set_json(value: bool) -> bool:
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.", callback=_set_json, is_eager=True)]
 
 
-def parse_points(text: str) -> int:
-    """`12.5` → 1,250 hundredths. At most two decimals; zero and more."""
-    match = POINTS.fullmatch(str(text).replace(",", ""))
+def parse_points(text: str | int) -> int:
+    """`12.5` → 1,250 hundredths. At most two decimals; zero and more. An option's default is hundredths already."""
+    if isinstance(text, int):
+        return text
+    match = POINTS.fullmatch(text.replace(",", ""))
     if not match:
         raise typer.BadParameter("points with at most two decimals, e.g. 12.50")
     return int(match[1]) * 100 + int((match[2] or "").ljust(2, "0"))
@@ -87,9 +89,11 @@ def points(hundredths: int) -> str:
     return f"{sign}{whole:,}.{rest:02}"
 
 
-def parse_duration(text: str) -> int:
-    """`90`, `90s`, `15m`, `12h`, `30d` → seconds."""
-    match = re.fullmatch(r"(\d{1,9})([smhd]?)", str(text))
+def parse_duration(text: str | int) -> int:
+    """`90`, `90s`, `15m`, `12h`, `30d` → seconds. An option's default is seconds already."""
+    if isinstance(text, int):
+        return text
+    match = re.fullmatch(r"(\d{1,9})([smhd]?)", text)
     if not match:
         raise typer.BadParameter("seconds, or a number with s, m, h or d, e.g. 30d")
     return int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}[match[2]]

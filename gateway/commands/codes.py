@@ -1,0 +1,81 @@
+"""`loyalty codes …`: a merchant's codes, from the pool to the till."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.client import Json
+from gateway.commands.console import AsJson, Group, facts, out
+from gateway.commands.merchant import client_of
+from gateway.commands.state import DEFAULT, State, StateDir
+
+app = typer.Typer(cls=Group, help="Codes: upload, check and use.", no_args_is_help=True)
+
+Merchant = Annotated[str, typer.Option(help="The merchant of this machine whose codes they are.")]
+Offer = Annotated[int, typer.Option(min=1, help="The offer that they fulfil.")]
+Code = Annotated[str, typer.Argument(help="The code that the customer shows.")]
+Key = Annotated[str | None, typer.Option("--key", help="Idempotency key of this use, e.g. the receipt's number.")]
+
+
+@app.command()
+def upload(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV with the header `code`.")],
+    offer: Offer,
+    merchant: Merchant,
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Add a CSV file of codes to an offer's pool: all of them or none. The same file again changes nothing."""
+    local = State(state)
+    data = file.read_bytes()
+    with client_of(local, local.merchant(merchant)) as client:
+        answer = client.upload_codes(offer, data, f"codes-{offer}-{hashlib.sha256(data).hexdigest()}")
+    out.result(answer, lambda: facts("Codes added", [("offer", offer), ("codes", answer["added"])]))
+
+
+@app.command()
+def count(offer: Offer, merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
+    """How many codes of an offer are free, reserved, delivered and used."""
+    local = State(state)
+    with client_of(local, local.merchant(merchant)) as client:
+        answer = client.get(f"/v1/offers/{offer}/codes")
+    out.result(answer, lambda: facts(f"Codes of offer {offer}", answer.items()))
+
+
+@app.command()
+def check(code: Code, merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
+    """What a code is worth at the till. Changes nothing."""
+    _at_till("check", code, merchant, None, state)
+
+
+@app.command()
+def use(code: Code, merchant: Merchant, key: Key = None, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
+    """Use a code, once. The same --key again gives the same answer."""
+    _at_till("use", code, merchant, key, state)
+
+
+@app.command()
+def undo(code: Code, merchant: Merchant, key: Key = None, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
+    """Take a use back: the same till, within ten minutes."""
+    _at_till("undo", code, merchant, key, state)
+
+
+def _at_till(verb: str, code: str, merchant: str, key: str | None, state: Path) -> None:
+    local = State(state)
+    with client_of(local, local.merchant(merchant)) as client:
+        answer = client.code(verb, code, key)
+    out.result(answer, lambda: facts(answer["title"], _for_people(answer)))
+
+
+def _for_people(answer: Json) -> list[tuple[str, object]]:
+    return [
+        (name.replace("_", " "), time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(value)))
+        if name.endswith("_at") and value
+        else (name, value)
+        for name, value in answer.items()
+    ]

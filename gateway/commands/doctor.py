@@ -1,0 +1,191 @@
+"""`loyalty doctor`: is everything in place before going live? Green and red, exit 1 on red."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+import typer
+from pydantic import ValidationError
+from rich.table import Table
+
+from gateway import migrations
+from gateway.chain import keystore
+from gateway.chain.deployment import Deployment, WrongDeployment
+from gateway.chain.errors import ChainError
+from gateway.chain.hexes import checksum, to_hex
+from gateway.chain.reads import Reads
+from gateway.chain.rpc import Rpc
+from gateway.chain.signatures import address_of
+from gateway.client import Client
+from gateway.commands.console import AsJson, CommandError, out, points
+from gateway.commands.house import House
+from gateway.commands.state import DEFAULT, State, StateDir
+from gateway.core.db import Database
+from gateway.identity.merchants.models import Merchant
+from gateway.loyalty.campaigns.models import Campaign
+from gateway.loyalty.offers.models import Offer
+from gateway.settings import Settings, UnsafeSettings
+
+#: Seconds that this machine's clock may differ from the newest block's time.
+MAX_SKEW = 60
+#: Gas that a full batch may take, and how many of those the relayer should be able to pay.
+FULL_BATCH, BATCHES = 2**24, 100
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding. `ok` None: could not be asked because of an earlier red one."""
+
+    name: str
+    ok: bool | None
+    detail: str
+
+
+def doctor(state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
+    """Check chain, contracts, keys, roles, gas, database, clock and secrets. Settings from the environment, else from
+    the state directory of `loyalty up`."""
+    local = State(state)
+    settings = find_settings(local)
+    checks = list(examine(local, settings))
+    answer = {"ok": all(check.ok for check in checks), "checks": [vars(check) for check in checks]}
+    out.result(answer, lambda: _render(checks))
+    if not answer["ok"]:
+        raise typer.Exit(1)
+
+
+def find_settings(state: State) -> Settings:
+    """From the environment where a master secret is set there, else those of the local house."""
+    try:
+        if "LOYALTY_MASTER_SECRET" in os.environ:
+            return Settings()  # type: ignore[call-arg]  # filled from the environment
+        if not state.master.exists():
+            raise CommandError(f"no house in {state.root} and no settings in the environment", "loyalty up")
+        rpc = int(state.endpoints()["rpc"].rpartition(":")[2])
+        environment = House(state, 0, rpc).environment()
+        return Settings(**{name.removeprefix("LOYALTY_").lower(): value for name, value in environment.items()})  # type: ignore[arg-type]
+    except (ValidationError, UnsafeSettings) as error:
+        raise CommandError(f"the settings are refused: {error}", code="unsafe-settings") from None
+
+
+def examine(state: State, settings: Settings) -> Iterator[Check]:
+    """Every check, in an order in which a red one explains those after it."""
+    rpc = Rpc(settings.rpc_url, timeout=5)
+    yield from _files(state, settings)
+    deployment = None
+    try:
+        deployment = Deployment.load(settings.deployment_file)
+        deployment.verify(rpc)
+        yield Check("chain and contracts", True, f"chain {deployment.chain_id}, genesis and both codes as deployed")
+    except WrongDeployment as error:
+        yield Check("chain and contracts", False, str(error))
+    except ChainError as error:
+        yield Check("chain and contracts", False, f"the node does not answer ({error})")
+        deployment = None
+    database = Database(settings.database_url)
+    try:
+        yield _ask("database schema", lambda: _schema(database))
+        if deployment is None:
+            yield Check("relayer, roles and clock", None, "needs the chain")
+            return
+        reads = Reads(rpc, deployment)
+        yield _ask("clock", lambda: _clock(reads))
+        yield from _relayer(settings, rpc, reads, database)
+    finally:
+        database.dispose()
+    yield _ask("gateway", lambda: _gateway(state))
+
+
+def _ask(name: str, ask: Callable[[], tuple[bool, str]]) -> Check:
+    try:
+        ok, detail = ask()
+    except (ChainError, sa.exc.SQLAlchemyError, OSError) as error:
+        return Check(name, False, type(error).__name__)
+    return Check(name, ok, detail)
+
+
+def _files(state: State, settings: Settings) -> Iterator[Check]:
+    secret = [settings.relayer_keystore, state.master, state.relayer_password, state.operator_key, state.crowd_seed]
+    secret += [*state.root.glob("wallets/*"), *state.root.glob("merchants/*")]
+    for path in secret:
+        if path.exists() and (mode := stat.S_IMODE(path.stat().st_mode)) & 0o077:
+            yield Check("secrets", False, f"{_short(path, state)} can be read by others (mode {mode:o}): chmod 600")
+            return
+    if not settings.relayer_keystore.exists():
+        yield Check("secrets", False, f"{settings.relayer_keystore} is missing")
+    else:
+        yield Check("secrets", True, "present, readable by their owner only")
+
+
+def _short(path: Path, state: State) -> str:
+    return str(path.relative_to(state.root)) if path.is_relative_to(state.root) else str(path)
+
+
+def _schema(database: Database) -> tuple[bool, str]:
+    current = migrations.is_current(database)
+    return current, "newest revision" if current else "old or empty: start `loyalty up`, or run the migrations"
+
+
+def _clock(reads: Reads) -> tuple[bool, str]:
+    skew = int(time.time()) - reads.head().time
+    return abs(skew) <= MAX_SKEW, f"{skew} s from the newest block"
+
+
+def _relayer(settings: Settings, rpc: Rpc, reads: Reads, database: Database) -> Iterator[Check]:
+    try:
+        key = keystore.load(settings.relayer_keystore, settings.relayer_password.get_secret_value())
+    except keystore.KeystoreError as error:
+        yield Check("relayer's key", False, str(error))
+        return
+    address = address_of(key)
+    yield Check("relayer's key", True, checksum(address))
+    yield _ask("relayer's gas", lambda: _gas(rpc, reads, address))
+    try:
+        with database.read() as session:
+            campaigns = list(session.scalars(sa.select(Campaign.id).order_by(Campaign.id)))
+            sellers = sa.select(Offer.merchant_id).where(Offer.active == 1)
+            merchants = list(session.scalars(sa.select(Merchant).where(Merchant.id.in_(sellers))))
+    except sa.exc.SQLAlchemyError as error:
+        yield Check("roles", None, type(error).__name__)
+        return
+    for campaign in campaigns:
+        yield _ask(f"operator of campaign {campaign}", lambda number=campaign: _operator(reads, number, address))  # type: ignore[misc]
+    for merchant in merchants:
+        yield _ask(f"delegate of merchant {merchant.id}", lambda seller=merchant: _delegate(reads, seller, address))  # type: ignore[misc]
+
+
+def _gas(rpc: Rpc, reads: Reads, address: bytes) -> tuple[bool, str]:
+    funds = int(rpc.call("eth_getBalance", to_hex(address), "latest"), 16)
+    needed = FULL_BATCH * BATCHES * max(1, reads.head().base_fee)
+    return funds >= needed, f"{funds / 10**18:.4f} ether, {BATCHES} full batches cost {needed / 10**18:.4f} now"
+
+
+def _operator(reads: Reads, campaign: int, address: bytes) -> tuple[bool, str]:
+    operator = reads.operator(campaign, address)
+    if not operator.daily_cap:
+        return False, "the gateway's key is not authorised"
+    return True, f"{points(operator.used_today)} of {points(operator.daily_cap)} points used today"
+
+
+def _delegate(reads: Reads, merchant: Merchant, address: bytes) -> tuple[bool, str]:
+    allowed = reads.is_delegate(merchant.address, address)
+    return allowed, "may execute its redemptions" if allowed else "sells codes, but has not delegated to the gateway"
+
+
+def _gateway(state: State) -> tuple[bool, str]:
+    with Client(state.endpoints()["gateway"]) as client:
+        ready, parts = client.ready()
+    return ready, "ready" if ready else f"not ready {parts or '(no answer)'}"
+
+
+def _render(checks: list[Check]) -> Table:
+    result = Table(show_header=False, box=None)
+    marks = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]?[/]"}
+    for check in checks:
+        result.add_row(marks[check.ok], check.name, check.detail)
+    return result

@@ -1,0 +1,190 @@
+"""`loyalty merchant …`: merchants of this machine, their keys on the chain and at the gateway."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated
+
+import typer
+
+from gateway.chain import calls, local
+from gateway.chain.hexes import checksum, from_hex
+from gateway.client import Client, Json
+from gateway.commands import wallets
+from gateway.commands.chain import Chain, Own, open_chain
+from gateway.commands.console import AsJson, CommandError, Group, Points, facts, out, table
+from gateway.commands.console import points as shown
+from gateway.commands.house import relayer_address
+from gateway.commands.processes import CHAIN_ID
+from gateway.commands.state import DEFAULT, MerchantRecord, State, StateDir
+
+app = typer.Typer(cls=Group, help="Merchants: their names, keys and delegates.", no_args_is_help=True)
+KIND = "merchants"
+SCOPES = ("actions", "codes", "manage", "statistics")
+
+Name = Annotated[str, typer.Argument(help="The merchant's name on this machine.")]
+
+
+def client_of(state: State, record: MerchantRecord) -> Client:
+    """The gateway as this merchant calls it."""
+    return Client(state.endpoints()["gateway"], record.api_key)
+
+
+def own_key(state: State, chain: Chain, name: str) -> Own:
+    """The merchant's key on the chain, asking for its password."""
+    return chain.own(wallets.load_key(state, name, KIND))
+
+
+def operator_address(state: State, given: str | None) -> bytes:
+    """The gateway's own key, which campaigns authorise and merchants delegate to."""
+    if given:
+        return from_hex(given)
+    if not state.relayer.exists():
+        raise CommandError("the gateway's address is not known here", "--operator 0x…   (the gateway's operator knows)")
+    return relayer_address(state)
+
+
+@app.command()
+def new(
+    name: Name,
+    title: Annotated[str | None, typer.Option(help="The name that customers see; by default the same.")] = None,
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key for a merchant, admit it at the gateway and keep its API key. Needs the operator's API key."""
+    local_state = State(state)
+    path = local_state.keystore(KIND, name)
+    if path.exists():
+        # A second try after a failure between the key and the gateway's answer.
+        address = dict(wallets.listed(local_state, KIND))[name]
+    else:
+        address = checksum(wallets.create(local_state, name, KIND))
+    record = admit(local_state, name, title or name, address)
+    answer = {"name": name, "id": record.id, "address": record.address, "keystore": str(path)}
+    out.result(answer, lambda: facts("Merchant", answer.items()))
+
+
+def admit(state: State, name: str, title: str, address: str) -> MerchantRecord:
+    """Registers a merchant's address and keeps an API key with every scope of a merchant."""
+    with Client(state.endpoints()["gateway"], state.operator_token()) as client:
+        merchant = client.create_merchant(title, address, idempotency_key=f"merchant-{address.lower()}")
+        token = client.create_key(SCOPES, merchant["id"])["key"]
+    record = MerchantRecord(name, int(merchant["id"]), checksum(from_hex(address)), str(token))
+    state.save_merchant(record)
+    return record
+
+
+@app.command("list")
+def list_(state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
+    """The merchants whose keys are on this machine."""
+    found = [{"name": m.name, "id": m.id, "address": m.address} for m in State(state).merchants()]
+    out.result(found, lambda: table("Merchants", ("name", "id", "address"), [list(m.values()) for m in found]))
+
+
+@app.command()
+def key(
+    name: Name,
+    scopes: Annotated[str, typer.Option(help="Comma-separated: actions, codes, manage, statistics.")] = "actions,codes",
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Issue one more API key for a merchant, for instance for a till. It is shown once."""
+    local_state = State(state)
+    with client_of(local_state, local_state.merchant(name)) as client:
+        answer = client.create_key([scope.strip() for scope in scopes.split(",")])
+    out.result(answer, lambda: facts("API key, shown this once", [("key", answer["key"]), ("scopes", scopes)]))
+
+
+@app.command()
+def accept(
+    name: Name,
+    campaign: Annotated[int, typer.Argument(min=1, help="The campaign that invited this merchant.")],
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Accept a campaign's invitation, on the chain."""
+    local_state = State(state)
+    chain = open_chain(local_state)
+    own = own_key(local_state, chain, name)
+    accept_campaign(chain, own, campaign)
+    answer = {"merchant": name, "campaign": campaign, "accepted": True}
+    out.result(answer, lambda: facts(None, answer.items()))
+
+
+def accept_campaign(chain: Chain, own: Own, campaign: int) -> None:
+    """The invited merchant's own word, unless it was given."""
+    own.ensure(
+        f"campaign {campaign} accepted",
+        lambda: chain.reads.is_merchant(campaign, own.address),
+        calls.accept_merchant(campaign),
+    )
+
+
+@app.command()
+def delegate(
+    name: Name,
+    operator: Annotated[str | None, typer.Option(help="Address of the gateway's key; else this machine's.")] = None,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Take it back.")] = False,
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Let the gateway execute redemptions for this merchant (the points still go to the merchant)."""
+    local_state = State(state)
+    chain = open_chain(local_state)
+    own = own_key(local_state, chain, name)
+    set_delegate(chain, own, operator_address(local_state, operator), not revoke)
+    answer = {"merchant": name, "delegate": not revoke}
+    out.result(answer, lambda: facts(None, answer.items()))
+
+
+def set_delegate(chain: Chain, own: Own, delegate: bytes, allowed: bool) -> None:
+    """Names or dismisses the merchant's delegate, unless it is so already."""
+    own.ensure(
+        "gateway may execute redemptions" if allowed else "gateway may execute no more redemptions",
+        lambda: chain.reads.is_delegate(own.address, delegate) == allowed,
+        calls.set_delegate(delegate, allowed),
+    )
+
+
+@app.command("cash-out")
+def cash_out(
+    name: Name,
+    amount: Points,
+    to: Annotated[str | None, typer.Option(help="Who receives the settlement asset; by default the merchant.")] = None,
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Exchange points that the merchant was paid for the settlement asset, at par, on the chain."""
+    local_state = State(state)
+    chain = open_chain(local_state)
+    own = own_key(local_state, chain, name)
+    own.token(f"{shown(amount)} points cashed out", calls.cash_out(amount, from_hex(to) if to else own.address))
+    answer = {"merchant": name, "points": amount, "asset_units": amount * chain.deployment.par}
+    out.result(answer, lambda: facts(None, [("points", shown(amount)), ("asset units", answer["asset_units"])]))
+
+
+def faucet(
+    who: Annotated[str, typer.Argument(help="An address, or a merchant or wallet of this machine.")],
+    asset: Annotated[int, typer.Option(min=0, help="Units of the mock settlement asset.")] = 0,
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """On a local chain: gas, and units of the mock settlement asset, for nothing."""
+    local_state = State(state)
+    chain = open_chain(local_state)
+    merchants = {record.name: record.address for record in local_state.merchants()}
+    address = from_hex(merchants.get(who) or wallets.address_of_name(local_state, who))
+    give(chain, address, asset)
+    answer: Json = {"address": checksum(address), "gas": True, "asset_units": asset}
+    out.result(answer, lambda: facts(None, answer.items()))
+
+
+def give(chain: Chain, address: bytes, asset: int = 0) -> None:
+    """Gas and mock asset on a local chain; CommandError on any other."""
+    if chain.deployment.chain_id != CHAIN_ID:
+        raise CommandError(f"chain {chain.deployment.chain_id} is no local chain: nothing is for nothing there")
+    local.fund_gas(chain.rpc, address)
+    if asset:
+        giver = chain.own(secrets.token_bytes(32))
+        local.fund_gas(chain.rpc, giver.address)
+        giver.do("mock asset given", chain.deployment.asset, calls.mint(address, asset))

@@ -1,0 +1,235 @@
+"""`loyalty wallet …`: a holder's points. Keys stay in local encrypted files; orders are signed here."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from gateway.chain import calls
+from gateway.chain.hexes import checksum, from_hex
+from gateway.client import Client, Json
+from gateway.commands import direct, wallets
+from gateway.commands.chain import Chain, open_chain
+from gateway.commands.console import AsJson, CommandError, Group, Points, facts, out, points, table
+from gateway.commands.holder import Holder
+from gateway.commands.state import DEFAULT, State, StateDir
+
+app = typer.Typer(cls=Group, help="A holder's points: balance, moves, redemptions.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The wallet's name on this machine.")]
+Who = Annotated[str, typer.Argument(help="A wallet of this machine, or any address.")]
+Campaign = Annotated[int, typer.Argument(min=1, help="The campaign's number.")]
+Direct = Annotated[bool, typer.Option("--direct", help="Own transaction, without the gateway; needs gas.")]
+
+
+def _client(state: State) -> Client:
+    return Client(state.endpoints()["gateway"])
+
+
+def _chain(state: State) -> Chain | None:
+    """The chain, where this machine knows a deployment; a holder without one believes the gateway."""
+    try:
+        return open_chain(state)
+    except CommandError:
+        return None
+
+
+@app.command()
+def new(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
+    """Make a wallet: a key in an encrypted file on this machine, known to nobody."""
+    local = State(state)
+    address = checksum(wallets.create(local, name))
+    answer = {"name": name, "address": address, "keystore": str(local.keystore("wallets", name))}
+    out.result(answer, lambda: facts("Wallet", answer.items()))
+
+
+@app.command("list")
+def list_(state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
+    """The wallets on this machine."""
+    found = [{"name": name, "address": address} for name, address in wallets.listed(State(state))]
+    out.result(found, lambda: table("Wallets", ("name", "address"), [list(wallet.values()) for wallet in found]))
+
+
+@app.command()
+def balance(
+    who: Who,
+    from_chain: Annotated[bool, typer.Option("--direct", help="Ask the contracts, not the gateway.")] = False,
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Points in the wallet and in campaigns, pending and waiting ones too."""
+    local = State(state)
+    address = wallets.address_of_name(local, who)
+    if from_chain:
+        answer = direct.balance(open_chain(local), from_hex(address))
+    else:
+        with _client(local) as client:
+            answer = client.wallet(address)
+    rows = [("wallet", points(answer["balance"]), "", "")]
+    for account in answer["accounts"]:
+        matures = account.get("next_maturity")
+        when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(matures)) if matures else ""
+        place = f"campaign {account['campaign']}"
+        rows.append((place, points(account["matured"]), points(account["pending"]), when))
+    for waiting in answer.get("waiting", ()):
+        rows.append((f"campaign {waiting['campaign']}, not yet settled", "", points(waiting["points"]), ""))
+    out.result(answer, lambda: table(f"Points of {address}", ("where", "free", "pending", "matures"), rows))
+
+
+@app.command()
+def history(who: Who, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
+    """Every change of the wallet and its accounts, from the chain's events."""
+    local = State(state)
+    address = wallets.address_of_name(local, who)
+    with _client(local) as client:
+        found = list(client.items(f"/v1/wallets/{address}/history"))
+    rows = [
+        (
+            time.strftime("%Y-%m-%d %H:%M", time.gmtime(entry["at"])),
+            entry["kind"].replace("_", " "),
+            entry["campaign"] or "wallet",
+            points(entry["credit"] - entry["debit"]),
+        )
+        for entry in found
+    ]
+    out.result(found, lambda: table(f"History of {address}", ("time (UTC)", "what", "where", "points"), rows))
+
+
+@app.command()
+def claim(
+    name: Who,
+    code: Annotated[str, typer.Argument(help="The code on the receipt.")],
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Take the points of a receipt's code. Whoever has the code has the points."""
+    local = State(state)
+    with _client(local) as client:
+        answer = client.claim(code, wallets.address_of_name(local, name))
+    out.result(answer, lambda: facts("Claimed", [("points", points(answer["points"])), ("state", answer["state"])]))
+
+
+def _moved(local: State, name: str, act: direct.Act, through: bool) -> None:
+    """Runs one verb through the gateway, or straight on the chain."""
+    wallet = wallets.open_wallet(local, name)
+    if through:
+        answer: Json = act.on_chain(open_chain(local), wallet.key)
+    else:
+        with _client(local) as client:
+            holder = Holder(client, wallet, _chain(local))
+            with out.notes.status("waiting for the chain …"):
+                answer = holder.landed(act.by_order(holder))
+    out.result(answer, lambda: facts("Done", [(name_, value) for name_, value in answer.items() if value is not None]))
+
+
+@app.command()
+def enter(
+    name: Name, campaign: Campaign, amount: Points, through: Direct = False, state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Wallet to campaign, with its bonus where it has one."""
+    _moved(State(state), name, direct.enter(campaign, amount), through)
+
+
+@app.command()
+def leave(
+    name: Name, campaign: Campaign, amount: Points, through: Direct = False, state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Matured points of an open campaign to the wallet."""
+    _moved(State(state), name, direct.leave(campaign, amount), through)
+
+
+@app.command()
+def move(
+    name: Name,
+    source: Annotated[int, typer.Argument(min=1, help="The campaign that the points leave.")],
+    target: Annotated[int, typer.Argument(min=1, help="The campaign that they enter.")],
+    amount: Points,
+    through: Direct = False,
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Matured points from one campaign to another, in one step."""
+    _moved(State(state), name, direct.move(source, target, amount), through)
+
+
+@app.command()
+def send(
+    name: Name,
+    to: Annotated[str, typer.Argument(help="Another wallet of this machine, or an address.")],
+    amount: Points,
+    through: Direct = False,
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Give points away."""
+    local = State(state)
+    recipient = from_hex(wallets.address_of_name(local, to))
+    _moved(local, name, direct.send(recipient, amount), through)
+
+
+@app.command("cash-out")
+def cash_out(
+    name: Name,
+    amount: Points,
+    to: Annotated[str | None, typer.Option(help="Who receives the settlement asset; by default the wallet.")] = None,
+    through: Direct = False,
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Exchange points for the settlement asset, at par."""
+    _moved(State(state), name, direct.cash_out(amount, from_hex(to) if to else None), through)
+
+
+@app.command()
+def redeem(
+    name: Name,
+    offer: Annotated[int, typer.Argument(min=1, help="The offer's id; see `loyalty offer list`.")],
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Buy a code: signs the order, waits for the payment at depth, opens the box and checks it against the chain."""
+    local = State(state)
+    wallet = wallets.open_wallet(local, name)
+    with _client(local) as client:
+        holder = Holder(client, wallet, _chain(local))
+        order = holder.order(offer)
+        with out.notes.status("waiting for the chain …"):
+            received = holder.delivered(order)
+    if received.on_chain is False:
+        raise CommandError("the chain does not show the commitment to this code", code="commitment-not-on-chain")
+    answer = received.document()
+    out.result(answer, lambda: facts("Redeemed", answer.items()))
+
+
+@app.command()
+def inbox(
+    name: Name,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Let the gateway forget the boxes afterwards.")] = False,
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Open every box that waits, and check each against the chain."""
+    local = State(state)
+    wallet = wallets.open_wallet(local, name)
+    with _client(local) as client:
+        holder = Holder(client, wallet, _chain(local))
+        found = [holder.opened(box) for box in client.inbox(holder.address)]
+        for received in found if confirm else ():
+            holder.confirm(received.redemption)
+    answer = [received.document() for received in found]
+    shown = {True: "yes", False: "NO", None: "not asked"}
+    rows = [(r.redemption, r.offer, r.code, shown[r.on_chain]) for r in found]
+    out.result(answer, lambda: table("Inbox", ("redemption", "offer", "code", "committed on chain"), rows))
+
+
+@app.command()
+def cancel(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
+    """Void everything that this wallet signed and that has not landed. Own transaction; needs gas."""
+    local = State(state)
+    chain = open_chain(local)
+    chain.own(wallets.load_key(local, name)).token("open orders of the wallet cancelled", calls.cancel_wallet())
+    out.result({"cancelled": True}, lambda: facts(None, [("cancelled", "yes")]))
