@@ -1,0 +1,90 @@
+"""Health of the process, readiness that tells the truth, and metrics. Ids and addresses never appear here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from pydantic import BaseModel, Field
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found; `value` becomes a metric."""
+
+    ok: bool
+    detail: str
+    value: float = 0.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing to look at. Without a `vital` one nothing can be accepted; the others only delay."""
+
+    look: Callable[[], Finding]
+    vital: bool = False
+
+
+class Part(BaseModel):
+    """One check's answer."""
+
+    ok: bool
+    detail: str
+
+
+class Ready(BaseModel):
+    """`ok`: everything works. `degraded`: requests are accepted and wait. `down`: nothing is accepted."""
+
+    status: Literal["ok", "degraded", "down"]
+    parts: dict[str, Part] = Field(examples=[{"node": {"ok": False, "detail": "does not answer"}}])
+
+
+def build(checks: Mapping[str, Check]) -> APIRouter:
+    """The room's routes."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/health")
+    def health() -> dict[str, str]:
+        """The process is alive."""
+        return {"status": "ok"}
+
+    @router.get("/ready", responses={503: {"model": Ready}})
+    def ready(response: Response) -> Ready:
+        """What works and what does not; 503 only when nothing can be accepted."""
+        findings = {name: _look(check) for name, check in checks.items()}
+        down = any(checks[name].vital and not finding.ok for name, finding in findings.items())
+        healthy = all(finding.ok for finding in findings.values())
+        response.status_code = 503 if down else 200
+        return Ready(
+            status="down" if down else "ok" if healthy else "degraded",
+            parts={name: Part(ok=finding.ok, detail=finding.detail) for name, finding in findings.items()},
+        )
+
+    @router.get("/metrics", response_class=PlainTextResponse)
+    def metrics() -> Response:
+        """Prometheus text: every check as 0 or 1, and its figure."""
+        registry = CollectorRegistry()
+        state = Gauge("loyalty_check_ok", "1 when the check is fine", ["check"], registry=registry)
+        value = Gauge("loyalty_check_value", "The figure of the check", ["check"], registry=registry)
+        for name, check in checks.items():
+            finding = _look(check)
+            state.labels(name).set(finding.ok)
+            value.labels(name).set(finding.value)
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+def _look(check: Check) -> Finding:
+    try:
+        return check.look()
+    except Exception as error:  # whatever is broken is what the answer says
+        log.warning("check.failed", error=type(error).__name__)
+        return Finding(False, "cannot be checked")
