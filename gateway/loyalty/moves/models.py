@@ -21,7 +21,7 @@ class MoveKind(IntEnum):
 
 
 class MoveState(IntEnum):
-    ACCEPTED = 1  # with the relayer
+    ACCEPTED = 1  # with the relayer, or waiting for the order before it
     DONE = 2  # seen at depth
     DEAD = 3  # nonce or deadline passed without it
     REFUSED = 4  # the chain would refuse it; nothing was sent
@@ -48,5 +48,8 @@ class Move(Base):
     state: Mapped[MoveState] = mapped_column(Choice(MoveState))
     #: What the chain credited, bonus included.
     received: Mapped[int | None] = mapped_column(Uint96())
+    tx_id: Mapped[int | None] = mapped_column(sa.ForeignKey("chain_txs.id"), index=True)
+    #: Empty: nothing is to be sent. Else when to look whether its nonce is the next one.
+    retry_at: Mapped[int | None] = mapped_column(Seconds(), index=True)
     done_block: Mapped[int | None] = mapped_column(Int())
     created_at: Mapped[int] = mapped_column(Seconds())

@@ -1,0 +1,10 @@
+"""What a move can be refused for."""
+
+from __future__ import annotations
+
+from gateway.core.problems import Refusal
+
+CLOSED_LOOP = Refusal("closed-loop", 422, "Points of this campaign can only be spent with its merchants")
+ENTRY_CLOSED = Refusal("entry-closed", 409, "The campaign has ended; nothing enters it any more")
+SAME_CAMPAIGN = Refusal("same-campaign", 422, "Source and target are one campaign")
+BELOW_MINIMUM = Refusal("below-minimum", 409, "Less would be received now than the order demands")

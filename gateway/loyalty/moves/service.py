@@ -1,0 +1,212 @@
+"""Moves: quoted, accepted, handed to the relayer when their nonce comes up, done when the chain says so."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gateway.chain import signatures
+from gateway.chain.errors import Reverted
+from gateway.chain.hexes import checksum
+from gateway.chain.reads import Campaign, Reads
+from gateway.chain.relayer.models import Purpose
+from gateway.chain.typed_data import Domains
+from gateway.core.clock import Clock
+from gateway.core.db import Database
+from gateway.core.problems import NOT_FOUND
+from gateway.identity.wallets.addresses import refuse_recipient
+from gateway.identity.wallets.asking import asking
+from gateway.identity.wallets.errors import BAD_SIGNATURE, BELOW_RELAY_MINIMUM, INSUFFICIENT_POINTS
+from gateway.identity.wallets.models import OrderKind
+from gateway.identity.wallets.orders import RELAY_MINIMUM, OpenOrders
+from gateway.loyalty.campaigns.errors import UNKNOWN_CAMPAIGN
+from gateway.loyalty.ledger.service import Ledger
+from gateway.loyalty.moves import orders as kinds
+from gateway.loyalty.moves import pricing
+from gateway.loyalty.moves.errors import BELOW_MINIMUM, CLOSED_LOOP, ENTRY_CLOSED, SAME_CAMPAIGN
+from gateway.loyalty.moves.models import Move, MoveKind, MoveState
+from gateway.loyalty.moves.orders import MoveOrder
+
+#: Kinds that leave an account for somewhere else: open loop only.
+LEAVING = (MoveKind.LEAVE, MoveKind.MOVE)
+ENTERING = (MoveKind.ENTER, MoveKind.MOVE)
+PAYING = (MoveKind.SEND, MoveKind.CASH_OUT)
+
+
+class Relays(Protocol):
+    """What of the relayer is needed here."""
+
+    def enqueue(self, session: Session, purpose: Purpose, ref: int, to: bytes, data: bytes) -> int: ...
+
+
+class Moves:
+    """Takes holders' orders. The gateway changes nothing about them: the signature covers every field."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        domains: Domains,
+        reads: Reads,
+        relayer: Relays,
+        orders: OpenOrders,
+        ledger: Ledger,
+        contracts: Collection[bytes],
+    ) -> None:
+        """`contracts`: token, hub and asset, to which nothing may be sent."""
+        self.db, self.clock, self.domains, self.reads, self.relayer = db, clock, domains, reads, relayer
+        self.orders, self.ledger, self.contracts = orders, ledger, contracts
+
+    # ------------------------------------------------------------------ quote
+
+    def quote(self, kind: MoveKind, amount: int, source: int = 0, target: int = 0) -> pricing.Quote:
+        """What `amount` would become now; asks the chain, so not to be called inside a transaction.
+
+        `unknown-campaign`, `closed-loop`, `entry-closed`, `same-campaign`, `chain-unreachable`.
+        """
+        if kind == MoveKind.MOVE and source == target:
+            raise SAME_CAMPAIGN.at("target")
+        with asking():
+            if kind in LEAVING and self._campaign(source, "source").closed:
+                raise CLOSED_LOOP.at("source")
+            if kind not in ENTERING:
+                return pricing.quote(amount)
+            terms = self._campaign(target, "target")
+        if terms.end <= self.clock.now():
+            raise ENTRY_CLOSED.at("target", f"at {terms.end}")
+        return pricing.quote(amount, terms.closed, terms.bonus, terms.pot)
+
+    def _campaign(self, campaign: int, field: str) -> Campaign:
+        try:
+            return self.reads.campaign(campaign)
+        except Reverted:
+            raise UNKNOWN_CAMPAIGN.at(field) from None
+
+    # ----------------------------------------------------------------- accept
+
+    def accept(self, order: MoveOrder) -> Move:
+        """Verifies an order and keeps it for the relayer. The same order again gives the first answer.
+
+        Opens its own transactions, because the chain is asked between them and not inside. Raises what `quote` raises
+        and `bad-signature`, `recipient-refused`, `below-relay-minimum`, `below-minimum`, `order-expired`,
+        `stale-nonce`, `nonce-gap`, `too-many-orders`, `insufficient-points`.
+        """
+        digest = order.digest(self.domains)
+        if signatures.recover(digest, order.signature) != order.holder:
+            contract = checksum(order.signed_for(self.domains))
+            raise BAD_SIGNATURE.at(
+                "signature", f"expected EIP-712 on chain {self.domains.chain_id}, contract {contract}"
+            )
+        with self.db.read() as session:
+            first = self._by_digest(session, digest)
+        if first is not None:
+            return first
+        self._check_terms(order)
+        with asking():
+            chain_nonce = self._chain_nonce(order)
+        with self.db.begin() as session:
+            first = self._by_digest(session, digest)
+            if first is not None:
+                return first
+            self._check_points(session, order)
+            held = self.ledger.holding(session, order.holder, order.source, self.clock.now())
+            self.orders.admit(session, order.claim, chain_nonce, held.matured)
+            return self._write(session, order, digest, is_next=order.nonce == chain_nonce)
+
+    def _by_digest(self, session: Session, digest: bytes) -> Move | None:
+        return session.scalar(sa.select(Move).where(Move.digest == digest))
+
+    def _check_terms(self, order: MoveOrder) -> None:
+        self.orders.check_deadline(order.deadline)
+        if order.kind in PAYING:
+            # Cashing out to oneself is the rule; sending to oneself is a mistake.
+            sender = (order.holder,) if order.kind == MoveKind.SEND else ()
+            refuse_recipient(order.recipient, (*self.contracts, *sender), "recipient")
+        if order.kind == MoveKind.STAY:
+            return
+        if order.amount < RELAY_MINIMUM:
+            raise BELOW_RELAY_MINIMUM.at("amount", f"at least {RELAY_MINIMUM}")
+        quote = self.quote(order.kind, order.amount, order.source, order.target)
+        if quote.received < order.min_received:
+            raise BELOW_MINIMUM.at("min_received", f"{quote.received} now")
+
+    def _chain_nonce(self, order: MoveOrder) -> int:
+        try:
+            return self.orders.chain_nonce(order.holder, order.source)
+        except Reverted:
+            raise UNKNOWN_CAMPAIGN.at("source") from None
+
+    def _check_points(self, session: Session, order: MoveOrder) -> None:
+        # A choice costs us gas and its holder nothing: it is for those who have something there.
+        if order.kind == MoveKind.STAY:
+            held = self.ledger.holding(session, order.holder, order.source, self.clock.now())
+            if held.matured + held.pending == 0:
+                raise INSUFFICIENT_POINTS.at("source", "the account is empty")
+
+    def _write(self, session: Session, order: MoveOrder, digest: bytes, is_next: bool) -> Move:
+        now = self.clock.now()
+        move = Move(
+            kind=order.kind,
+            holder=order.holder,
+            source=order.source,
+            target=order.target,
+            amount=order.amount,
+            min_received=order.min_received,
+            recipient=order.recipient or None,
+            stay=order.stay,
+            nonce=order.nonce,
+            deadline=order.deadline,
+            signature=order.signature,
+            digest=digest,
+            state=MoveState.ACCEPTED,
+            retry_at=now,
+            created_at=now,
+        )
+        session.add(move)
+        session.flush()
+        self.orders.add(session, OrderKind.MOVE, move.id, order.claim)
+        if is_next:
+            self._enqueue(session, move)
+        return move
+
+    def _enqueue(self, session: Session, move: Move) -> None:
+        contract, data = kinds.call(move, self.domains)
+        move.tx_id = self.relayer.enqueue(session, Purpose.MOVE, move.id, contract, data)
+        move.retry_at = None
+
+    def get(self, session: Session, move_id: int) -> Move:
+        """One move; `not-found`."""
+        move = session.get(Move, move_id)
+        if move is None:
+            raise NOT_FOUND.at("move")
+        return move
+
+    def open(self, session: Session, holder: bytes) -> Sequence[Move]:
+        """The holder's moves that are on their way, oldest first."""
+        query = sa.select(Move).where(Move.holder == holder, Move.state == MoveState.ACCEPTED)
+        return session.scalars(query.order_by(Move.id)).all()
+
+    # ----------------------------------------------------------------- submit
+
+    def submit_due(self, limit: int = 200) -> int:
+        """Hands over orders whose turn has come: the order with the nonce before has landed. Returns how many."""
+        now = self.clock.now()
+        with self.db.read() as session:
+            query = sa.select(Move).where(Move.retry_at <= now, Move.state == MoveState.ACCEPTED)
+            waiting = session.scalars(query.order_by(Move.id).limit(limit)).all()
+        return sum(self._submit(move, now) for move in waiting)
+
+    def _submit(self, seen: Move, now: int) -> bool:
+        is_next = self.orders.chain_nonce(seen.holder, seen.source) == seen.nonce
+        with self.db.begin() as session:
+            move = session.get(Move, seen.id, with_for_update={"skip_locked": True})
+            if move is None or move.state != MoveState.ACCEPTED or move.retry_at is None:
+                return False
+            if is_next:
+                self._enqueue(session, move)
+            else:
+                move.retry_at = now + max(1, min(60, (now - move.created_at) // 8))
+        return is_next
