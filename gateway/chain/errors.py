@@ -95,6 +95,12 @@ class PoolFull(Temporary):
     delay = 5
 
 
+class WrongChain(Temporary):
+    """Signed for another chain than the node is on: somebody must correct the node's URL."""
+
+    delay = 60
+
+
 class GasTooHigh(Permanent):
     """More gas than a block or a transaction may use."""
 
@@ -104,7 +110,7 @@ class GasTooLow(Permanent):
 
 
 class Malformed(Permanent):
-    """The node says that the request is none: a wrong chain id, wrong parameters, an unknown method."""
+    """The node says that the request is none: wrong parameters, an unknown method, too long."""
 
 
 class Reverted(Permanent):
@@ -160,8 +166,8 @@ TABLE: tuple[tuple[str, type[ChainError]], ...] = (
     ("intrinsic gas", GasTooLow),
     ("gas floor", GasTooLow),
     ("oversized data", Malformed),
-    ("chain id", Malformed),
-    ("chainid", Malformed),
+    ("chain id", WrongChain),
+    ("chainid", WrongChain),
     ("too many requests", RateLimited),
     ("rate limit", RateLimited),
     ("query returned more than", RangeTooLarge),

@@ -73,12 +73,13 @@ class Operator:
 
 @dataclass(frozen=True)
 class Head:
-    """The newest block: number, hash, Unix seconds, base fee in wei."""
+    """The newest block: number, hash, Unix seconds, base fee in wei, the gas that fits into a block."""
 
     number: int
     hash: bytes
     time: int
     base_fee: int
+    gas_limit: int
 
 
 class Reads:
@@ -201,6 +202,7 @@ def parse_head(block: dict[str, str] | None) -> Head:
         from_hex(block["hash"]),
         int(block["timestamp"], 16),
         int(block.get("baseFeePerGas", "0x0"), 16),
+        int(block["gasLimit"], 16),
     )
 
 

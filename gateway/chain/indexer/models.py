@@ -50,7 +50,17 @@ class ChainEvent(Base):
     """One event at depth. `id` rises in the order in which the chain's history was learnt."""
 
     __tablename__ = "chain_events"
-    __table_args__ = (sa.Index("ix_chain_events_block", "block", "log_index"),)
+    __table_args__ = (
+        # One log is recorded once, unless a rewind took it back.
+        sa.Index(
+            "uq_chain_events_place",
+            "block",
+            "log_index",
+            unique=True,
+            sqlite_where=sa.text("orphaned = 0 AND kind <> 0"),
+            postgresql_where=sa.text("orphaned = 0 AND kind <> 0"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
     kind: Mapped[EventKind] = mapped_column(Choice(EventKind))
@@ -73,7 +83,7 @@ class ChainEvent(Base):
 
 
 class IndexedBlock(Base):
-    """Hashes of the blocks read so far, to notice a reorganisation; old ones are thinned out."""
+    """The last block read, and every block with events: their hashes show a reorganisation and where it began."""
 
     __tablename__ = "indexed_blocks"
 

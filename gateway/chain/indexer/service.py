@@ -124,7 +124,7 @@ class Indexer:
             if block_hash in found:
                 continue
             if time:
-                found[block_hash] = Head(int(number, 16), from_hex(block_hash), int(time, 16), 0)
+                found[block_hash] = Head(int(number, 16), from_hex(block_hash), int(time, 16), 0, 0)
             else:
                 missing.add(block_hash)
         hashes = sorted(missing)

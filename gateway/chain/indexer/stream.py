@@ -17,8 +17,8 @@ Apply = Callable[[Session, Sequence[ChainEvent]], None]
 def drain(db: Database, name: str, apply: Apply, limit: int = 1000) -> int:
     """Gives the next events, at most `limit`, to `apply` and moves the cursor called `name`, in one transaction.
 
-    Returns how many. When `apply` raises, nothing has happened. Events that a REWIND took back before they were read are
-    left out; a REWIND itself is an event. Safe in several workers: one of them reads, the others wait for it.
+    Returns how many. When `apply` raises, nothing has happened. Events that a REWIND took back before they were read
+    are left out; a REWIND itself is an event. Safe in several workers: one of them reads, the others wait for it.
     """
     with db.read() as session:
         if not _next(session, _cursor(session, name), 1):

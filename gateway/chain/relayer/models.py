@@ -19,6 +19,7 @@ class Purpose(IntEnum):
     REDEEM = 3
     MOVE = 4
     RELEASE = 5
+    FILL = 6  # nobody: an empty transaction of the relayer's own that closes a gap of nonces
 
 
 class TxState(IntEnum):
@@ -46,10 +47,13 @@ class ChainTx(Base):
     #: Not before: set after a temporary error.
     retry_at: Mapped[int] = mapped_column(Seconds())
     attempts: Mapped[int] = mapped_column(Int(0, 10_000), default=0)
+    #: Where it was mined; empty when its nonce was used up without it. A block that vanishes makes it SIGNED again.
+    block: Mapped[int | None] = mapped_column(Int())
+    block_hash: Mapped[bytes | None] = mapped_column(Blob(32))
 
 
 class SignedTx(Base):
-    """Every signed form of a transaction; a replacement has the same nonce and a higher fee."""
+    """Every signed form of a transaction; a replacement has the same nonce and a higher fee. Wei per gas."""
 
     __tablename__ = "signed_txs"
 
@@ -58,11 +62,13 @@ class SignedTx(Base):
     raw: Mapped[bytes] = mapped_column(SignedTransaction())
     max_fee: Mapped[int] = mapped_column(Uint96())
     tip: Mapped[int] = mapped_column(Uint96())
+    #: True: only uses the nonce up, because the node takes no other form.
+    empty: Mapped[bool] = mapped_column(Flag(), default=False)
     signed_at: Mapped[int] = mapped_column(Seconds())
 
 
 class KeyState(Base):
-    """The next nonce of each relayer key; the row lock that keeps two workers from taking the same one."""
+    """The next nonce of each relayer key, and the row lock that keeps two workers from taking the same one."""
 
     __tablename__ = "relayer_keys"
 

@@ -1,0 +1,30 @@
+"""The relayer's queue, as rooms use it: a row in their own transaction. Knows no key."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from gateway.chain.relayer.models import ChainTx, Purpose, TxState
+from gateway.core.clock import Clock
+
+
+class Queue:
+    """Takes what is to be sent."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def enqueue(self, session: Session, purpose: Purpose, ref: int, to: bytes, data: bytes) -> int:
+        """Adds a transaction to `to` (20 bytes) with calldata `data`, in the caller's transaction; returns its id.
+
+        It is sent exactly once. The events `tx.done`, `tx.reverted` and `tx.refused` carry the id, possibly more than
+        once; after one of the last two, the room asks the contract what is true before it enqueues again. `ref` is the
+        room's own row.
+        """
+        now = self._clock.now()
+        row = ChainTx(
+            purpose=purpose, ref=ref, recipient=to, data=data, state=TxState.QUEUED, created_at=now, retry_at=now
+        )
+        session.add(row)
+        session.flush()
+        return row.id

@@ -1,0 +1,293 @@
+"""The relayer's rows. Each method is one transaction; what it read before may have changed, so it looks again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from gateway.chain.relayer import decisions
+from gateway.chain.relayer.decisions import Fee, Outcome
+from gateway.chain.relayer.models import ChainTx, KeyState, Purpose, SignedTx, TxState
+from gateway.chain.relayer.signing import NOTHING, NOTHING_GAS, Signed, Signer
+from gateway.core.clock import Clock
+from gateway.core.db import Database
+from gateway.core.jobs import Jobs
+
+EVENTS = {TxState.DONE: "tx.done", TxState.REVERTED: "tx.reverted", TxState.REFUSED: "tx.refused"}
+#: Everybody's points depend on awards, so they go first.
+URGENT = (Purpose.AWARD, Purpose.CLAWBACK)
+#: Settled transactions whose blocks are looked at again at once.
+WINDOW = 200
+
+
+@dataclass(frozen=True)
+class Form:
+    """One signed form."""
+
+    hash: bytes
+    fee: Fee
+    empty: bool
+    signed_at: int
+
+
+@dataclass(frozen=True)
+class Flight:
+    """A transaction with a nonce whose outcome is open; `forms` by rising fee."""
+
+    id: int
+    nonce: int
+    gas: int
+    forms: tuple[Form, ...]
+
+    @property
+    def newest(self) -> Form:
+        return self.forms[-1]
+
+
+@dataclass(frozen=True)
+class View:
+    """What there is to do for one key."""
+
+    flights: tuple[Flight, ...]
+    #: The highest nonce that is settled, -1 when none is.
+    settled_nonce: int
+    #: Number and hash of the block that mined the last one settled.
+    settled_block: tuple[int, bytes] | None
+    queued: bool
+    out_of_gas: bool
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A transaction that has no nonce yet."""
+
+    id: int
+    purpose: Purpose
+    to: bytes
+    data: bytes
+    looks: int
+
+
+class Store:
+    """Rows of one key, and the queue that all keys share."""
+
+    def __init__(self, db: Database, clock: Clock, jobs: Jobs, signer: Signer) -> None:
+        self._db, self._clock, self._jobs, self._signer = db, clock, jobs, signer
+        self._mine = ChainTx.sender == signer.address
+
+    # ------------------------------------------------------------------ reading
+
+    def view(self) -> View:
+        """Everything that a turn starts from, without calldata and signed bytes."""
+        with self._db.read() as session:
+            flights = self._flights(session)
+            last = session.execute(self._settled().limit(1)).first()
+            mined = session.execute(self._settled().where(ChainTx.block.is_not(None)).limit(1)).first()
+            key = session.get(KeyState, self._signer.address)
+            return View(
+                flights=flights,
+                settled_nonce=last.nonce if last else -1,
+                settled_block=(mined.block, mined.block_hash) if mined else None,
+                queued=session.scalar(self._due().with_only_columns(ChainTx.id).limit(1)) is not None,
+                out_of_gas=key is not None and key.out_of_gas,
+            )
+
+    def wanted(self, limit: int) -> list[Wanted]:
+        """Due transactions without a nonce, awards first, then as they came."""
+        first = sa.case((ChainTx.purpose.in_(URGENT), 0), else_=1)
+        with self._db.read() as session:
+            rows = session.scalars(self._due().order_by(first, ChainTx.id).limit(limit))
+            return [Wanted(row.id, row.purpose, row.recipient, row.data, row.attempts) for row in rows]
+
+    def raw(self, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Signed bytes by hash."""
+        with self._db.read() as session:
+            rows = session.execute(sa.select(SignedTx.hash, SignedTx.raw).where(SignedTx.hash.in_(list(hashes))))
+            return {row.hash: row.raw for row in rows}
+
+    def settled_blocks(self) -> list[tuple[int, int, bytes]]:
+        """Id, block and block's hash of the transactions settled last."""
+        with self._db.read() as session:
+            rows = session.execute(self._settled().where(ChainTx.block.is_not(None)).limit(WINDOW))
+            return [(row.id, row.block, row.block_hash) for row in rows]
+
+    def _due(self) -> sa.Select[tuple[ChainTx]]:
+        return sa.select(ChainTx).where(ChainTx.state == TxState.QUEUED, ChainTx.retry_at <= self._clock.now())
+
+    def _settled(self) -> sa.Select[tuple[int, int | None, int | None, bytes | None]]:
+        columns = sa.select(ChainTx.id, ChainTx.nonce, ChainTx.block, ChainTx.block_hash)
+        return columns.where(self._mine, ChainTx.state != TxState.SIGNED).order_by(ChainTx.nonce.desc())
+
+    def _flights(self, session: Session) -> tuple[Flight, ...]:
+        open_ = (self._mine, ChainTx.state == TxState.SIGNED)
+        query = sa.select(
+            SignedTx.tx_id, SignedTx.hash, SignedTx.max_fee, SignedTx.tip, SignedTx.empty, SignedTx.signed_at
+        )
+        forms: dict[int, list[Form]] = defaultdict(list)
+        for row in session.execute(query.join(ChainTx).where(*open_).order_by(SignedTx.max_fee)):
+            forms[row.tx_id].append(Form(row.hash, Fee(row.max_fee, row.tip), row.empty, row.signed_at))
+        rows = session.execute(sa.select(ChainTx.id, ChainTx.nonce, ChainTx.gas).where(*open_).order_by(ChainTx.nonce))
+        return tuple(Flight(row.id, row.nonce, row.gas, tuple(forms[row.id])) for row in rows)
+
+    # ------------------------------------------------------------------ signing
+
+    def sign(self, wanted: Sequence[tuple[Wanted, int]], chain_nonce: int, fee: Fee, in_flight: int) -> int:
+        """Gives each (transaction, gas limit) its nonce and signed bytes, all in one transaction and before anything is
+        sent; at most `in_flight` open ones altogether. Returns how many."""
+        self._ensure_key()
+        with self._db.begin() as session:
+            key = session.get_one(KeyState, self._signer.address, with_for_update=True)
+            nonce = max(key.next_nonce, chain_nonce)
+            count = sa.select(sa.func.count()).where(
+                self._mine, ChainTx.state == TxState.SIGNED, ChainTx.nonce >= chain_nonce
+            )
+            room = in_flight - (session.scalar(count) or 0)
+            done = 0
+            for item, gas in wanted[: max(0, room)]:
+                row = session.get(ChainTx, item.id, with_for_update={"skip_locked": True})
+                if row is None or row.state != TxState.QUEUED:
+                    continue
+                row.state, row.sender, row.nonce, row.gas = TxState.SIGNED, self._signer.address, nonce, gas
+                self._add_form(session, row, fee, self._signer.sign(nonce, row.recipient, row.data, gas, fee))
+                nonce += 1
+                done += 1
+            key.next_nonce = nonce
+            if done:
+                key.out_of_gas = False
+        return done
+
+    def fill(self, nonces: Sequence[int], fee: Fee) -> int:
+        """Signs an empty transaction for each nonce that nobody holds."""
+        now = self._clock.now()
+        try:
+            with self._db.begin() as session:
+                for nonce in nonces:
+                    row = ChainTx(
+                        purpose=Purpose.FILL,
+                        ref=0,
+                        recipient=self._signer.address,
+                        data=NOTHING,
+                        state=TxState.SIGNED,
+                        sender=self._signer.address,
+                        nonce=nonce,
+                        gas=NOTHING_GAS,
+                        created_at=now,
+                        retry_at=now,
+                    )
+                    session.add(row)
+                    session.flush()
+                    self._add_form(session, row, fee, self._signer.sign_nothing(nonce, fee))
+        except IntegrityError:  # another worker filled them
+            return 0
+        return len(nonces)
+
+    def replace(self, flight: Flight, fee: Fee, empty: bool) -> bool:
+        """Signs the transaction again at its nonce, with a higher fee; `empty`: without its content."""
+        with self._db.begin() as session:
+            row = session.get(ChainTx, flight.id, with_for_update=True)
+            forms = sa.select(SignedTx.hash).where(SignedTx.tx_id == flight.id).order_by(SignedTx.max_fee.desc())
+            newest = session.scalar(forms.limit(1))
+            if row is None or row.state != TxState.SIGNED or row.gas is None or newest != flight.newest.hash:
+                return False
+            if empty:
+                signed = self._signer.sign_nothing(flight.nonce, fee)
+            else:
+                signed = self._signer.sign(flight.nonce, row.recipient, row.data, row.gas, fee)
+            self._add_form(session, row, fee, signed, empty)
+        return True
+
+    def _add_form(self, session: Session, row: ChainTx, fee: Fee, signed: Signed, empty: bool = False) -> None:
+        session.add(
+            SignedTx(
+                hash=signed.hash,
+                tx_id=row.id,
+                raw=signed.raw,
+                max_fee=fee.max_fee,
+                tip=fee.tip,
+                empty=empty,
+                signed_at=self._clock.now(),
+            )
+        )
+
+    def _ensure_key(self) -> None:
+        with self._db.read() as session:
+            if session.get(KeyState, self._signer.address) is not None:
+                return
+        try:
+            with self._db.begin() as session:
+                session.add(KeyState(sender=self._signer.address, next_nonce=0))
+        except IntegrityError:  # another worker was first
+            return
+
+    # ----------------------------------------------------------------- outcomes
+
+    def settle(self, outcomes: dict[int, Outcome]) -> int:
+        """Writes what became of transactions whose nonce was passed at depth, and tells who listens."""
+        done = 0
+        with self._db.begin() as session:
+            for tx_id, outcome in outcomes.items():
+                row = session.get(ChainTx, tx_id, with_for_update=True)
+                if row is None or row.state != TxState.SIGNED:
+                    continue
+                row.state, row.block, row.block_hash = outcome.state, outcome.block, outcome.block_hash
+                self._publish(session, row)
+                done += 1
+        return done
+
+    def reopen(self, *, from_nonce: int | None = None, ids: Sequence[int] = ()) -> int:
+        """Makes settled transactions open again: those with a nonce that the chain no longer has, or the ones named."""
+        which = ChainTx.nonce >= from_nonce if from_nonce is not None else ChainTx.id.in_(ids)
+        with self._db.begin() as session:
+            result = session.execute(
+                sa.update(ChainTx)
+                .where(self._mine, which, ChainTx.state != TxState.SIGNED)
+                .values(state=TxState.SIGNED, block=None, block_hash=None)
+            )
+            return int(result.rowcount)  # type: ignore[attr-defined]
+
+    def put_off(self, tx_id: int, delay: int) -> None:
+        """Tries again in `delay` seconds; not a refusal."""
+        self._change(tx_id, lambda session, row: self._later(row, delay))
+
+    def refused(self, tx_id: int, chain_nonce: int) -> None:
+        """The node says that it must fail: tries again later, or gives up and tells who listens."""
+
+        def change(session: Session, row: ChainTx) -> None:
+            row.attempts += 1
+            delay = decisions.look_again(row.attempts, self._earlier_under_way(session, row.id, chain_nonce))
+            if delay is not None:
+                self._later(row, delay)
+            else:
+                row.state = TxState.REFUSED
+                self._publish(session, row)
+
+        self._change(tx_id, change)
+
+    def set_out_of_gas(self, value: bool) -> None:
+        """Notes that the key cannot pay, or that it can again."""
+        self._ensure_key()
+        with self._db.begin() as session:
+            session.get_one(KeyState, self._signer.address, with_for_update=True).out_of_gas = value
+
+    def _change(self, tx_id: int, change: Callable[[Session, ChainTx], None]) -> None:
+        with self._db.begin() as session:
+            row = session.get(ChainTx, tx_id, with_for_update={"skip_locked": True})
+            if row is not None and row.state == TxState.QUEUED:
+                change(session, row)
+
+    def _later(self, row: ChainTx, delay: int) -> None:
+        row.retry_at = self._clock.now() + delay
+
+    def _earlier_under_way(self, session: Session, tx_id: int, chain_nonce: int) -> bool:
+        mined = sa.and_(self._mine, ChainTx.nonce < chain_nonce)
+        under_way = sa.or_(ChainTx.state == TxState.QUEUED, sa.and_(ChainTx.state == TxState.SIGNED, sa.not_(mined)))
+        return session.scalar(sa.select(ChainTx.id).where(ChainTx.id < tx_id, under_way).limit(1)) is not None
+
+    def _publish(self, session: Session, row: ChainTx) -> None:
+        if row.purpose is not Purpose.FILL:
+            self._jobs.publish(session, EVENTS[row.state], row.id)
