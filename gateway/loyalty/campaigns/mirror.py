@@ -1,0 +1,90 @@
+"""What a chain event changes in the gateway's picture of a campaign: budget, pot, cap of our key.
+
+The picture is the sum of the campaign's events at depth and of nothing else, so it can be made anew from them at any
+time: after a reorganisation, or for a campaign that is registered late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.core.columns import MAX_SUM
+from gateway.loyalty.campaigns.models import Campaign
+
+#: Seen only by asking the contract again: they change terms or roles, some of them later than they are announced.
+TERMS = frozenset(
+    {
+        EventKind.CHANGE_SCHEDULED,
+        EventKind.CHANGE_WITHDRAWN,
+        EventKind.OWNERSHIP_TRANSFERRED,
+        EventKind.MERCHANT_ACCEPTED,
+    }
+)
+MONEY = frozenset(
+    {
+        EventKind.FUNDED,
+        EventKind.SWEPT,
+        EventKind.AWARD_LANDED,
+        EventKind.CLAWBACK_LANDED,
+        EventKind.EXPIRED,
+        EventKind.ENTERED,
+        EventKind.MOVED,
+        EventKind.OPERATOR_SET,
+    }
+)
+
+
+def campaign_of(event: ChainEvent) -> int | None:
+    """The campaign whose money the event changes: a move touches the pot of where it goes."""
+    return event.other_campaign if event.kind == EventKind.MOVED else event.campaign
+
+
+def apply(campaign: Campaign, event: ChainEvent, operator: bytes) -> None:
+    """Changes the picture. Sums above MAX_SUM stay there: promising too little is safe."""
+    amount, extra = event.amount or 0, event.extra or 0
+    if event.kind == EventKind.FUNDED:
+        campaign.budget += amount
+        campaign.pot += extra
+    elif event.kind == EventKind.SWEPT:
+        campaign.budget = campaign.pot = 0
+    elif event.kind == EventKind.AWARD_LANDED:
+        campaign.budget -= amount
+    elif event.kind in (EventKind.CLAWBACK_LANDED, EventKind.EXPIRED):
+        campaign.budget += amount
+    elif event.kind in (EventKind.ENTERED, EventKind.MOVED):
+        campaign.pot -= extra
+    elif event.kind == EventKind.OPERATOR_SET and event.counterparty == operator:
+        campaign.daily_cap = min(amount, MAX_SUM)
+    campaign.budget = max(0, min(campaign.budget, MAX_SUM))
+    campaign.pot = max(0, min(campaign.pot, MAX_SUM))
+
+
+def rebuild(session: Session, campaign: Campaign, upto: int, operator: bytes) -> None:
+    """Makes the picture anew from the events up to and with id `upto` that no reorganisation took back."""
+    campaign.budget = campaign.pot = campaign.daily_cap = 0
+    for event in _events(session, campaign.id, upto):
+        apply(campaign, event, operator)
+    campaign.synced_event = upto
+
+
+def newest_event(session: Session) -> int:
+    """Id of the last event the indexer has appended, 0 before the first."""
+    return session.scalar(sa.select(sa.func.max(ChainEvent.id))) or 0
+
+
+def _events(session: Session, campaign: int, upto: int) -> Iterable[ChainEvent]:
+    query = (
+        sa.select(ChainEvent)
+        .where(
+            sa.or_(ChainEvent.campaign == campaign, ChainEvent.other_campaign == campaign),
+            ChainEvent.kind.in_(sorted(MONEY)),
+            ChainEvent.orphaned == 0,
+            ChainEvent.id <= upto,
+        )
+        .order_by(ChainEvent.id)
+    )
+    return (event for event in session.scalars(query) if campaign_of(event) == campaign)

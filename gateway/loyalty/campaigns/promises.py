@@ -1,0 +1,121 @@
+"""Points promised against a campaign's budget, its daily cap and the merchant's quota.
+
+Whoever promises, settles, claims or takes back holds the lock on the campaign's row until its transaction ends, so that
+for each campaign these happen one after the other. Invariant at every commit that promises: reserved <= budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gateway.loyalty.campaigns.errors import BUDGET_EXHAUSTED, DAILY_CAP_REACHED, QUOTA_REACHED
+from gateway.loyalty.campaigns.models import Campaign, QuotaUse
+
+DAY = 86_400
+
+
+def lock(session: Session, ids: Collection[int]) -> dict[int, Campaign]:
+    """The campaigns that exist, locked and read anew; in the order of their ids, so that nobody waits in a circle."""
+    query = (
+        sa.select(Campaign)
+        .where(Campaign.id.in_(ids))
+        .order_by(Campaign.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return {campaign.id: campaign for campaign in session.scalars(query)}
+
+
+@dataclass
+class Allowance:
+    """What one merchant may still promise in one locked campaign on one UTC day, in hundredths of a point.
+
+    `quota_left` is None for the campaign's owner.
+    """
+
+    campaign: int
+    merchant: int
+    day: int
+    budget_left: int
+    cap_left: int
+    quota_left: int | None
+    taken: int = 0
+
+    def take(self, points: int) -> None:
+        """Promises `points` or raises `budget-exhausted`, `daily-cap-reached`, `quota-reached`; nothing is written."""
+        if points == 0:
+            return
+        if points > self.budget_left:
+            raise BUDGET_EXHAUSTED.at("campaign", f"{max(self.budget_left, 0)} hundredths are left")
+        if points > self.cap_left:
+            raise DAILY_CAP_REACHED.at("campaign", f"{max(self.cap_left, 0)} hundredths are left today")
+        if self.quota_left is not None and points > self.quota_left:
+            raise QUOTA_REACHED.at("campaign", f"{max(self.quota_left, 0)} hundredths are left today")
+        self.budget_left -= points
+        self.cap_left -= points
+        self.quota_left = None if self.quota_left is None else self.quota_left - points
+        self.taken += points
+
+
+def allowance(session: Session, campaign: Campaign, merchant_id: int, quota: int | None, now: int) -> Allowance:
+    """Counts what is left in a campaign locked by `lock`; `quota` is the merchant's a day, None without one."""
+    day = now // DAY
+    query = sa.select(QuotaUse.merchant_id, QuotaUse.points).where(
+        QuotaUse.campaign_id == campaign.id, QuotaUse.day == day
+    )
+    used = dict(session.execute(query).tuples().all())
+    return Allowance(
+        campaign=campaign.id,
+        merchant=merchant_id,
+        day=day,
+        budget_left=campaign.budget - campaign.reserved,
+        cap_left=campaign.daily_cap - sum(used.values()),
+        quota_left=None if quota is None else quota - used.get(merchant_id, 0),
+    )
+
+
+def keep(session: Session, allowance: Allowance) -> None:
+    """Writes down what was taken."""
+    if not allowance.taken:
+        return
+    _change(session, allowance.campaign, allowance.taken)
+    key = (allowance.campaign, allowance.merchant, allowance.day)
+    use = session.get(QuotaUse, key, populate_existing=True)
+    if use is None:
+        use = QuotaUse(campaign_id=key[0], merchant_id=key[1], day=key[2], points=0)
+        session.add(use)
+    use.points += allowance.taken
+    session.flush()
+
+
+def release(session: Session, campaign: int, points: int) -> None:
+    """Takes `points` out of what is promised: they landed, lapsed or were refunded. The campaign must be locked."""
+    if points:
+        _change(session, campaign, -points)
+
+
+def restore(session: Session, campaign: int, points: int) -> None:
+    """Promises again what a reorganisation took off the chain, even above the budget: it was accepted."""
+    row = session.get_one(Campaign, campaign)
+    row.reserved += points
+    session.flush()
+
+
+def _change(session: Session, campaign: int, points: int) -> None:
+    # The condition repeats what the lock already ensures: an error in our books must never pass silently.
+    bound = Campaign.reserved + points <= Campaign.budget if points > 0 else Campaign.reserved + points >= 0
+    change = (
+        sa.update(Campaign)
+        .where(Campaign.id == campaign, bound)
+        .values(reserved=Campaign.reserved + points)
+        .execution_options(synchronize_session=False)
+    )
+    if session.execute(change).rowcount != 1:  # type: ignore[attr-defined]
+        raise RuntimeError(f"campaign {campaign}: {points} hundredths do not fit into its promises")
+    row = session.get(Campaign, campaign)
+    if row is not None:
+        session.expire(row, ["reserved"])

@@ -1,0 +1,136 @@
+"""HTTP of campaigns."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from sqlalchemy.orm import Session
+
+from gateway.core.clock import Clock
+from gateway.core.columns import MAX_ID
+from gateway.core.db import Database
+from gateway.core.idempotency import once
+from gateway.identity.merchants.auth import Auth
+from gateway.identity.merchants.keys import Caller
+from gateway.identity.merchants.models import Scope
+from gateway.identity.merchants.service import Merchants
+from gateway.loyalty.campaigns.models import Campaign
+from gateway.loyalty.campaigns.schemas import (
+    CampaignIn,
+    CampaignList,
+    CampaignOut,
+    QuotaIn,
+    QuotaOut,
+    RulesIn,
+    RulesOut,
+)
+from gateway.loyalty.campaigns.service import Campaigns
+
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
+Cursor = Annotated[int, Query(ge=0, le=MAX_ID)]
+Limit = Annotated[int, Query(ge=1, le=200)]
+Id = Annotated[int, Path(ge=1, le=MAX_ID)]
+
+
+def build(db: Database, auth: Auth, campaigns: Campaigns, merchants: Merchants, clock: Clock) -> APIRouter:
+    """The room's routes."""
+    router = APIRouter(prefix="/v1", tags=["campaigns"])
+    manager = auth.require(Scope.MANAGE)
+    _add_reading(router, db, campaigns, clock)
+    _add_owning(router, db, Depends(manager), campaigns, clock)
+    _add_sharing(router, db, Depends(manager), campaigns, merchants, clock)
+    return router
+
+
+def _out(session: Session, campaigns: Campaigns, rows: list[Campaign], now: int) -> list[CampaignOut]:
+    rules = campaigns.rule_versions(session, [row.id for row in rows])
+    return [CampaignOut.of(row, rules[row.id], campaigns.merchants(session, row.id), now) for row in rows]
+
+
+def _add_reading(router: APIRouter, db: Database, campaigns: Campaigns, clock: Clock) -> None:
+    @router.get("/campaigns")
+    def page(cursor: Cursor = 0, limit: Limit = 50) -> CampaignList:
+        """All campaigns, by number. Public."""
+        with db.read() as session:
+            items = _out(session, campaigns, campaigns.page(session, cursor, limit), clock.now())
+        return CampaignList(items=items, next=items[-1].id if len(items) == limit else None)
+
+    @router.get("/campaigns/{id}")
+    def get(id: Id) -> CampaignOut:
+        """One campaign. Public."""
+        with db.read() as session:
+            return _out(session, campaigns, [campaigns.get(session, id, "id")], clock.now())[0]
+
+
+def _add_owning(router: APIRouter, db: Database, manager: Any, campaigns: Campaigns, clock: Clock) -> None:
+    def answer(session: Session, row: Campaign) -> str:
+        return _out(session, campaigns, [row], clock.now())[0].model_dump_json()
+
+    @router.post("/campaigns", status_code=201, response_model=CampaignOut)
+    def register(body: CampaignIn, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> Response:
+        """Registers a campaign that the merchant's wallet created on the chain."""
+        seen = campaigns.look(body.id, caller.merchant)
+        with db.begin() as session:
+
+            def write() -> str:
+                return answer(session, campaigns.register(session, caller.merchant, body.new(), seen))
+
+            sent = body.model_dump_json().encode()
+            text = once(session, caller.merchant, key, "POST /campaigns", sent, clock.now(), write)
+        return _json(text, 201)
+
+    @router.post("/campaigns/{id}/rules", status_code=201, response_model=RulesOut)
+    def add_rules(id: Id, body: RulesIn, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> Response:
+        """New rules; actions that happened before they are in force are judged by the old ones."""
+        with db.begin() as session:
+
+            def write() -> str:
+                row = campaigns.add_rules(session, id, caller.merchant, body.document(), body.valid_from)
+                return RulesOut.of(row).model_dump_json()
+
+            sent = body.model_dump_json().encode()
+            text = once(session, caller.merchant, key, f"POST /campaigns/{id}/rules", sent, clock.now(), write)
+        return _json(text, 201)
+
+    def switch(id: int, caller: Caller, key: str | None, paused: bool) -> Response:
+        with db.begin() as session:
+
+            def write() -> str:
+                return answer(session, campaigns.pause(session, id, caller.merchant, paused))
+
+            route = f"POST /campaigns/{id}/{'pause' if paused else 'resume'}"
+            text = once(session, caller.merchant, key, route, b"", clock.now(), write)
+        return _json(text, 200)
+
+    @router.post("/campaigns/{id}/pause", response_model=CampaignOut)
+    def pause(id: Id, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> Response:
+        """Takes no new actions until resumed; what was accepted is settled, and refunds and claims go on."""
+        return switch(id, caller, key, True)
+
+    @router.post("/campaigns/{id}/resume", response_model=CampaignOut)
+    def resume(id: Id, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> Response:
+        """Takes actions again."""
+        return switch(id, caller, key, False)
+
+
+def _add_sharing(
+    router: APIRouter, db: Database, manager: Any, campaigns: Campaigns, merchants: Merchants, clock: Clock
+) -> None:
+    @router.put("/campaigns/{id}/merchants/{merchant_id}", response_model=QuotaOut)
+    def set_merchant(
+        id: Id, merchant_id: Id, body: QuotaIn, caller: Annotated[Caller, manager], key: IdempotencyKey = None
+    ) -> Response:
+        """Lets another merchant's actions earn in this campaign, up to a quota a day; 0 ends that."""
+        with db.begin() as session:
+
+            def write() -> str:
+                merchant = merchants.get(session, merchant_id)
+                row = campaigns.set_merchant(session, id, caller.merchant, merchant, body.daily_quota)
+                return QuotaOut.quota(row).model_dump_json()
+
+            route = f"PUT /campaigns/{id}/merchants/{merchant_id}"
+            text = once(session, caller.merchant, key, route, body.model_dump_json().encode(), clock.now(), write)
+        return _json(text, 200)
+
+
+def _json(document: str, status: int) -> Response:
+    return Response(document, status, media_type="application/json")

@@ -1,0 +1,53 @@
+"""When a campaign settles and closes. Pure; all times in Unix seconds.
+
+The chain takes awards until end + GRACE. The last day of it is kept free: codes lapse before, and everything that still
+waits is settled then, whatever its window and however few the wallets.
+"""
+
+from __future__ import annotations
+
+from gateway.core.columns import LAST_SECOND
+
+#: As in the contract (`CampaignHub.GRACE`).
+GRACE = 7 * 86_400
+LAST_CALL = 86_400
+#: A code that nobody claims lapses after this.
+CODE_VALID = 30 * 86_400
+#: A settlement of too few wallets waits this long at most.
+LONGEST_WAIT = 7 * 86_400
+#: After the last call stragglers are settled this often.
+STRAGGLERS = 60
+
+
+def closes_at(end: int) -> int:
+    """From here on the chain refuses awards."""
+    return min(end + GRACE, LAST_SECOND)
+
+
+def last_call(end: int) -> int:
+    """From here on nothing new is promised, and everything promised is settled."""
+    return closes_at(end) - LAST_CALL
+
+
+def code_lapses_at(now: int, end: int) -> int:
+    """When a code given out now is void."""
+    return min(now + CODE_VALID, last_call(end))
+
+
+def window_start(now: int, every: int) -> int:
+    """Start of the window that `now` lies in; windows are counted from 1970."""
+    return now if every == 0 else now - now % every
+
+
+def next_settlement(now: int, every: int, end: int) -> int:
+    """The next fixed time to settle; `every` 0: at once, always."""
+    if every == 0:
+        return now
+    if now >= last_call(end):
+        return now + STRAGGLERS
+    return min(window_start(now, every) + every, last_call(end))
+
+
+def may_wait(now: int, waiting_since: int, end: int) -> bool:
+    """Whether a settlement of too few wallets may be put off once more."""
+    return now < last_call(end) and now - waiting_since < LONGEST_WAIT

@@ -1,0 +1,146 @@
+"""Campaigns on the wire."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from gateway.chain.hexes import to_hex
+from gateway.core.columns import MAX_SUM
+from gateway.identity.merchants.schemas import Name
+from gateway.identity.wallets.fields import CampaignId, Moment, Points
+from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion
+from gateway.loyalty.campaigns.rules import EXAMPLE, RulesDocument, parse
+from gateway.loyalty.campaigns.service import NewCampaign
+
+#: A day, and a crowd of twenty.
+DEFAULT_WINDOW, DEFAULT_WALLETS = 86_400, 20
+#: PostgreSQL's text holds anything but NUL.
+Text = Annotated[str, StringConstraints(min_length=1, max_length=50_000, pattern=r"^[^\x00]*$")]
+
+
+class CampaignIn(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 1,
+                    "name": "Spring",
+                    "terms": "One point for each pound.",
+                    "starts_at": 1_767_225_600,
+                    "settle_every": DEFAULT_WINDOW,
+                    "min_wallets": DEFAULT_WALLETS,
+                    "step": 100,
+                    "rules": EXAMPLE,
+                }
+            ]
+        },
+    )
+
+    id: CampaignId = Field(description="The campaign's number on the hub; the merchant's wallet must own it")
+    name: Name
+    terms: Text = Field(description="The published terms, whose keccak-256 is on the chain")
+    starts_at: Moment
+    settle_every: int = Field(
+        DEFAULT_WINDOW, strict=True, ge=0, le=7 * 86_400, description="Seconds between settlements; 0: at once"
+    )
+    min_wallets: int = Field(DEFAULT_WALLETS, strict=True, ge=1, le=10_000, description="Fewer wait, at most a week")
+    step: Points = Field(1, description="Settled amounts are multiples of so many hundredths; the rest is carried on")
+    rules: RulesDocument
+
+    def new(self) -> NewCampaign:
+        return NewCampaign(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
+class RulesIn(RulesDocument):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
+
+    valid_from: Moment | None = Field(None, description="Default: at once")
+
+    def document(self) -> RulesDocument:
+        return RulesDocument.model_construct(rules=self.rules)
+
+
+class QuotaIn(BaseModel):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"daily_quota": 500_000}]})
+
+    daily_quota: int = Field(strict=True, ge=0, le=MAX_SUM, description="Hundredths of a point a UTC day")
+
+
+class MemberOut(BaseModel):
+    merchant_id: int
+    accepted: bool = Field(description="As the chain says: this merchant takes the campaign's points")
+
+    @classmethod
+    def of(cls, member: CampaignMerchant) -> MemberOut:
+        return cls(merchant_id=member.merchant_id, accepted=bool(member.accepted))
+
+
+class QuotaOut(MemberOut):
+    campaign: int
+    daily_quota: int
+
+    @classmethod
+    def quota(cls, member: CampaignMerchant) -> QuotaOut:
+        return cls(
+            campaign=member.campaign_id,
+            merchant_id=member.merchant_id,
+            daily_quota=member.daily_quota,
+            accepted=bool(member.accepted),
+        )
+
+
+class RulesOut(BaseModel):
+    version: int
+    valid_from: int
+    rules: RulesDocument
+
+    @classmethod
+    def of(cls, row: RuleVersion) -> RulesOut:
+        return cls(version=row.version, valid_from=row.valid_from, rules=parse(row.document))
+
+
+class CampaignOut(BaseModel):
+    """What everybody may know. Points in hundredths, times in Unix seconds."""
+
+    id: int
+    merchant_id: int
+    name: str
+    terms: str
+    terms_hash: str
+    starts_at: int
+    end: int
+    hold: int
+    closed: bool
+    expiry: int | None
+    bonus: int = Field(description="Basis points on top of what enters, while the pot lasts")
+    budget: int = Field(description="What the chain may still award")
+    pot: int
+    daily_cap: int = Field(description="The most that the gateway's key may award a UTC day")
+    settle_every: int
+    min_wallets: int
+    step: int
+    paused: bool
+    rules: list[RulesOut] = Field(description="The rules in force, and those to come")
+    merchants: list[MemberOut]
+
+    @classmethod
+    def of(cls, row: Campaign, rules: list[RuleVersion], members: list[CampaignMerchant], now: int) -> CampaignOut:
+        running = [version for version in rules if version.valid_from <= now][:1] or rules[-1:]
+        coming = [version for version in rules if version.valid_from > now and version not in running]
+        plain = ("id", "merchant_id", "name", "terms", "starts_at", "end", "hold", "expiry", "bonus", "budget", "pot")
+        return cls(
+            **{name: getattr(row, name) for name in (*plain, "daily_cap", "settle_every", "min_wallets", "step")},
+            terms_hash=to_hex(row.terms_hash),
+            closed=bool(row.closed),
+            paused=bool(row.paused),
+            rules=[RulesOut.of(version) for version in running + coming[::-1]],
+            merchants=[MemberOut.of(member) for member in members],
+        )
+
+
+class CampaignList(BaseModel):
+    items: list[CampaignOut]
+    next: int | None

@@ -1,0 +1,314 @@
+"""Campaigns: registered from the chain, ruled by their owner, followed through the chain's events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.orm import Session
+
+from gateway.chain import reads as chain
+from gateway.chain.errors import Permanent, Reverted
+from gateway.chain.hexes import keccak256
+from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.core.clock import Clock
+from gateway.core.columns import FIRST_SECOND, LAST_SECOND, MAX_SUM
+from gateway.core.db import Database
+from gateway.core.problems import INVALID_REQUEST
+from gateway.identity.merchants.models import Merchant
+from gateway.loyalty.campaigns import mirror, promises, schedule
+from gateway.loyalty.campaigns.errors import (
+    CAMPAIGN_EXISTS,
+    SETTLEMENT_TOO_EXPOSED,
+    TERMS_MISMATCH,
+    UNKNOWN_CAMPAIGN,
+)
+from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion
+from gateway.loyalty.campaigns.rules import RulesDocument
+
+log = structlog.get_logger(__name__)
+
+#: Terms and merchants are asked for again so often; the contract announces every change of them 7 days ahead.
+REFRESH_EVERY = 300
+REFRESH_AFTER_REFUSAL = 3_600
+
+
+class CampaignReads(Protocol):
+    """What of the chain's reads is needed here."""
+
+    def campaign(self, campaign: int) -> chain.Campaign: ...
+
+    def is_merchant(self, campaign: int, merchant: bytes) -> bool: ...
+
+
+@dataclass(frozen=True)
+class NewCampaign:
+    """What its owner tells about a campaign beside the chain's terms. Units as in the table."""
+
+    id: int
+    name: str
+    terms: str
+    starts_at: int
+    settle_every: int
+    min_wallets: int
+    step: int
+    rules: RulesDocument
+
+
+class Campaigns:
+    """`operator` is the address of the gateway's key; `least_wallets` and `least_window` (seconds) are the smallest and
+    most frequent settlement that an owner may choose."""
+
+    def __init__(
+        self,
+        db: Database,
+        reads: CampaignReads,
+        clock: Clock,
+        operator: bytes,
+        least_wallets: int = 20,
+        least_window: int = 3_600,
+    ) -> None:
+        self.db, self.reads, self.clock, self.operator = db, reads, clock, operator
+        self.least_wallets, self.least_window = least_wallets, least_window
+
+    # -------------------------------------------------------------- register
+
+    def look(self, campaign: int, merchant_id: int) -> chain.Campaign:
+        """The campaign on the chain, which must be this merchant's; else `unknown-campaign`.
+
+        Asks the node, so not to be called inside a transaction; raises Temporary when it does not answer.
+        """
+        try:
+            seen = self.reads.campaign(campaign)
+        except Reverted:
+            raise UNKNOWN_CAMPAIGN.at("id") from None
+        with self.db.read() as session:
+            if seen.owner != session.get_one(Merchant, merchant_id).address:
+                raise UNKNOWN_CAMPAIGN.at("id")
+        return seen
+
+    def register(self, session: Session, merchant_id: int, new: NewCampaign, seen: chain.Campaign) -> Campaign:
+        """A new campaign with its first rules. `campaign-exists`, `terms-mismatch`, `settlement-too-exposed`."""
+        now = self.clock.now()
+        self._check(new, seen)
+        if session.get(Campaign, new.id) is not None:
+            raise CAMPAIGN_EXISTS.at("id")
+        end = min(seen.end, LAST_SECOND)
+        campaign = Campaign(
+            id=new.id,
+            merchant_id=merchant_id,
+            name=new.name,
+            terms=new.terms,
+            terms_hash=seen.terms,
+            starts_at=new.starts_at,
+            end=end,
+            hold=seen.hold,
+            closed=seen.closed,
+            expiry=min(seen.expiry, LAST_SECOND) if seen.closed else None,
+            bonus=seen.bonus,
+            reserved=0,
+            next_number=1,
+            refresh_at=now,
+            settle_every=new.settle_every,
+            min_wallets=new.min_wallets,
+            step=new.step,
+            settled_at=schedule.window_start(now, new.settle_every),
+            settle_at=schedule.next_settlement(now, new.settle_every, end),
+            created_at=now,
+        )
+        session.add(campaign)
+        mirror.rebuild(session, campaign, mirror.newest_event(session), self.operator)
+        session.flush()
+        session.add(CampaignMerchant(campaign_id=new.id, merchant_id=merchant_id, daily_quota=MAX_SUM))
+        self._add_version(session, new.id, 1, new.starts_at, new.rules)
+        return campaign
+
+    def _check(self, new: NewCampaign, seen: chain.Campaign) -> None:
+        if keccak256(new.terms.encode()) != seen.terms:
+            raise TERMS_MISMATCH.at("terms")
+        if not FIRST_SECOND <= new.starts_at <= seen.end:
+            raise INVALID_REQUEST.at("starts_at", "2010 at the earliest, and before the end")
+        if new.settle_every < self.least_window:
+            raise SETTLEMENT_TOO_EXPOSED.at("settle_every", f"at least {self.least_window} seconds")
+        if new.min_wallets < self.least_wallets:
+            raise SETTLEMENT_TOO_EXPOSED.at("min_wallets", f"at least {self.least_wallets}")
+
+    # ------------------------------------------------------------------ read
+
+    def get(self, session: Session, campaign: int, field: str = "campaign") -> Campaign:
+        """One campaign; `unknown-campaign` naming `field`."""
+        row = session.get(Campaign, campaign)
+        if row is None:
+            raise UNKNOWN_CAMPAIGN.at(field)
+        return row
+
+    def page(self, session: Session, cursor: int, limit: int) -> list[Campaign]:
+        """At most `limit` campaigns with an id above `cursor`."""
+        return list(session.scalars(sa.select(Campaign).where(Campaign.id > cursor).order_by(Campaign.id).limit(limit)))
+
+    def merchants(self, session: Session, campaign: int) -> list[CampaignMerchant]:
+        """The merchants of a campaign, its owner among them."""
+        query = sa.select(CampaignMerchant).where(CampaignMerchant.campaign_id == campaign)
+        return list(session.scalars(query.order_by(CampaignMerchant.merchant_id)))
+
+    def rule_versions(self, session: Session, campaigns: Sequence[int]) -> dict[int, list[RuleVersion]]:
+        """All rules of each campaign, those valid from the latest moment first."""
+        query = sa.select(RuleVersion).where(RuleVersion.campaign_id.in_(campaigns))
+        found: dict[int, list[RuleVersion]] = {campaign: [] for campaign in campaigns}
+        for row in session.scalars(query.order_by(RuleVersion.valid_from.desc(), RuleVersion.version.desc())):
+            found[row.campaign_id].append(row)
+        return found
+
+    # ---------------------------------------------------------------- manage
+
+    def owned(self, session: Session, campaign: int, merchant_id: int) -> Campaign:
+        """The campaign, locked, of the merchant that owns it; else `unknown-campaign`."""
+        row = promises.lock(session, [campaign]).get(campaign)
+        if row is None or row.merchant_id != merchant_id:
+            raise UNKNOWN_CAMPAIGN.at("campaign")
+        return row
+
+    def add_rules(
+        self, session: Session, campaign: int, merchant_id: int, rules: RulesDocument, valid_from: int | None
+    ) -> RuleVersion:
+        """New rules from `valid_from` (default: now) on, never earlier: what was done is judged by what was known."""
+        now = self.clock.now()
+        self.owned(session, campaign, merchant_id)
+        newest = self.rule_versions(session, [campaign])[campaign][0]
+        start = now if valid_from is None else valid_from
+        if not max(now, newest.valid_from) <= start <= LAST_SECOND:
+            raise INVALID_REQUEST.at("valid_from", "not in the past, and not before other rules that are to come")
+        return self._add_version(session, campaign, newest.version + 1, start, rules)
+
+    def set_merchant(
+        self, session: Session, campaign: int, owner_id: int, merchant: Merchant, daily_quota: int
+    ) -> CampaignMerchant:
+        """Lets `merchant`'s actions earn up to `daily_quota` hundredths a UTC day in this campaign."""
+        row = self.owned(session, campaign, owner_id)
+        if merchant.id == owner_id:
+            raise INVALID_REQUEST.at("merchant_id", "the owner has no quota")
+        member = session.get(CampaignMerchant, (campaign, merchant.id))
+        if member is None:
+            member = CampaignMerchant(campaign_id=campaign, merchant_id=merchant.id, daily_quota=daily_quota)
+            session.add(member)
+            row.refresh_at = self.clock.now()
+        member.daily_quota = daily_quota
+        session.flush()
+        return member
+
+    def pause(self, session: Session, campaign: int, merchant_id: int, paused: bool) -> Campaign:
+        """Stops taking new actions, or goes on. What was accepted is settled all the same."""
+        row = self.owned(session, campaign, merchant_id)
+        row.paused = paused
+        return row
+
+    def _add_version(
+        self, session: Session, campaign: int, version: int, valid_from: int, rules: RulesDocument
+    ) -> RuleVersion:
+        row = RuleVersion(
+            campaign_id=campaign,
+            version=version,
+            valid_from=valid_from,
+            document=rules.dump(),
+            created_at=self.clock.now(),
+        )
+        session.add(row)
+        session.flush()
+        return row
+
+    # -------------------------------------------------------------- promises
+
+    def reserve(self, session: Session, campaign: int, merchant_id: int, points: int, now: int) -> None:
+        """Promises points against budget, daily cap and the merchant's quota; see promises.Allowance."""
+        row = promises.lock(session, [campaign]).get(campaign)
+        if row is None:
+            raise UNKNOWN_CAMPAIGN.at("campaign")
+        left = promises.allowance(session, row, merchant_id, self.quota(session, row, merchant_id), now)
+        left.take(points)
+        promises.keep(session, left)
+
+    def quota(self, session: Session, campaign: Campaign, merchant_id: int) -> int | None:
+        """The merchant's daily quota, None for the owner; `unknown-campaign` for a merchant that is not in it."""
+        if campaign.merchant_id == merchant_id:
+            return None
+        member = session.get(CampaignMerchant, (campaign.id, merchant_id))
+        if member is None:
+            raise UNKNOWN_CAMPAIGN.at("campaign")
+        return member.daily_quota
+
+    # ---------------------------------------------------------------- follow
+
+    def apply_events(self, session: Session, events: Sequence[ChainEvent]) -> None:
+        """Follows budget, pot and cap; locks each campaign that the events touch until the transaction ends."""
+        if any(event.kind == EventKind.REWIND for event in events):
+            ids = set(session.scalars(sa.select(Campaign.id)))
+        else:
+            ids = {mirror.campaign_of(event) or 0 for event in events if event.kind in mirror.MONEY | mirror.TERMS}
+        rows = promises.lock(session, ids) if ids else {}
+        for event in events:
+            if event.kind == EventKind.REWIND:
+                for row in rows.values():
+                    mirror.rebuild(session, row, event.id, self.operator)
+                    row.refresh_at = self.clock.now()
+                continue
+            touched = rows.get(mirror.campaign_of(event) or 0)
+            if touched is None:
+                continue
+            if event.kind in mirror.TERMS:
+                touched.refresh_at = self.clock.now()
+            elif event.id > touched.synced_event:
+                mirror.apply(touched, event, self.operator)
+                touched.synced_event = event.id
+        session.flush()
+
+    def refresh_due(self, limit: int = 20) -> int:
+        """Asks the chain again for terms, owner and merchants of campaigns that are due; returns how many."""
+        now = self.clock.now()
+        with self.db.read() as session:
+            due = sa.select(Campaign.id).where(Campaign.refresh_at <= now).order_by(Campaign.refresh_at).limit(limit)
+            ids = list(session.scalars(due))
+        for campaign in ids:
+            self._refresh(campaign, now)
+        return len(ids)
+
+    def _refresh(self, campaign: int, now: int) -> None:
+        with self.db.read() as session:
+            members = sa.select(Merchant.id, Merchant.address).join(
+                CampaignMerchant, CampaignMerchant.merchant_id == Merchant.id
+            )
+            addresses = dict(session.execute(members.where(CampaignMerchant.campaign_id == campaign)).tuples().all())
+        try:
+            seen = self.reads.campaign(campaign)
+            accepted = {id: self.reads.is_merchant(campaign, address) for id, address in addresses.items()}
+        except Permanent as error:  # a reorganisation took the campaign away, say: leave the others alone
+            log.error("campaign.not_on_chain", campaign=campaign, error=str(error))
+            with self.db.begin() as session:
+                session.get_one(Campaign, campaign).refresh_at = now + REFRESH_AFTER_REFUSAL
+            return
+        with self.db.begin() as session:
+            row = promises.lock(session, [campaign])[campaign]
+            row.refresh_at = now + REFRESH_EVERY
+            self._follow_terms(session, row, seen)
+            for merchant_id, is_accepted in accepted.items():
+                session.get_one(CampaignMerchant, (campaign, merchant_id)).accepted = is_accepted
+
+    def _follow_terms(self, session: Session, row: Campaign, seen: chain.Campaign) -> None:
+        end = min(seen.end, LAST_SECOND)
+        if end != row.end:
+            row.end = end
+            row.settle_at = min(row.settle_at, schedule.last_call(end))
+        row.bonus = seen.bonus
+        if seen.owner == session.get_one(Merchant, row.merchant_id).address:
+            return
+        owner = session.scalar(sa.select(Merchant).where(Merchant.address == seen.owner))
+        if owner is None:
+            if not row.paused:
+                log.warning("campaign.owner_unknown", campaign=row.id)
+            row.paused = True
+            return
+        row.merchant_id = owner.id
+        if session.get(CampaignMerchant, (row.id, owner.id)) is None:
+            session.add(CampaignMerchant(campaign_id=row.id, merchant_id=owner.id, daily_quota=MAX_SUM))

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import pytest
+
+from gateway.chain import calls
+from gateway.chain.indexer.models import EventKind
+from gateway.loyalty.campaigns.schedule import GRACE, LAST_CALL
+from tests.gateway.campaigns.conftest import OPERATOR, RULES, TERMS, Room
+from tests.support.hub import DAY
+
+
+def test_a_campaign_is_registered_as_the_chain_knows_it_and_shown_to_all(room: Room) -> None:
+    number, _, merchant, _ = room.registered(hold=3 * DAY, closed=True)
+    seen = room.call("GET", f"/campaigns/{number}").json()
+    on_chain = room.hub.reads.campaign(number)
+    assert (seen["end"], seen["hold"], seen["closed"], seen["expiry"]) == (
+        on_chain.end,
+        3 * DAY,
+        True,
+        on_chain.expiry,
+    )
+    assert seen["terms_hash"] == "0x" + on_chain.terms.hex()
+    assert (seen["terms"], seen["merchant_id"], seen["budget"]) == (TERMS, merchant, 0)
+    assert seen["rules"][0]["rules"]["rules"][0]["points"] == 100
+    assert "reserved" not in seen  # falls when codes lapse, so it would show how many were claimed
+
+
+def test_registering_twice_under_one_key_is_once(room: Room) -> None:
+    sender, _, key = room.merchant()
+    document = room.document(room.hub.campaign(sender, TERMS))
+    first = room.call("POST", "/campaigns", key, document, once="a")
+    assert room.call("POST", "/campaigns", key, document, once="a").json() == first.json()
+    other = room.call("POST", "/campaigns", key, document, once="b")
+    assert (other.status_code, other.json()["code"]) == (409, "campaign-exists")
+
+
+def test_unknown_and_foreign_campaigns_look_the_same(room: Room) -> None:
+    number, *_ = room.registered()
+    _, _, stranger = room.merchant()
+    answers = [
+        room.call("POST", "/campaigns", stranger, room.document(number)),
+        room.call("POST", "/campaigns", stranger, room.document(number + 50)),
+        room.call("POST", f"/campaigns/{number}/rules", stranger, RULES),
+        room.call("POST", f"/campaigns/{number + 50}/rules", stranger, RULES),
+        room.call("POST", f"/campaigns/{number}/pause", stranger),
+        room.call("PUT", f"/campaigns/{number}/merchants/1", stranger, {"daily_quota": 5}),
+    ]
+    assert [(a.status_code, a.json()["code"]) for a in answers] == [(404, "unknown-campaign")] * len(answers)
+    assert room.call("GET", f"/campaigns/{number + 50}").json()["code"] == "unknown-campaign"
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "field"),
+    [
+        ({"terms": "other terms"}, "terms-mismatch", "terms"),
+        ({"min_wallets": 19}, "settlement-too-exposed", "min_wallets"),
+        ({"settle_every": 0}, "settlement-too-exposed", "settle_every"),
+        ({"starts_at": 5}, "invalid-request", "starts_at"),
+        ({"starts_at": 2**31 - 1}, "invalid-request", "starts_at"),
+        ({"starts_at": True}, "invalid-request", "starts_at"),
+        ({"step": 0}, "invalid-request", "step"),
+        ({"step": 1.5}, "invalid-request", "step"),
+        ({"name": "x" * 101}, "invalid-request", "name"),
+        ({"terms": "\x00"}, "invalid-request", "terms"),
+        ({"id": -1}, "invalid-request", "id"),
+        ({"id": 10**30}, "invalid-request", "id"),
+        ({"id": "1"}, "invalid-request", "id"),
+        ({"settle_every": 8 * DAY}, "invalid-request", "settle_every"),
+        ({"note": "hello"}, "invalid-request", "body"),
+        ({"rules": {"rules": []}}, "invalid-request", "rules.rules"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(room: Room, change: dict[str, object], code: str, field: str) -> None:
+    sender, _, key = room.merchant()
+    number = room.hub.campaign(sender, TERMS)
+    answer = room.call("POST", "/campaigns", key, room.document(number, **change))
+    assert (answer.json()["code"], answer.json()["field"]) == (code, field)
+    assert room.call("GET", f"/campaigns/{number}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"kind": "per_currency", "points": 0, "per": 100},
+        {"kind": "per_currency", "points": -1, "per": 100},
+        {"kind": "per_currency", "points": True, "per": 100},
+        {"kind": "per_currency", "points": 1.0, "per": 100},
+        {"kind": "per_currency", "points": "1", "per": 100},
+        {"kind": "per_currency", "points": 10**30, "per": 100},
+        {"kind": "per_currency", "points": 1, "per": 0},
+        {"kind": "per_currency", "points": 1, "per": 1, "products": []},
+        {"kind": "per_currency", "points": 1, "per": 1, "products": ["a", "a"]},
+        {"kind": "per_currency", "points": 1, "per": 1, "products": ["é"]},
+        {"kind": "per_currency", "points": 1, "per": 1, "categories": ["x" * 65]},
+        {"kind": "per_currency", "points": 1, "per": 1, "colour": "red"},
+        {"kind": "per_visit"},
+        {"kind": "per_action", "points": 1, "action": "Review!"},
+        {"kind": "per_moon", "points": 1},
+        {},
+        [],
+        None,
+    ],
+)
+def test_odd_rules_are_refused(room: Room, rule: object) -> None:
+    number, _, _, key = room.registered()
+    answer = room.call("POST", f"/campaigns/{number}/rules", key, {"rules": [rule]})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
+    assert answer.json()["field"].startswith("rules[0]")
+
+
+def test_new_rules_come_into_force_later_and_never_backwards(room: Room) -> None:
+    number, _, _, key = room.registered()
+    later = room.clock.now() + 3_600
+    new = {"rules": [{"kind": "per_visit", "points": 5}], "valid_from": later}
+    assert room.call("POST", f"/campaigns/{number}/rules", key, new).json()["version"] == 2
+    assert [rules["version"] for rules in room.call("GET", f"/campaigns/{number}").json()["rules"]] == [1, 2]
+    room.clock.offset += 3_601
+    assert [rules["version"] for rules in room.call("GET", f"/campaigns/{number}").json()["rules"]] == [2]
+    refused = room.call("POST", f"/campaigns/{number}/rules", key, new)
+    assert (refused.status_code, refused.json()["field"]) == (422, "valid_from")
+
+
+def test_pausing_and_resuming(room: Room) -> None:
+    number, _, _, key = room.registered()
+    assert room.call("POST", f"/campaigns/{number}/pause", key).json()["paused"] is True
+    assert room.call("GET", f"/campaigns/{number}").json()["paused"] is True
+    assert room.call("POST", f"/campaigns/{number}/resume", key).json()["paused"] is False
+
+
+def test_another_merchant_gets_a_quota_and_the_chains_word_is_followed(room: Room) -> None:
+    number, owner, _, key = room.registered()
+    sender, merchant, _ = room.merchant()
+    path = f"/campaigns/{number}/merchants/{merchant}"
+    assert room.call("PUT", path, key, {"daily_quota": 500}).json() == {
+        "campaign": number,
+        "merchant_id": merchant,
+        "daily_quota": 500,
+        "accepted": False,
+    }
+    room.hub.send(owner, calls.invite_merchant(number, sender.address))
+    room.hub.send(sender, calls.accept_merchant(number))
+    assert room.campaigns.refresh_due() == 1
+    assert room.call("PUT", path, key, {"daily_quota": 0}).json()["accepted"] is True
+    assert room.call("PUT", f"/campaigns/{number}/merchants/999", key, {"daily_quota": 0}).status_code == 404
+    for quota in (-1, True, "5", 1.5, 10**40, None):
+        assert room.call("PUT", path, key, {"daily_quota": quota}).json()["field"] == "daily_quota"
+
+
+def test_an_earlier_end_moves_the_next_settlement(room: Room) -> None:
+    number, owner, _, _ = room.registered(lasts=60 * DAY)
+    chain_now = room.hub.reads.head().time
+    room.hub.send(owner, calls.schedule_end(number, chain_now + 8 * DAY))
+    snapshot = room.hub.rpc.call("evm_snapshot")
+    room.hub.rpc.call("evm_increaseTime", hex(7 * DAY + 60))
+    room.hub.rpc.call("anvil_mine", "0x1")
+    room.campaigns.refresh_due()
+    row = room.row(number)
+    room.hub.rpc.call("evm_revert", snapshot)
+    assert row.end == chain_now + 8 * DAY
+    assert row.settle_at <= row.end + GRACE - LAST_CALL
+
+
+def test_a_new_owner_takes_over_and_an_unknown_one_pauses(room: Room) -> None:
+    number, owner, _, key = room.registered()
+    heir, merchant, heir_key = room.merchant()
+    room.hub.send(owner, calls.offer_ownership(number, heir.address))
+    room.hub.send(heir, calls.accept_ownership(number))
+    room.apply(room.event(EventKind.OWNERSHIP_TRANSFERRED, 1, campaign=number))
+    room.campaigns.refresh_due()
+    assert room.row(number).merchant_id == merchant
+    assert room.call("POST", f"/campaigns/{number}/resume", key).status_code == 404
+    assert room.call("POST", f"/campaigns/{number}/resume", heir_key).status_code == 200
+
+    stranger = room.hub.owner()
+    room.hub.send(heir, calls.offer_ownership(number, stranger.address))
+    room.hub.send(stranger, calls.accept_ownership(number))
+    room.clock.offset += 301
+    room.campaigns.refresh_due()
+    assert room.row(number).paused
+
+
+def test_a_late_registration_counts_what_was_indexed_before(room: Room) -> None:
+    sender, _, key = room.merchant()
+    number = room.hub.campaign(sender, TERMS)
+    funded = room.event(EventKind.FUNDED, 1, campaign=number, amount=1_000, extra=0)
+    cap = room.event(EventKind.OPERATOR_SET, 1, campaign=number, counterparty=OPERATOR, amount=70)
+    room.call("POST", "/campaigns", key, room.document(number))
+    assert (room.row(number).budget, room.row(number).daily_cap) == (1_000, 70)
+    room.apply(funded, cap)  # the stream comes to them only now
+    assert room.row(number).budget == 1_000
