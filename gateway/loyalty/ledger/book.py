@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.core.columns import LAST_SECOND
 from gateway.loyalty.ledger import maturity
 from gateway.loyalty.ledger.maturity import Slot
 from gateway.loyalty.ledger.models import Holding, HubCampaign, LedgerEntry, LedgerTotal, Measure
@@ -176,7 +177,8 @@ def _row(place: Place, state: State, terms: Terms) -> dict[str, Any]:
     slot = state.slot
     release_from = None
     if not (terms.closed or state.stay):
-        release_from = state.at if slot.matured else maturity.next_maturity(slot, terms.hold)
+        when = state.at if slot.matured else maturity.next_maturity(slot, terms.hold)
+        release_from = None if when is None else min(when, LAST_SECOND)
     return {
         "holder": place[0],
         "campaign": place[1],

@@ -77,6 +77,8 @@ class NaiveChain:
         fork = self.world.block - blocks
         del self.history[fork + 1 :]
         later = self.world.now
+        for event in self.events:
+            event.orphaned = event.orphaned or event.block > fork
         self.world = self.history.pop()
         self.emit(EventKind.REWIND, None, block=fork)
         self.history.append(copy.deepcopy(self.world))
@@ -90,6 +92,7 @@ class NaiveChain:
                 block_time=self.world.now,
                 log_index=len(self.events),
                 tx_hash=bytes(32),
+                orphaned=False,
                 holder=who,
                 **columns,
             )

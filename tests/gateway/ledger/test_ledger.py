@@ -199,6 +199,7 @@ def test_more_leaving_than_there_is_stops_the_ledger_and_changes_nothing(db: Dat
     book(db, chain.events)
     bad = NaiveChain()
     bad.events.clear()
+    bad.next_block(0)
     bad.emit(EventKind.LEFT, holder(0), campaign=2, amount=1)
     with pytest.raises(Short):
         book(db, bad.events)
