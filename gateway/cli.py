@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.commands import campaign, codes, doctor, merchant, offer, replay, up, wallet
+from gateway.commands import audit, campaign, codes, demo, doctor, merchant, migrate, offer, replay, up, wallet
 from gateway.commands.console import Group
 
 app = typer.Typer(
@@ -39,10 +39,16 @@ def main(
             os.environ[name] = value
 
 
-app.command()(replay.replay)
-app.command()(up.up)
-app.command()(doctor.doctor)
-app.command()(merchant.faucet)
+for command in (
+    up.up,
+    demo.demo,
+    replay.replay,
+    audit.audit,
+    doctor.doctor,
+    migrate.migrate,
+    merchant.faucet,
+):
+    app.command()(command)
 for name, commands in (
     ("merchant", merchant.app),
     ("campaign", campaign.app),

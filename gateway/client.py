@@ -71,11 +71,16 @@ class Client:
         """The JSON document at `path`; raises ProblemAnswer or Unreachable."""
         return self._send("GET", path, params={name: value for name, value in params.items() if value is not None})
 
-    def items(self, path: str, **params: str | int | None) -> Iterator[Json]:
+    def look(self, path: str, **params: str | int | None) -> Json:
+        """As `get`, but without any credentials: what concerns wallets refuses them."""
+        given = {name: value for name, value in params.items() if value is not None}
+        return self._send("GET", path, params=given, anonymous=True)
+
+    def items(self, path: str, anonymous: bool = False, **params: str | int | None) -> Iterator[Json]:
         """Every item of a list, page after page."""
         cursor: str | int | None = None
         while True:
-            page = self.get(path, cursor=cursor, **params)
+            page = (self.look if anonymous else self.get)(path, cursor=cursor, **params)
             yield from page["items"]
             cursor = page.get("next")
             if cursor is None:
@@ -171,7 +176,7 @@ class Client:
         return self.order("/v1/claims", {"code": code, "wallet": wallet})
 
     def wallet(self, address: str) -> Json:
-        return self.get(f"/v1/wallets/{address}")
+        return self.look(f"/v1/wallets/{address}")
 
     def quote(self, kind: str, amount: int, source: int | None = None, target: int | None = None) -> Json:
         body: Json = {"kind": kind, "amount": amount}
@@ -185,19 +190,19 @@ class Client:
         return self.order("/v1/moves", order)
 
     def move_state(self, move: int) -> Json:
-        return self.get(f"/v1/moves/{move}")
+        return self.look(f"/v1/moves/{move}")
 
     def redeem(self, order: Json) -> Json:
         return self.order("/v1/redemptions", order)
 
     def redemption(self, redemption: int) -> Json:
-        return self.get(f"/v1/redemptions/{redemption}")
+        return self.look(f"/v1/redemptions/{redemption}")
 
     def confirm(self, redemption: int, signature: str) -> Json:
         return self.order(f"/v1/redemptions/{redemption}/confirm", {"signature": signature})
 
     def inbox(self, address: str) -> list[Json]:
-        return list(self.items(f"/v1/wallets/{address}/inbox"))
+        return list(self.items(f"/v1/wallets/{address}/inbox", anonymous=True))
 
     # ------------------------------------------------------------------ house
 

@@ -69,6 +69,15 @@ def send(recipient: bytes, amount: int) -> Act:
     )
 
 
+def stay(campaign: int, on: bool) -> Act:
+    """Whether others may release the account's matured points."""
+    return Act(
+        "staying" if on else "not staying",
+        lambda holder: holder.stay(campaign, on),
+        lambda _, own: own.hub("choice recorded", calls.set_stay(campaign, on)),
+    )
+
+
 def cash_out(amount: int, recipient: bytes | None) -> Act:
     """Wallet → settlement asset."""
     return Act(

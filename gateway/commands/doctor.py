@@ -7,6 +7,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -63,12 +64,14 @@ def find_settings(state: State) -> Settings:
     """From the environment where a master secret is set there, else those of the local house."""
     try:
         if "LOYALTY_MASTER_SECRET" in os.environ:
-            return Settings()  # type: ignore[call-arg]  # filled from the environment
+            return Settings()
         if not state.master.exists():
             raise CommandError(f"no house in {state.root} and no settings in the environment", "loyalty up")
         rpc = int(state.endpoints()["rpc"].rpartition(":")[2])
         environment = House(state, 0, rpc).environment()
-        return Settings(**{name.removeprefix("LOYALTY_").lower(): value for name, value in environment.items()})  # type: ignore[arg-type]
+        return Settings.model_validate(
+            {name.removeprefix("LOYALTY_").lower(): value for name, value in environment.items()}
+        )
     except (ValidationError, UnsafeSettings) as error:
         raise CommandError(f"the settings are refused: {error}", code="unsafe-settings") from None
 
@@ -162,7 +165,8 @@ def _relayer(settings: Settings, rpc: Rpc, reads: Reads, database: Database) -> 
 def _gas(rpc: Rpc, reads: Reads, address: bytes) -> tuple[bool, str]:
     funds = int(rpc.call("eth_getBalance", to_hex(address), "latest"), 16)
     needed = FULL_BATCH * BATCHES * max(1, reads.head().base_fee)
-    return funds >= needed, f"{funds / 10**18:.4f} ether, {BATCHES} full batches cost {needed / 10**18:.4f} now"
+    ether, cost = Decimal(funds) / 10**18, Decimal(needed) / 10**18
+    return funds >= needed, f"{ether:.4f} ether, {BATCHES} full batches cost {cost:.4f} now"
 
 
 def _operator(reads: Reads, campaign: int, address: bytes) -> tuple[bool, str]:

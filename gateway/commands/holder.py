@@ -72,6 +72,10 @@ class Holder:
         """Points → settlement asset at par."""
         return self.client.move(self.signer.cash_out(recipient or self.wallet.address, amount, self._nonce()))
 
+    def stay(self, campaign: int, on: bool) -> Json:
+        """Whether others may release matured points of this account."""
+        return self.client.move(self.signer.stay(campaign, on, self._nonce(campaign)))
+
     def landed(self, move: Json) -> Json:
         """Waits until a posted move is done; CommandError when it can be done no more."""
         answer = self._wait(lambda: self.client.move_state(move["id"]), {"done", "dead", "refused"}, "the order")

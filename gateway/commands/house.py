@@ -85,6 +85,7 @@ class House:
             "LOYALTY_RELAYER_PASSWORD": self.state.secret(self.state.relayer_password).hex(),
             "LOYALTY_CONFIRMATIONS": "1",
             "LOYALTY_MIN_WALLETS": "1",
+            "LOYALTY_MIN_WINDOW": "0",
             "LOYALTY_WEBHOOKS_PRIVATE": "true",
             **self.tuning,
         }

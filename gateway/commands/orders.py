@@ -63,6 +63,12 @@ class Signer:
         digest = self.domains.cash_out(self.address, recipient, amount, nonce, deadline)
         return self._move("cash_out", digest, amount, nonce, deadline, {"recipient": checksum(recipient)})
 
+    def stay(self, campaign: int, on: bool, nonce: int) -> Json:
+        """Whether others may release the account's matured points."""
+        deadline = self.now() + VALID
+        digest = self.domains.stay(self.address, campaign, on, nonce, deadline)
+        return self._move("stay", digest, None, nonce, deadline, {"source": campaign, "stay": on})
+
     def redeem(self, offer: Json, seal_key: bytes, nonce: int) -> Json:
         """Points for one code of an offer as the gateway lists it, from the wallet or the offer's campaign."""
         deadline = self.now() + VALID
@@ -87,11 +93,11 @@ class Signer:
         """Says that the box was opened, so that the gateway forgets it."""
         return to_hex(sign(self.key, personal(f"confirm redemption {redemption}".encode())))
 
-    def _move(self, kind: str, digest: bytes, amount: int, nonce: int, deadline: int, extra: Json) -> Json:
+    def _move(self, kind: str, digest: bytes, amount: int | None, nonce: int, deadline: int, extra: Json) -> Json:
         return {
             "kind": kind,
             "holder": checksum(self.address),
-            "amount": amount,
+            **({} if amount is None else {"amount": amount}),
             "nonce": nonce,
             "deadline": deadline,
             "signature": to_hex(sign(self.key, digest)),

@@ -40,6 +40,8 @@ class Tally:
     claim_codes: int = 0
     claimed: int = 0
     wallets: set[str] = field(default_factory=set)
+    #: Points by campaign and the label of the wallet that earned them.
+    earned: Counter[tuple[int, str]] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     claims_refused: Counter[str] = field(default_factory=Counter)
 
@@ -70,7 +72,8 @@ def open_purchases(path: Path) -> Iterator[TextIO]:
 
 class Replay:
     """`till_of` names the till of a sale's invoice number; refunds go where their sale went. `claims` percent of guests
-    claim their codes with fresh wallets. `progress` is called with the lines done so far."""
+    claim their codes with fresh wallets. `progress` is called with the lines done so far; `bulk` actions go in one
+    call; `only` leaves out the other kind (and sends sales and refunds apart)."""
 
     def __init__(
         self,
@@ -78,8 +81,11 @@ class Replay:
         crowd: Crowd,
         claims: int = 50,
         progress: Callable[[int], None] = lambda _: None,
+        bulk: int = BULK,
+        only: type[Sale] | type[Refund] | None = None,
     ) -> None:
         self.till_of, self.crowd, self.claims, self.progress = till_of, crowd, claims, progress
+        self.bulk, self.only = bulk, only
         self.matcher, self.tally = Matcher(), Tally()
         self._waiting: dict[Till, list[tuple[Sale | Refund, Json]]] = {}
 
@@ -96,7 +102,8 @@ class Replay:
         with open_purchases(path) as text:
             for invoice in group_invoices(read_rows(text), sizes):
                 for event in self.matcher.feed(invoice):
-                    self._add(event)
+                    if self.only is None or isinstance(event, self.only):
+                        self._add(event)
         for till in list(self._waiting):
             self._flush(till)
         self.progress(self.matcher.lines)
@@ -106,7 +113,7 @@ class Replay:
         till = self.till_of(event.of if isinstance(event, Refund) else event.invoice)
         waiting = self._waiting.setdefault(till, [])
         waiting.append((event, self._action(event, till)))
-        if len(waiting) == BULK:
+        if len(waiting) == self.bulk:
             self._flush(till)
             self.progress(self.matcher.lines)
 
@@ -146,6 +153,7 @@ class Replay:
         tally.points += answer["points"]
         if event.customer:
             tally.wallets.add(action["wallet"])
+            tally.earned[(till.campaign, f"customer-{event.customer}")] += answer["points"]
         if answer.get("claim"):
             self._claim(event, answer["claim"]["code"], till)
 

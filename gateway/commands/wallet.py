@@ -84,7 +84,7 @@ def history(who: Who, state: StateDir = DEFAULT, as_json: AsJson = False) -> Non
     local = State(state)
     address = wallets.address_of_name(local, who)
     with _client(local) as client:
-        found = list(client.items(f"/v1/wallets/{address}/history"))
+        found = list(client.items(f"/v1/wallets/{address}/history", anonymous=True))
     rows = [
         (
             time.strftime("%Y-%m-%d %H:%M", time.gmtime(entry["at"])),
@@ -169,6 +169,19 @@ def send(
     local = State(state)
     recipient = from_hex(wallets.address_of_name(local, to))
     _moved(local, name, direct.send(recipient, amount), through)
+
+
+@app.command()
+def stay(
+    name: Name,
+    campaign: Campaign,
+    off: Annotated[bool, typer.Option("--off", help="Let others release matured points again.")] = False,
+    through: Direct = False,
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Keep matured points in a campaign instead of having them released to the wallet."""
+    _moved(State(state), name, direct.stay(campaign, not off), through)
 
 
 @app.command("cash-out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nacl.exceptions import CryptoError
-from nacl.public import PrivateKey, SealedBox
+from nacl.public import PrivateKey
 from nacl.secret import SecretBox
 
 from gateway.chain import keystore
@@ -18,9 +19,7 @@ from gateway.chain.hexes import checksum, from_hex, keccak256, to_hex
 from gateway.chain.signatures import address_of
 from gateway.commands.console import CommandError
 from gateway.commands.state import State, password, write_private
-
-#: A box holds salt (32 bytes), the code's length (1) and the code, padded.
-SALT = 32
+from gateway.loyalty.redemptions.sealing import unseal
 
 
 @dataclass(frozen=True)
@@ -58,12 +57,9 @@ class SealKeys:
         """The code in a box that is sealed to one of these keys, or None."""
         # Newest first: the box that just came is most likely sealed to the newest key.
         for secret in reversed(list(self._load().values())):
-            try:
-                plain = SealedBox(PrivateKey(from_hex(secret))).decrypt(sealed)
-            except CryptoError:
-                continue
-            length = plain[SALT]
-            return Opened(plain[SALT + 1 : SALT + 1 + length].decode("utf-8"), plain[:SALT])
+            with contextlib.suppress(CryptoError):
+                salt, code = unseal(from_hex(secret), sealed)
+                return Opened(code.decode("ascii"), salt)
         return None
 
     def _load(self) -> dict[str, str]:
