@@ -1,0 +1,155 @@
+"""`loyalty demo`: the main job on this machine, from a till's report to a code used and points cashed out."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from gateway.client import Json
+from gateway.commands.audit import AuditReport, run_audit
+from gateway.commands.chain import Chain, open_chain
+from gateway.commands.console import CommandError, facts, out, points, table
+from gateway.commands.demo_scenario import Figures, Scenario
+from gateway.commands.house import House, ending_in_order, only_one, set_aside
+from gateway.commands.processes import free_port
+from gateway.commands.state import PASSWORD_VARIABLE, State
+from gateway.commands.up import places, watch
+from gateway.core.db import Database
+
+EXTRACT = Path(__file__).parents[2] / "tests/data/online_retail_2010-12-01_07.csv.gz"
+#: Weeks close after so many silent seconds, instead of a day.
+QUIET = 10
+
+
+def demo(
+    leave: Annotated[bool, typer.Option("--exit", help="End instead of leaving everything running.")] = False,
+    report: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    port: Annotated[int, typer.Option(help="Port of the gateway.", min=1, max=65_535)] = 8000,
+    file: Annotated[Path, typer.Option(help="The week of purchases.", exists=True, dir_okay=False)] = EXTRACT,
+    state: Annotated[Path | None, typer.Option(help="Keep the state here; else it is temporary.")] = None,
+) -> None:
+    """Two merchants, two campaigns, one week of real purchases: awards, refunds, claims, moves, codes, cash-outs,
+    statistics, audit. Ends with a table of figures and leaves the gateway running until Ctrl-C."""
+    started = time.monotonic()
+    os.environ.setdefault(PASSWORD_VARIABLE, "demo")
+    with _directory(state) as local, only_one(local), ending_in_order():
+        set_aside(local)
+        tuning = {"LOYALTY_STATISTICS_QUIET": str(QUIET)}
+        house = House(local, port, free_port(), tuning, say=_say)
+        try:
+            house.start()
+            figures, chain = _play(local, file)
+            audit = _audit(house, chain)
+            answer = summary(figures, audit, chain, round(time.monotonic() - started))
+            _finish(answer, report)
+            if not leave:
+                out.note(
+                    f"\nThe gateway goes on at [bold]{house.url}[/] (documentation: {house.url}/docs). Ctrl-C ends it."
+                )
+                for name, place in places(house).items():
+                    out.note(f"[dim]  {name}: {place}[/]")
+                watch(house)
+        except KeyboardInterrupt:
+            out.note("\nstopping …")
+        finally:
+            house.stop()
+
+
+@contextmanager
+def _directory(state: Path | None) -> Iterator[State]:
+    if state is not None:
+        yield State(state)
+        return
+    folder = Path(tempfile.mkdtemp(prefix="loyalty-demo-"))
+    try:
+        yield State(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _say(text: str) -> None:
+    out.note(f"[green]✓[/] {text}")
+
+
+def _play(state: State, file: Path) -> tuple[Figures, Chain]:
+    chain = open_chain(state)
+    with out.progress() as progress:
+        bar = Bar(progress)
+        scenario = Scenario(state, chain, file, _say, bar.show)
+        return scenario.run(), chain
+
+
+class Bar:
+    """The replay's progress: lines of the file."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self.task = progress, progress.add_task("lines of the week's purchases", total=None)
+
+    def show(self, done: int, total: int) -> None:
+        self.progress.update(self.task, completed=done, total=total)
+
+
+def _audit(house: House, chain: Chain) -> AuditReport:
+    database = Database(house.environment()["LOYALTY_DATABASE_URL"])
+    try:
+        return run_audit(database, chain.rpc, chain.deployment)
+    finally:
+        database.dispose()
+
+
+def summary(figures: Figures, audit: AuditReport, chain: Chain, seconds: int) -> Json:
+    """The table of the end; points in hundredths, the reserve in asset units."""
+    tally, totals = figures.tally, audit.totals
+    return {
+        "actions": tally.actions,
+        "purchases": tally.sales,
+        "refunds": tally.refunds,
+        "claims_by_guests": tally.claimed,
+        "points_awarded": totals.get("awarded", 0),
+        "wallets": len(tally.wallets),
+        "refunds_clawed_back": totals.get("clawed_back", 0),
+        "moves": figures.moves,
+        "codes_delivered": len(figures.received),
+        "codes_used": figures.codes_used,
+        "settled_between_merchants": figures.settled,
+        "cashed_out": figures.cashed_out,
+        "supply": chain.reads.total_supply(),
+        "reserve": chain.reads.reserve(),
+        "solvent": "yes" if audit.solvent else "no",
+        "audit": "agrees" if audit.ok else "differs",
+        "differences": [vars(difference) for difference in audit.differences],
+        "rejected": dict(tally.rejected),
+        "statistics": figures.statistics,
+        "seconds": seconds,
+    }
+
+
+MONEY = {"points_awarded", "refunds_clawed_back", "settled_between_merchants", "cashed_out", "supply"}
+
+
+def _finish(answer: Json, report: Path | None) -> None:
+    if report:
+        report.write_text(json.dumps(answer, indent=2) + "\n")
+    plain = {name: value for name, value in answer.items() if not isinstance(value, list | dict)}
+    shown = [(name.replace("_", " "), points(value) if name in MONEY else value) for name, value in plain.items()]
+    columns = ("merchant", "week", "metric", "value", "±", "ε")
+    rows = [
+        [row.get(name) for name in ("merchant", "week", "metric", "value", "margin", "epsilon")]
+        for row in answer["statistics"]
+    ]
+    out.result(answer, lambda: table("Weekly statistics", columns, rows))
+    out.result(answer, lambda: facts("The main job", shown))
+    if answer["audit"] != "agrees":
+        raise CommandError(
+            f"the audit differs in {len(answer['differences'])} places", "loyalty audit", "audit-differs"
+        )
