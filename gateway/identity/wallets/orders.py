@@ -36,12 +36,19 @@ class HasNonce(Protocol):
     def nonce(self) -> int: ...
 
 
+class HasHash(Protocol):
+    @property
+    def hash(self) -> bytes: ...
+
+
 class NonceReads(Protocol):
     """What of the chain's reads is needed here."""
 
     def nonce(self, holder: bytes, block: int | str = "latest") -> int: ...
 
     def account(self, campaign: int, holder: bytes, block: int | str = "latest") -> HasNonce: ...
+
+    def head(self, block: int | str = "latest") -> HasHash: ...
 
 
 @dataclass(frozen=True)
@@ -155,24 +162,29 @@ class OpenOrders:
             due = sa.or_(OpenOrder.deadline < horizon.time, OpenOrder.look_at <= now)
             query = sa.select(OpenOrder).where(OpenOrder.kind == kind, due).order_by(OpenOrder.look_at).limit(limit)
             orders = list(session.scalars(query))
-        return sum(self._look(order, horizon, now, bury) for order in orders)
+        dead = {order.ref for order in orders if self._is_dead(order, horizon)}
+        # Asked after the nonces: they were those of the history whose events were applied, not of another.
+        if dead and self.reads.head(horizon.block).hash != horizon.hash:
+            return 0
+        return sum(self._close_if(order, order.ref in dead, now, bury) for order in orders)
 
-    def _look(self, order: OpenOrder, horizon: Horizon, now: int, bury: Callable[[Session, int], None]) -> bool:
-        dead = (
-            order.deadline < horizon.time or self.chain_nonce(order.holder, order.campaign, horizon.block) > order.nonce
-        )
+    def _is_dead(self, order: OpenOrder, horizon: Horizon) -> bool:
+        if order.deadline < horizon.time:
+            return True
+        return self.chain_nonce(order.holder, order.campaign, horizon.block) > order.nonce
+
+    def _close_if(self, order: OpenOrder, dead: bool, now: int, bury: Callable[[Session, int], None]) -> bool:
         with self.db.begin() as session:
             key = (order.holder, order.campaign, order.nonce)
             row = session.get(OpenOrder, key, with_for_update=True)
             if row is None or (row.kind, row.ref) != (order.kind, order.ref):
                 return False
-            block = session.get(IndexedBlock, horizon.block)
-            if not dead or block is None or block.hash != horizon.hash:
+            if dead:
+                session.delete(row)
+                bury(session, row.ref)
+            else:
                 row.look_at = now + LOOK_EVERY
-                return False
-            session.delete(row)
-            bury(session, row.ref)
-        return True
+        return dead
 
     def _horizon(self, session: Session, stream: str) -> Horizon | None:
         # In this order: what is written between the statements makes the reader look late, never early.

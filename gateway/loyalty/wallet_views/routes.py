@@ -1,0 +1,99 @@
+"""HTTP of wallets. What the chain shows anyway is open; what it does not show yet needs the wallet's own proof."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Path, Query
+
+from gateway.chain.errors import Temporary
+from gateway.chain.reads import Reads
+from gateway.core.clock import Clock
+from gateway.core.columns import MAX_ID
+from gateway.core.db import Database
+from gateway.identity.wallets import proofs
+from gateway.identity.wallets.fields import Address
+from gateway.identity.wallets.orders import OpenOrders
+from gateway.identity.wallets.routes import anonymous
+from gateway.loyalty.ledger.service import Account, Ledger
+from gateway.loyalty.redemptions.schemas import RedemptionOut
+from gateway.loyalty.redemptions.service import Redemptions
+from gateway.loyalty.wallet_views import queries
+from gateway.loyalty.wallet_views.schemas import (
+    AccountOut,
+    HistoryEntry,
+    HistoryOut,
+    InboxOut,
+    PendingEntry,
+    PendingOut,
+    WalletOut,
+)
+
+Wallet = Annotated[Address, Path(description="0x-hex address")]
+Cursor = Annotated[int | None, Query(ge=1, le=MAX_ID)]
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+def build(
+    db: Database,
+    clock: Clock,
+    reads: Reads,
+    orders: OpenOrders,
+    ledger: Ledger,
+    redemptions: Redemptions,
+    wallet_proofs: proofs.Proofs,
+) -> APIRouter:
+    """The room's routes."""
+    router = APIRouter(prefix="/v1/wallets", tags=["wallets"], dependencies=[Depends(anonymous)])
+
+    def nonces(holder: bytes, accounts: list[Account]) -> list[int | None]:
+        """What the chain expects of the wallet and of each account next."""
+        try:
+            states = reads.accounts([(account.campaign, holder) for account in accounts]) if accounts else []
+            return [reads.nonce(holder), *(state.nonce for state in states)]
+        except Temporary:
+            return [None] * (1 + len(accounts))
+
+    @router.get("/{address}")
+    def wallet(address: Wallet) -> WalletOut:
+        """Points in the wallet and its accounts, and the nonces for its next orders, open ones counted."""
+        with db.read() as session:
+            balance, accounts = ledger.balance(session, address, clock.now())
+        of_wallet, *of_accounts = nonces(address, accounts)
+        with db.read() as session:
+
+            def following(campaign: int, nonce: int | None) -> int | None:
+                return None if nonce is None else orders.next_nonce(session, address, campaign, nonce)
+
+            views = [
+                AccountOut(**vars(account), nonce=following(account.campaign, nonce))
+                for account, nonce in zip(accounts, of_accounts, strict=True)
+            ]
+            nonce = following(0, of_wallet)
+        return WalletOut.model_construct(wallet=address, balance=balance, nonce=nonce, accounts=views)
+
+    @router.get("/{address}/history")
+    def history(address: Wallet, cursor: Cursor = None, limit: Limit = 50) -> HistoryOut:
+        """What the chain's events changed, newest first."""
+        with db.read() as session:
+            rows = ledger.history(session, address, cursor, limit)
+        items = [HistoryEntry.of(row) for row in rows]
+        return HistoryOut.model_construct(items=items, next=rows[-1].id if len(rows) == limit else None)
+
+    @router.get("/{address}/pending")
+    def pending(
+        address: Wallet, proof: Annotated[str | None, Header(alias=proofs.HEADER)] = None, limit: Limit = 50
+    ) -> PendingOut:
+        """Accepted actions that have not landed, newest first. Only for the wallet itself: a till could match them with
+        its log. Header `Wallet-Proof: <at>.<signature>`, EIP-191 over `show wallet <address> on chain <id> at <at>`."""
+        wallet_proofs.check(address, proof)
+        with db.read() as session:
+            return PendingOut(items=[PendingEntry.of(item) for item in queries.pending(session, address, limit)])
+
+    @router.get("/{address}/inbox")
+    def inbox(address: Wallet, cursor: Cursor = None, limit: Limit = 50) -> InboxOut:
+        """The wallet's orders for codes and their sealed boxes, newest first."""
+        with db.read() as session:
+            rows = redemptions.inbox(session, address, cursor, limit)
+        items = [RedemptionOut.of(row) for row in rows]
+        return InboxOut.model_construct(items=items, next=rows[-1].id if len(rows) == limit else None)
+
+    return router
