@@ -244,8 +244,9 @@ def from_answer(error: Any) -> ChainError:
         return UnknownAnswer()
     text = str(error.get("message", "")).lower()
     code = error.get("code")
-    if code == 3 or "revert" in text:
-        return Reverted(_revert_data(error.get("data")))
+    data = error.get("data")
+    if code == 3 or "revert" in text or str(data).startswith("Reverted"):
+        return Reverted(_revert_data(data))
     for part, kind in TABLE:
         if part in text:
             return kind()

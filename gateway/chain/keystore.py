@@ -39,3 +39,13 @@ def load(path: Path, password: str) -> bytes:
         raise KeystoreError(f"{path.name}: cannot be read") from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise KeystoreError(f"{path.name}: no keystore, or the wrong password") from None
+
+
+def address(path: Path) -> bytes:
+    """The address (20 bytes) that the keystore file names, without its password; KeystoreError when it names none."""
+    try:
+        return bytes.fromhex(json.loads(path.read_text())["address"].removeprefix("0x"))
+    except OSError:
+        raise KeystoreError(f"{path.name}: cannot be read") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise KeystoreError(f"{path.name}: no keystore") from None

@@ -86,11 +86,10 @@ def _create(sender: Sender, contract: str, arguments: bytes) -> bytes:
 
 
 def _token_arguments(name: str, symbol: str, asset: bytes, par: int) -> bytes:
-    texts = [text.encode().ljust(32, b"\0") for text in (name, symbol)]
-    if any(len(text) > 32 for text in texts):
+    texts = [name.encode(), symbol.encode()]
+    if any(len(text) > 31 for text in texts):
         raise ValueError("name and symbol have at most 31 bytes")
-    strings = b"".join(len(t.encode()).to_bytes(32, "big") + p for t, p in zip((name, symbol), texts, strict=True))
-    return _words(128, 192, asset, par) + strings
+    return _words(128, 192, asset, par) + b"".join(_words(len(text)) + text.ljust(32, b"\0") for text in texts)
 
 
 def _words(*values: bytes | int) -> bytes:

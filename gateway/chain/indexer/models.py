@@ -83,7 +83,7 @@ class ChainEvent(Base):
 
 
 class IndexedBlock(Base):
-    """The last block read, and every block with events: their hashes show a reorganisation and where it began."""
+    """The last blocks read, and every block with events: their hashes show a reorganisation and where it began."""
 
     __tablename__ = "indexed_blocks"
 

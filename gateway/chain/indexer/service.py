@@ -1,7 +1,7 @@
 """Reads the contracts' logs to depth and appends them to the stream.
 
 What is appended stands until a REWIND event says otherwise: everything in blocks above its `block` never happened. The
-hashes of all blocks with events, and of the last block read, show when that is so.
+hashes of all blocks with events, and of the last blocks read, show when that is so.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 MAX_SPAN = 2000
 #: Stored hashes compared at once when looking for a fork.
 PAGE = 50
+#: A block without events is remembered while it is one of the last so many.
+KEEP = 1000
 
 
 class Indexer:
@@ -99,7 +101,7 @@ class Indexer:
         kept = [row for row in rows if row is not None]
         with_events = {row["block"] for row in kept}
         stored = {block.number: block for block in blocks.values() if block.number in with_events} | {end: head}
-        if not self._append(last, kept, stored.values()):
+        if not self._append(last, end, kept, stored.values()):
             return 0
         self._span = min(MAX_SPAN, self._span * 2)
         return len(kept)
@@ -134,7 +136,7 @@ class Indexer:
             found[text] = parse_head(block)
         return found
 
-    def _append(self, last: IndexedBlock, rows: Sequence[dict[str, Any]], blocks: Iterable[Head]) -> bool:
+    def _append(self, last: IndexedBlock, end: int, rows: Sequence[dict[str, Any]], blocks: Iterable[Head]) -> bool:
         with self._db.begin() as session:
             previous = self._hold(session, last)
             if previous is None:
@@ -142,10 +144,16 @@ class Indexer:
             if rows:
                 session.execute(sa.insert(ChainEvent), list(rows))
             session.add_all(map(_row, blocks))
-            held_events = sa.select(ChainEvent.id).where(ChainEvent.block == previous.number, ChainEvent.orphaned == 0)
-            if previous.number >= self._deployment.deploy_block and session.scalar(held_events.limit(1)) is None:
-                session.delete(previous)
+            self._thin_out(session, previous.number, end)
         return True
+
+    def _thin_out(self, session: Session, before: int, now: int) -> None:
+        """Forgets the blocks without events that are no longer among the last ones."""
+        has_events = sa.exists().where(
+            ChainEvent.block == IndexedBlock.number, ChainEvent.orphaned == 0, ChainEvent.kind != EventKind.REWIND
+        )
+        aged = IndexedBlock.number.between(max(self._deployment.deploy_block, before - KEEP), now - KEEP - 1)
+        session.execute(sa.delete(IndexedBlock).where(aged, ~has_events))
 
     # ---------------------------------------------------------------- rewinding
 
@@ -188,7 +196,7 @@ class Indexer:
                 if stored.hash == found:
                     return stored.number
             if len(page) < PAGE:
-                return -1 if self._deployment.deploy_block == 0 else self._deployment.deploy_block - 2
+                return max(0, self._deployment.deploy_block - 2)
             below = page[-1].number - 1
 
     # ------------------------------------------------------------------ helpers

@@ -9,10 +9,10 @@ from gateway.core.clock import Clock
 
 
 class Queue:
-    """Takes what is to be sent."""
+    """Takes what is to be sent; `address` is the key that will send it."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, address: bytes) -> None:
+        self._clock, self.address = clock, address
 
     def enqueue(self, session: Session, purpose: Purpose, ref: int, to: bytes, data: bytes) -> int:
         """Adds a transaction to `to` (20 bytes) with calldata `data`, in the caller's transaction; returns its id.

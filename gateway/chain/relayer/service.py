@@ -98,7 +98,7 @@ class Relayer:
         signer = Signer(key, deployment.chain_id)
         self.address = signer.address
         self._store = Store(db, clock, jobs, signer)
-        self._queue = Queue(clock)
+        self._queue = Queue(clock, signer.address)
         # What follows may be forgotten: it only says what to do sooner rather than later.
         self._sent: dict[bytes, Sent] = {}
         self._underpriced: set[bytes] = set()
