@@ -16,7 +16,7 @@ app = typer.Typer(
     cls=Group,
     help="Points that belong to the people who earned them.",
     no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 

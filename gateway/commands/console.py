@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 from gateway.client import ProblemAnswer, Unreachable
 
-POINTS = re.compile(r"(\d{1,12})(?:\.(\d{1,2}))?")
+POINTS = re.compile(r"(\d{1,12})(?:\.(\d{1,2}))?", re.ASCII)
 
 
 class CommandError(Exception):
@@ -93,7 +93,7 @@ def parse_duration(text: str | int) -> int:
     """`90`, `90s`, `15m`, `12h`, `30d` → seconds. An option's default is seconds already."""
     if isinstance(text, int):
         return text
-    match = re.fullmatch(r"(\d{1,9})([smhd]?)", text)
+    match = re.fullmatch(r"(\d{1,9})([smhd]?)", text, re.ASCII)
     if not match:
         raise typer.BadParameter("seconds, or a number with s, m, h or d, e.g. 30d")
     return int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}[match[2]]

@@ -1,0 +1,113 @@
+"""The client against a real HTTP server that behaves badly."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from gateway import client as module
+from gateway.client import Client, ProblemAnswer, Unreachable
+
+
+@dataclass
+class Server:
+    """Gives the planned (status, headers, body) answers in turn; keeps what was asked. Status 0 hangs up."""
+
+    url: str = ""
+    plan: list[tuple[int, dict[str, str], Any]] = field(default_factory=list)
+    asked: list[dict[str, Any]] = field(default_factory=list)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setattr(module, "PAUSES", (0.01, 0.01))
+    state = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            state.asked.append({"path": self.path, "method": self.command, "body": body, "headers": dict(self.headers)})
+            status, headers, document = state.plan.pop(0)
+            if status == 0:
+                self.connection.close()
+                return
+            content = json.dumps(document).encode()
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(content))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PUT = answer
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+    thread.start()
+    state.url = f"http://127.0.0.1:{httpd.server_port}"
+    yield state
+    httpd.shutdown()
+    httpd.server_close()
+    thread.join()
+
+
+def test_a_write_keeps_its_idempotency_key_over_every_attempt(server: Server) -> None:
+    server.plan = [(503, {}, {}), (0, {}, None), (202, {}, {"id": 7})]
+    with Client(server.url, "loy_key") as client:
+        assert client.report({"campaign": 1}, "receipt-1") == {"id": 7}
+    assert [asked["headers"]["Idempotency-Key"] for asked in server.asked] == ["receipt-1"] * 3
+    assert len({asked["body"] for asked in server.asked}) == 1
+    assert server.asked[0]["headers"]["Authorization"] == "Bearer loy_key"
+
+
+def test_a_fresh_key_is_the_same_over_all_attempts_of_one_write_and_new_for_the_next(server: Server) -> None:
+    server.plan = [(503, {}, {}), (201, {}, {}), (201, {}, {})]
+    with Client(server.url, "loy_key") as client:
+        client.create_key(["codes"])
+        client.create_key(["codes"])
+    first, again, second = (asked["headers"]["Idempotency-Key"] for asked in server.asked)
+    assert first == again != second
+
+
+def test_a_refusal_is_not_tried_again_and_names_code_and_field(server: Server) -> None:
+    server.plan = [(409, {}, {"code": "stale-nonce", "field": "nonce", "title": "Stale", "detail": "expected 3"})]
+    with Client(server.url) as client, pytest.raises(ProblemAnswer) as caught:
+        client.move({"kind": "leave"})
+    assert (caught.value.code, caught.value.field, caught.value.status) == ("stale-nonce", "nonce", 409)
+    assert len(server.asked) == 1
+    assert "expected 3" in str(caught.value)
+
+
+def test_holders_calls_carry_no_credentials_even_from_a_merchants_client(server: Server) -> None:
+    server.plan = [(200, {}, {}), (200, {}, {}), (200, {}, {"items": []})]
+    with Client(server.url, "loy_key") as client:
+        client.claim("CODE", "0x00")
+        client.wallet("0x00")
+        client.inbox("0x00")
+    assert all("Authorization" not in asked["headers"] for asked in server.asked)
+
+
+def test_it_gives_up_after_the_last_attempt(server: Server) -> None:
+    server.plan = [(0, {}, None)] * 3
+    with Client(server.url) as client, pytest.raises(Unreachable):
+        client.chain()
+    assert len(server.asked) == 3
+
+
+def test_a_problem_that_stays_is_told_after_the_last_attempt(server: Server) -> None:
+    server.plan = [(503, {"Retry-After": "0"}, {"code": "busy", "title": "Busy"})] * 3
+    with Client(server.url) as client, pytest.raises(ProblemAnswer, match="busy"):
+        client.chain()
+
+
+def test_lists_are_read_to_their_end(server: Server) -> None:
+    server.plan = [(200, {}, {"items": [{"id": 1}], "next": 1}), (200, {}, {"items": [{"id": 2}], "next": None})]
+    with Client(server.url) as client:
+        assert [item["id"] for item in client.items("/v1/offers", campaign=4)] == [1, 2]
+    assert [asked["path"] for asked in server.asked] == ["/v1/offers?campaign=4", "/v1/offers?cursor=1&campaign=4"]
