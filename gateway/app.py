@@ -26,6 +26,6 @@ def build(house: House) -> FastAPI:
 def create() -> FastAPI:
     """Entry for uvicorn (`uvicorn --factory gateway.app:create`): settings from the environment; refuses to start on a
     wrong deployment, an old schema or unsafe settings."""
-    settings = Settings()  # type: ignore[call-arg]  # filled from the environment
+    settings = Settings()
     logs.configure(settings.log_level)
     return build(open_house(settings))

@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     max_queue_age: int = Field(900, ge=1, le=7 * 86_400, description="Seconds after which the queue counts as stuck")
     statistics_quiet: int = Field(86_400, ge=0, le=7 * 86_400, description="A week closes after so many silent seconds")
     min_wallets: int = Field(20, ge=1, le=10_000, description="Smallest settlement a campaign may choose")
+    min_window: int = Field(3_600, ge=0, le=7 * 86_400, description="Shortest settlement window a campaign may choose")
     webhooks_private: bool = Field(False, description="Allow http and private addresses for webhooks")
     max_body: int = Field(16 * 2**20, ge=1_024, le=256 * 2**20, description="Largest request body, bytes")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
                 "LOYALTY_WEBHOOKS_PRIVATE": self.webhooks_private,
                 "LOYALTY_STATISTICS_QUIET below an hour": self.statistics_quiet < 3_600,
                 "LOYALTY_MIN_WALLETS below 20": self.min_wallets < 20,
+                "LOYALTY_MIN_WINDOW below an hour": self.min_window < 3_600,
                 "an empty LOYALTY_RELAYER_PASSWORD": not self.relayer_password.get_secret_value(),
             }
             found = [name for name, is_unsafe in unsafe.items() if is_unsafe]

@@ -58,7 +58,7 @@ class Worker:
 
 def main() -> None:
     """Entry of `python -m gateway.worker`."""
-    settings = Settings()  # type: ignore[call-arg]  # filled from the environment
+    settings = Settings()
     logs.configure(settings.log_level)
     worker = Worker(open_house(settings))
     for number in (signal.SIGINT, signal.SIGTERM):

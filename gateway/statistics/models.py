@@ -22,7 +22,7 @@ class Metric(IntEnum):
 
 
 class StatFact(Base):
-    """One wallet's contribution of one week, under a tag that is keyed anew every week. Deleted when the week closes."""
+    """One wallet's clamped part of one week, under a tag keyed anew every week. Deleted when the week closes."""
 
     __tablename__ = "stat_facts"
 
@@ -35,16 +35,19 @@ class StatFact(Base):
 
 
 class StatWeek(Base):
-    """One merchant's week: when it last changed, whether it is closed, and how much budget it spent."""
+    """One merchant's week: when it was last reported to, whether it is closed, and how much budget it spent."""
 
     __tablename__ = "stat_weeks"
 
     merchant_id: Mapped[int] = mapped_column(sa.ForeignKey("merchants.id"), primary_key=True, autoincrement=False)
     week: Mapped[int] = mapped_column(Int(0, 30_000), primary_key=True, autoincrement=False)
-    last_fact_at: Mapped[int] = mapped_column(Seconds())
+    #: The merchant's own last report. What wallets do (claims) leaves no trace here: see facts.py.
+    last_report_at: Mapped[int] = mapped_column(Seconds())
     closed: Mapped[bool] = mapped_column(Flag(), default=False)
     #: Thousandths of epsilon; never above 1,000.
     spent: Mapped[int] = mapped_column(Int(0, 1_000), default=0)
+    #: Random key of the tags, forgotten when the week closes.
+    tag_key: Mapped[bytes | None] = mapped_column(Blob(32))
 
 
 class Release(Base):
@@ -58,6 +61,7 @@ class Release(Base):
     week: Mapped[int] = mapped_column(Int(0, 30_000))
     metric: Mapped[Metric] = mapped_column(Choice(Metric))
     value: Mapped[int | None] = mapped_column(Int(-MAX_ID, MAX_ID))
+    #: Thousandths.
     epsilon: Mapped[int] = mapped_column(Int(0, 1_000))
     #: Half width of the 95 % interval of the noise.
     margin: Mapped[int] = mapped_column(Int())

@@ -71,7 +71,7 @@ class QuotaUse(Base):
     campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"), primary_key=True, autoincrement=False)
     merchant_id: Mapped[int] = mapped_column(sa.ForeignKey("merchants.id"), primary_key=True, autoincrement=False)
     day: Mapped[int] = mapped_column(Int(0, 30_000), primary_key=True, autoincrement=False)
-    points: Mapped[int] = mapped_column(Int(0, MAX_SUM), default=0)
+    points: Mapped[int] = mapped_column(Int(), default=0)
 
 
 class RuleVersion(Base):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+
 from gateway.core import columns
 
 revision = "0001"
@@ -58,17 +59,17 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
-        sa.Column("block", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("block", columns.Int(0, 99999999999), nullable=False),
         sa.Column("block_time", columns.Seconds(), nullable=False),
-        sa.Column("log_index", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("log_index", columns.Int(0, 99999999999), nullable=False),
         sa.Column("tx_hash", columns.Blob(32), nullable=False),
-        sa.Column("campaign", columns.Int(0, 4611686018427387904), nullable=True),
-        sa.Column("other_campaign", columns.Int(0, 4611686018427387904), nullable=True),
+        sa.Column("campaign", columns.Int(0, 99999999999), nullable=True),
+        sa.Column("other_campaign", columns.Int(0, 99999999999), nullable=True),
         sa.Column("holder", columns.Blob(20), nullable=True),
         sa.Column("counterparty", columns.Blob(20), nullable=True),
         sa.Column("amount", columns.Uint96(), nullable=True),
         sa.Column("extra", columns.Uint96(), nullable=True),
-        sa.Column("nonce", columns.Int(0, 4611686018427387904), nullable=True),
+        sa.Column("nonce", columns.Int(0, 99999999999), nullable=True),
         sa.Column("number", columns.Blob(32), nullable=True),
         sa.Column("offer", columns.Blob(32), nullable=True),
         sa.Column("commitment", columns.Blob(32), nullable=True),
@@ -76,22 +77,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_chain_events")),
     )
     with op.batch_alter_table("chain_events", schema=None) as batch_op:
-        batch_op.create_index("ix_chain_events_block", ["block", "log_index"], unique=False)
+        batch_op.create_index(
+            "uq_chain_events_place",
+            ["block", "log_index"],
+            unique=True,
+            sqlite_where=sa.text("orphaned = 0 AND kind <> 0"),
+            postgresql_where=sa.text("orphaned = 0 AND kind <> 0"),
+        )
 
     op.create_table(
         "chain_txs",
         sa.Column("id", columns.PrimaryKey(), nullable=False),
-        sa.Column("purpose", columns.Choice([1, 2, 3, 4, 5]), nullable=False),
-        sa.Column("ref", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("purpose", columns.Choice([1, 2, 3, 4, 5, 6]), nullable=False),
+        sa.Column("ref", columns.Int(0, 99999999999), nullable=False),
         sa.Column("recipient", columns.Blob(20), nullable=False),
         sa.Column("data", columns.Calldata(), nullable=False),
         sa.Column("state", columns.Choice([1, 2, 3, 4, 5]), nullable=False),
         sa.Column("sender", columns.Blob(20), nullable=True),
-        sa.Column("nonce", columns.Int(0, 4611686018427387904), nullable=True),
+        sa.Column("nonce", columns.Int(0, 99999999999), nullable=True),
         sa.Column("gas", columns.Int(21000, 16777216), nullable=True),
         sa.Column("created_at", columns.Seconds(), nullable=False),
         sa.Column("retry_at", columns.Seconds(), nullable=False),
         sa.Column("attempts", columns.Int(0, 10000), nullable=False),
+        sa.Column("block", columns.Int(0, 99999999999), nullable=True),
+        sa.Column("block_hash", columns.Blob(32), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_chain_txs")),
         sa.UniqueConstraint("sender", "nonce", name=op.f("uq_chain_txs_sender_nonce")),
     )
@@ -101,16 +110,32 @@ def upgrade() -> None:
     op.create_table(
         "holdings",
         sa.Column("holder", columns.Blob(20), nullable=False),
-        sa.Column("campaign", columns.Int(0, 4611686018427387904), autoincrement=False, nullable=False),
+        sa.Column("campaign", columns.Int(0, 99999999999), autoincrement=False, nullable=False),
         sa.Column("matured", columns.Uint96(), nullable=False),
         sa.Column("old", columns.Uint96(), nullable=False),
         sa.Column("young", columns.Uint96(), nullable=False),
-        sa.Column("period", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("period", columns.Int(0, 99999999999), nullable=False),
+        sa.Column("stay", columns.Flag(), nullable=False),
+        sa.Column("release_from", columns.Seconds(), nullable=True),
         sa.PrimaryKeyConstraint("holder", "campaign", name=op.f("pk_holdings")),
     )
+    with op.batch_alter_table("holdings", schema=None) as batch_op:
+        batch_op.create_index("ix_holdings_release", ["campaign", "release_from"], unique=False)
+
+    op.create_table(
+        "hub_campaigns",
+        sa.Column("id", columns.Int(1, 99999999999), autoincrement=False, nullable=False),
+        sa.Column("block", columns.Int(0, 99999999999), nullable=False),
+        sa.Column("hold", columns.Int(0, 7776000), nullable=False),
+        sa.Column("closed", columns.Flag(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hub_campaigns")),
+    )
+    with op.batch_alter_table("hub_campaigns", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_hub_campaigns_block"), ["block"], unique=False)
+
     op.create_table(
         "idempotent_writes",
-        sa.Column("owner", columns.Int(0, 4611686018427387904), autoincrement=False, nullable=False),
+        sa.Column("owner", columns.Int(0, 99999999999), autoincrement=False, nullable=False),
         sa.Column("key_hash", columns.Blob(32), nullable=False),
         sa.Column("body_hash", columns.Blob(32), nullable=False),
         sa.Column("response", sa.Text(), nullable=False),
@@ -120,7 +145,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "indexed_blocks",
-        sa.Column("number", columns.Int(0, 4611686018427387904), autoincrement=False, nullable=False),
+        sa.Column("number", columns.Int(0, 99999999999), autoincrement=False, nullable=False),
         sa.Column("hash", columns.Blob(32), nullable=False),
         sa.Column("time", columns.Seconds(), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_indexed_blocks")),
@@ -129,7 +154,7 @@ def upgrade() -> None:
         "jobs",
         sa.Column("id", columns.PrimaryKey(), nullable=False),
         sa.Column("kind", columns.JobKind(), nullable=False),
-        sa.Column("ref", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("ref", columns.Int(0, 99999999999), nullable=False),
         sa.Column("run_at", columns.Seconds(), nullable=False),
         sa.Column("attempts", columns.Int(0, 10000), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
@@ -137,6 +162,15 @@ def upgrade() -> None:
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_jobs_run_at"), ["run_at"], unique=False)
 
+    op.create_table(
+        "ledger_totals",
+        sa.Column("campaign", columns.Int(0, 99999999999), autoincrement=False, nullable=False),
+        sa.Column("measure", columns.Choice([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]), nullable=False),
+        sa.Column("party", columns.Blob(20), nullable=False),
+        sa.Column("events", columns.Int(0, 99999999999), nullable=False),
+        sa.Column("points", columns.Uint256(), nullable=False),
+        sa.PrimaryKeyConstraint("campaign", "measure", "party", name=op.f("pk_ledger_totals")),
+    )
     op.create_table(
         "merchants",
         sa.Column("id", columns.PrimaryKey(), nullable=False),
@@ -149,42 +183,33 @@ def upgrade() -> None:
         info={"side": "merchant"},
     )
     op.create_table(
-        "moves",
-        sa.Column("id", columns.PrimaryKey(), nullable=False),
-        sa.Column("kind", columns.Choice([1, 2, 3, 4, 5, 6]), nullable=False),
+        "open_orders",
         sa.Column("holder", columns.Blob(20), nullable=False),
-        sa.Column("source", columns.Int(0, 4611686018427387904), nullable=False),
-        sa.Column("target", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("campaign", columns.Int(0, 99999999999), autoincrement=False, nullable=False),
+        sa.Column("nonce", columns.Int(0, 4294967295), autoincrement=False, nullable=False),
+        sa.Column("kind", columns.Choice([1, 2]), nullable=False),
+        sa.Column("ref", columns.Int(0, 99999999999), nullable=False),
         sa.Column("amount", columns.Hundredths(), nullable=False),
-        sa.Column("min_received", columns.Hundredths(), nullable=False),
-        sa.Column("recipient", columns.Blob(20), nullable=True),
-        sa.Column("stay", columns.Flag(), nullable=False),
-        sa.Column("nonce", columns.Int(0, 4294967295), nullable=False),
         sa.Column("deadline", columns.Seconds(), nullable=False),
-        sa.Column("signature", columns.Blob(65), nullable=False),
-        sa.Column("digest", columns.Blob(32), nullable=False),
-        sa.Column("state", columns.Choice([1, 2, 3, 4]), nullable=False),
-        sa.Column("received", columns.Uint96(), nullable=True),
-        sa.Column("done_block", columns.Int(0, 4611686018427387904), nullable=True),
         sa.Column("created_at", columns.Seconds(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_moves")),
-        sa.UniqueConstraint("digest", name=op.f("uq_moves_digest")),
+        sa.Column("look_at", columns.Seconds(), nullable=False),
+        sa.PrimaryKeyConstraint("holder", "campaign", "nonce", name=op.f("pk_open_orders")),
     )
-    with op.batch_alter_table("moves", schema=None) as batch_op:
-        batch_op.create_index("ix_moves_holder", ["holder", "id"], unique=False)
-        batch_op.create_index("ix_moves_state", ["state"], unique=False)
+    with op.batch_alter_table("open_orders", schema=None) as batch_op:
+        batch_op.create_index("ix_open_orders_look", ["kind", "look_at"], unique=False)
+        batch_op.create_index("ix_open_orders_ref", ["kind", "ref"], unique=True)
 
     op.create_table(
         "relayer_keys",
         sa.Column("sender", columns.Blob(20), nullable=False),
-        sa.Column("next_nonce", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("next_nonce", columns.Int(0, 99999999999), nullable=False),
         sa.Column("out_of_gas", columns.Flag(), nullable=False),
         sa.PrimaryKeyConstraint("sender", name=op.f("pk_relayer_keys")),
     )
     op.create_table(
         "subscriptions",
         sa.Column("name", columns.JobKind(), nullable=False),
-        sa.Column("last_event", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("last_event", columns.Int(0, 99999999999), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_subscriptions")),
     )
     op.create_table(
@@ -207,12 +232,14 @@ def upgrade() -> None:
 
     op.create_table(
         "campaigns",
-        sa.Column("id", columns.Int(1, 4611686018427387904), autoincrement=False, nullable=False),
+        sa.Column("id", columns.Int(1, 99999999999), autoincrement=False, nullable=False),
         sa.Column("merchant_id", columns.PrimaryKey(), nullable=False),
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("terms", sa.Text(), nullable=False),
         sa.Column("terms_hash", columns.Blob(32), nullable=False),
         sa.Column("starts_at", columns.Seconds(), nullable=False),
+        sa.Column("synced_event", columns.Int(0, 99999999999), nullable=False),
+        sa.Column("refresh_at", columns.Seconds(), nullable=False),
         sa.Column("end", columns.Seconds(), nullable=False),
         sa.Column("hold", columns.Int(0, 7776000), nullable=False),
         sa.Column("closed", columns.Flag(), nullable=False),
@@ -222,11 +249,12 @@ def upgrade() -> None:
         sa.Column("pot", columns.Int(0, 4611686018427387904), nullable=False),
         sa.Column("daily_cap", columns.Int(0, 4611686018427387904), nullable=False),
         sa.Column("reserved", columns.Int(0, 4611686018427387904), nullable=False),
-        sa.Column("next_number", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("next_number", columns.Int(0, 99999999999), nullable=False),
         sa.Column("settle_every", columns.Int(0, 604800), nullable=False),
         sa.Column("min_wallets", columns.Int(1, 10000), nullable=False),
         sa.Column("step", columns.Hundredths(), nullable=False),
         sa.Column("settled_at", columns.Seconds(), nullable=False),
+        sa.Column("settle_at", columns.Seconds(), nullable=False),
         sa.Column("paused", columns.Flag(), nullable=False),
         sa.Column("created_at", columns.Seconds(), nullable=False),
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"], name=op.f("fk_campaigns_merchant_id")),
@@ -235,6 +263,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("campaigns", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_campaigns_merchant_id"), ["merchant_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_campaigns_refresh_at"), ["refresh_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_campaigns_settle_at"), ["settle_at"], unique=False)
 
     op.create_table(
         "ledger_entries",
@@ -278,10 +308,10 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
-        sa.Column("block", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("block", columns.Int(0, 99999999999), nullable=False),
         sa.Column("at", columns.Seconds(), nullable=False),
         sa.Column("holder", columns.Blob(20), nullable=False),
-        sa.Column("campaign", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("campaign", columns.Int(0, 99999999999), nullable=False),
         sa.Column("credit", columns.Uint96(), nullable=False),
         sa.Column("debit", columns.Uint96(), nullable=False),
         sa.ForeignKeyConstraint(["event_id"], ["chain_events.id"], name=op.f("fk_ledger_entries_event_id")),
@@ -292,14 +322,45 @@ def upgrade() -> None:
         batch_op.create_index("ix_ledger_entries_holder", ["holder", "id"], unique=False)
 
     op.create_table(
+        "moves",
+        sa.Column("id", columns.PrimaryKey(), nullable=False),
+        sa.Column("kind", columns.Choice([1, 2, 3, 4, 5, 6]), nullable=False),
+        sa.Column("holder", columns.Blob(20), nullable=False),
+        sa.Column("source", columns.Int(0, 99999999999), nullable=False),
+        sa.Column("target", columns.Int(0, 99999999999), nullable=False),
+        sa.Column("amount", columns.Hundredths(), nullable=False),
+        sa.Column("min_received", columns.Hundredths(), nullable=False),
+        sa.Column("recipient", columns.Blob(20), nullable=True),
+        sa.Column("stay", columns.Flag(), nullable=False),
+        sa.Column("nonce", columns.Int(0, 4294967295), nullable=False),
+        sa.Column("deadline", columns.Seconds(), nullable=False),
+        sa.Column("signature", columns.Blob(65), nullable=False),
+        sa.Column("digest", columns.Blob(32), nullable=False),
+        sa.Column("state", columns.Choice([1, 2, 3, 4]), nullable=False),
+        sa.Column("received", columns.Uint96(), nullable=True),
+        sa.Column("tx_id", columns.PrimaryKey(), nullable=True),
+        sa.Column("retry_at", columns.Seconds(), nullable=True),
+        sa.Column("done_block", columns.Int(0, 99999999999), nullable=True),
+        sa.Column("created_at", columns.Seconds(), nullable=False),
+        sa.ForeignKeyConstraint(["tx_id"], ["chain_txs.id"], name=op.f("fk_moves_tx_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_moves")),
+        sa.UniqueConstraint("digest", name=op.f("uq_moves_digest")),
+    )
+    with op.batch_alter_table("moves", schema=None) as batch_op:
+        batch_op.create_index("ix_moves_holder", ["holder", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_moves_retry_at"), ["retry_at"], unique=False)
+        batch_op.create_index("ix_moves_state", ["state"], unique=False)
+        batch_op.create_index(batch_op.f("ix_moves_tx_id"), ["tx_id"], unique=False)
+
+    op.create_table(
         "releases",
         sa.Column("id", columns.PrimaryKey(), nullable=False),
         sa.Column("merchant_id", columns.PrimaryKey(), nullable=False),
         sa.Column("week", columns.Int(0, 30000), nullable=False),
         sa.Column("metric", columns.Choice([1, 2, 3, 4, 5]), nullable=False),
-        sa.Column("value", columns.Int(-1099511627776, 1099511627776), nullable=True),
+        sa.Column("value", columns.Int(-99999999999, 99999999999), nullable=True),
         sa.Column("epsilon", columns.Int(0, 1000), nullable=False),
-        sa.Column("margin", columns.Int(0, 1099511627776), nullable=False),
+        sa.Column("margin", columns.Int(0, 99999999999), nullable=False),
         sa.Column("published_at", columns.Seconds(), nullable=False),
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"], name=op.f("fk_releases_merchant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_releases")),
@@ -310,8 +371,9 @@ def upgrade() -> None:
         sa.Column("hash", columns.Blob(32), nullable=False),
         sa.Column("tx_id", columns.PrimaryKey(), nullable=False),
         sa.Column("raw", columns.SignedTransaction(), nullable=False),
-        sa.Column("max_fee", columns.Int(0, 4611686018427387904), nullable=False),
-        sa.Column("tip", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("max_fee", columns.Uint96(), nullable=False),
+        sa.Column("tip", columns.Uint96(), nullable=False),
+        sa.Column("empty", columns.Flag(), nullable=False),
         sa.Column("signed_at", columns.Seconds(), nullable=False),
         sa.ForeignKeyConstraint(["tx_id"], ["chain_txs.id"], name=op.f("fk_signed_txs_tx_id")),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_signed_txs")),
@@ -333,9 +395,10 @@ def upgrade() -> None:
         "stat_weeks",
         sa.Column("merchant_id", columns.PrimaryKey(), autoincrement=False, nullable=False),
         sa.Column("week", columns.Int(0, 30000), autoincrement=False, nullable=False),
-        sa.Column("last_fact_at", columns.Seconds(), nullable=False),
+        sa.Column("last_report_at", columns.Seconds(), nullable=False),
         sa.Column("closed", columns.Flag(), nullable=False),
         sa.Column("spent", columns.Int(0, 1000), nullable=False),
+        sa.Column("tag_key", columns.Blob(32), nullable=True),
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"], name=op.f("fk_stat_weeks_merchant_id")),
         sa.PrimaryKeyConstraint("merchant_id", "week", name=op.f("pk_stat_weeks")),
     )
@@ -357,23 +420,26 @@ def upgrade() -> None:
     op.create_table(
         "batches",
         sa.Column("id", columns.PrimaryKey(), nullable=False),
-        sa.Column("campaign_id", columns.Int(1, 4611686018427387904), nullable=False),
+        sa.Column("campaign_id", columns.Int(1, 99999999999), nullable=False),
         sa.Column("kind", columns.Choice([1, 2]), nullable=False),
-        sa.Column("number", columns.Int(1, 4611686018427387904), nullable=False),
+        sa.Column("number", columns.Int(1, 99999999999), nullable=False),
         sa.Column("state", columns.Choice([1, 2]), nullable=False),
-        sa.Column("total", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("total", columns.Uint96(), nullable=False),
         sa.Column("created_at", columns.Seconds(), nullable=False),
-        sa.Column("landed_block", columns.Int(0, 4611686018427387904), nullable=True),
+        sa.Column("refusals", columns.Int(0, 10000), nullable=False),
+        sa.Column("retry_at", columns.Seconds(), nullable=True),
+        sa.Column("landed_block", columns.Int(0, 99999999999), nullable=True),
         sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_batches_campaign_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
         sa.UniqueConstraint("campaign_id", "number", name=op.f("uq_batches_campaign_id_number")),
     )
     with op.batch_alter_table("batches", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_batches_retry_at"), ["retry_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_batches_state"), ["state"], unique=False)
 
     op.create_table(
         "campaign_merchants",
-        sa.Column("campaign_id", columns.Int(1, 4611686018427387904), autoincrement=False, nullable=False),
+        sa.Column("campaign_id", columns.Int(1, 99999999999), autoincrement=False, nullable=False),
         sa.Column("merchant_id", columns.PrimaryKey(), autoincrement=False, nullable=False),
         sa.Column("daily_quota", columns.Int(0, 4611686018427387904), nullable=False),
         sa.Column("accepted", columns.Flag(), nullable=False),
@@ -384,10 +450,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "carries",
-        sa.Column("campaign_id", columns.Int(1, 4611686018427387904), autoincrement=False, nullable=False),
+        sa.Column("campaign_id", columns.Int(1, 99999999999), autoincrement=False, nullable=False),
         sa.Column("wallet", columns.Blob(20), nullable=False),
         sa.Column("points", columns.Hundredths(), nullable=False),
-        sa.Column("owed", columns.Hundredths(), nullable=False),
+        sa.Column("owed", columns.Uint96(), nullable=False),
         sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_carries_campaign_id")),
         sa.PrimaryKeyConstraint("campaign_id", "wallet", name=op.f("pk_carries")),
     )
@@ -399,14 +465,16 @@ def upgrade() -> None:
         sa.Column("hash", columns.Blob(32), nullable=False),
         sa.Column("signature", columns.Blob(65), nullable=False),
         sa.Column("price", columns.Hundredths(), nullable=False),
-        sa.Column("campaign_id", columns.Int(1, 4611686018427387904), nullable=True),
+        sa.Column("campaign_id", columns.Int(1, 99999999999), nullable=True),
         sa.Column("source", columns.Choice([1, 2]), nullable=False),
         sa.Column("pattern", sa.String(length=64), nullable=True),
         sa.Column("starts_at", columns.Seconds(), nullable=False),
         sa.Column("ends_at", columns.Seconds(), nullable=False),
         sa.Column("code_valid", columns.Int(60, 158112000), nullable=False),
         sa.Column("stock_limit", columns.Int(0, 10000000), nullable=True),
-        sa.Column("drawn", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("drawn", columns.Int(0, 99999999999), nullable=False),
+        sa.Column("free", columns.Int(0, 99999999999), nullable=False),
+        sa.Column("low_stock", columns.Int(0, 1000000), nullable=False),
         sa.Column("wallet_limit", columns.Int(1, 10000), nullable=True),
         sa.Column("active", columns.Flag(), nullable=False),
         sa.Column("created_at", columns.Seconds(), nullable=False),
@@ -421,10 +489,10 @@ def upgrade() -> None:
 
     op.create_table(
         "quota_uses",
-        sa.Column("campaign_id", columns.Int(1, 4611686018427387904), autoincrement=False, nullable=False),
+        sa.Column("campaign_id", columns.Int(1, 99999999999), autoincrement=False, nullable=False),
         sa.Column("merchant_id", columns.PrimaryKey(), autoincrement=False, nullable=False),
         sa.Column("day", columns.Int(0, 30000), autoincrement=False, nullable=False),
-        sa.Column("points", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("points", columns.Int(0, 99999999999), nullable=False),
         sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_quota_uses_campaign_id")),
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"], name=op.f("fk_quota_uses_merchant_id")),
         sa.PrimaryKeyConstraint("campaign_id", "merchant_id", "day", name=op.f("pk_quota_uses")),
@@ -432,7 +500,7 @@ def upgrade() -> None:
     op.create_table(
         "rule_versions",
         sa.Column("id", columns.PrimaryKey(), nullable=False),
-        sa.Column("campaign_id", columns.Int(1, 4611686018427387904), nullable=False),
+        sa.Column("campaign_id", columns.Int(1, 99999999999), nullable=False),
         sa.Column("version", columns.Int(1, 100000), nullable=False),
         sa.Column("valid_from", columns.Seconds(), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
@@ -448,7 +516,7 @@ def upgrade() -> None:
         sa.Column("endpoint_id", columns.PrimaryKey(), nullable=False),
         sa.Column("message_id", columns.Blob(16), nullable=False),
         sa.Column("kind", columns.Choice([1, 2, 3, 4, 5]), nullable=False),
-        sa.Column("ref", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("ref", columns.Int(0, 99999999999), nullable=False),
         sa.Column("state", columns.Choice([1, 2, 3]), nullable=False),
         sa.Column("attempts", columns.Int(0, 100), nullable=False),
         sa.Column("next_at", columns.Seconds(), nullable=False),
@@ -467,7 +535,7 @@ def upgrade() -> None:
         "actions",
         sa.Column("id", columns.PrimaryKey(), nullable=False),
         sa.Column("merchant_id", columns.PrimaryKey(), nullable=False),
-        sa.Column("campaign_id", columns.Int(1, 4611686018427387904), nullable=False),
+        sa.Column("campaign_id", columns.Int(1, 99999999999), nullable=False),
         sa.Column("key_hash", columns.Blob(32), nullable=False),
         sa.Column("body_hash", columns.Blob(32), nullable=False),
         sa.Column("kind", columns.Choice([1, 2, 3, 4]), nullable=False),
@@ -518,6 +586,7 @@ def upgrade() -> None:
         sa.Column("state", columns.Choice([1, 2, 3, 4]), nullable=False),
         sa.Column("expires_at", columns.Seconds(), nullable=True),
         sa.Column("used_at", columns.Seconds(), nullable=True),
+        sa.Column("used_by", columns.Int(0, 99999999999), nullable=True),
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"], name=op.f("fk_codes_merchant_id")),
         sa.ForeignKeyConstraint(["offer_id"], ["offers.id"], name=op.f("fk_codes_offer_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_codes")),
@@ -542,7 +611,7 @@ def upgrade() -> None:
         sa.Column("holder", columns.Blob(20), nullable=False),
         sa.Column("merchant_id", columns.PrimaryKey(), nullable=False),
         sa.Column("offer_id", columns.PrimaryKey(), nullable=False),
-        sa.Column("campaign", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("campaign", columns.Int(0, 99999999999), nullable=False),
         sa.Column("amount", columns.Hundredths(), nullable=False),
         sa.Column("nonce", columns.Int(0, 4294967295), nullable=False),
         sa.Column("deadline", columns.Seconds(), nullable=False),
@@ -554,7 +623,10 @@ def upgrade() -> None:
         sa.Column("box", columns.Blob(208), nullable=True),
         sa.Column("state", columns.Choice([1, 2, 3, 4, 5, 6]), nullable=False),
         sa.Column("tx_id", columns.PrimaryKey(), nullable=True),
-        sa.Column("paid_block", columns.Int(0, 4611686018427387904), nullable=True),
+        sa.Column("retry_at", columns.Seconds(), nullable=True),
+        sa.Column("attempts", columns.Int(0, 10000), nullable=False),
+        sa.Column("paid_block", columns.Int(0, 99999999999), nullable=True),
+        sa.Column("expires_at", columns.Seconds(), nullable=True),
         sa.Column("created_at", columns.Seconds(), nullable=False),
         sa.ForeignKeyConstraint(["code_id"], ["codes.id"], name=op.f("fk_redemptions_code_id")),
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"], name=op.f("fk_redemptions_merchant_id")),
@@ -567,6 +639,7 @@ def upgrade() -> None:
     with op.batch_alter_table("redemptions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_redemptions_code_id"), ["code_id"], unique=False)
         batch_op.create_index("ix_redemptions_holder", ["holder", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_redemptions_retry_at"), ["retry_at"], unique=False)
         batch_op.create_index("ix_redemptions_state", ["state", "merchant_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_redemptions_tx_id"), ["tx_id"], unique=False)
 
@@ -578,6 +651,7 @@ def downgrade() -> None:
     with op.batch_alter_table("redemptions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_redemptions_tx_id"))
         batch_op.drop_index("ix_redemptions_state")
+        batch_op.drop_index(batch_op.f("ix_redemptions_retry_at"))
         batch_op.drop_index("ix_redemptions_holder")
         batch_op.drop_index(batch_op.f("ix_redemptions_code_id"))
 
@@ -610,6 +684,7 @@ def downgrade() -> None:
     op.drop_table("campaign_merchants")
     with op.batch_alter_table("batches", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_batches_state"))
+        batch_op.drop_index(batch_op.f("ix_batches_retry_at"))
 
     op.drop_table("batches")
     with op.batch_alter_table("webhook_endpoints", schema=None) as batch_op:
@@ -623,12 +698,21 @@ def downgrade() -> None:
 
     op.drop_table("signed_txs")
     op.drop_table("releases")
+    with op.batch_alter_table("moves", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_moves_tx_id"))
+        batch_op.drop_index("ix_moves_state")
+        batch_op.drop_index(batch_op.f("ix_moves_retry_at"))
+        batch_op.drop_index("ix_moves_holder")
+
+    op.drop_table("moves")
     with op.batch_alter_table("ledger_entries", schema=None) as batch_op:
         batch_op.drop_index("ix_ledger_entries_holder")
         batch_op.drop_index("ix_ledger_entries_block")
 
     op.drop_table("ledger_entries")
     with op.batch_alter_table("campaigns", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_campaigns_settle_at"))
+        batch_op.drop_index(batch_op.f("ix_campaigns_refresh_at"))
         batch_op.drop_index(batch_op.f("ix_campaigns_merchant_id"))
 
     op.drop_table("campaigns")
@@ -638,25 +722,37 @@ def downgrade() -> None:
     op.drop_table("api_keys")
     op.drop_table("subscriptions")
     op.drop_table("relayer_keys")
-    with op.batch_alter_table("moves", schema=None) as batch_op:
-        batch_op.drop_index("ix_moves_state")
-        batch_op.drop_index("ix_moves_holder")
+    with op.batch_alter_table("open_orders", schema=None) as batch_op:
+        batch_op.drop_index("ix_open_orders_ref")
+        batch_op.drop_index("ix_open_orders_look")
 
-    op.drop_table("moves")
+    op.drop_table("open_orders")
     op.drop_table("merchants")
+    op.drop_table("ledger_totals")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_jobs_run_at"))
 
     op.drop_table("jobs")
     op.drop_table("indexed_blocks")
     op.drop_table("idempotent_writes")
+    with op.batch_alter_table("hub_campaigns", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_hub_campaigns_block"))
+
+    op.drop_table("hub_campaigns")
+    with op.batch_alter_table("holdings", schema=None) as batch_op:
+        batch_op.drop_index("ix_holdings_release")
+
     op.drop_table("holdings")
     with op.batch_alter_table("chain_txs", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_chain_txs_state"))
 
     op.drop_table("chain_txs")
     with op.batch_alter_table("chain_events", schema=None) as batch_op:
-        batch_op.drop_index("ix_chain_events_block")
+        batch_op.drop_index(
+            "uq_chain_events_place",
+            sqlite_where=sa.text("orphaned = 0 AND kind <> 0"),
+            postgresql_where=sa.text("orphaned = 0 AND kind <> 0"),
+        )
 
     op.drop_table("chain_events")
     # ### end Alembic commands ###

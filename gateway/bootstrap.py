@@ -1,0 +1,200 @@
+"""The only place that builds objects, and the table of who listens to what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from fastapi import APIRouter
+
+from gateway import migrations
+from gateway.chain import keystore
+from gateway.chain.deployment import Deployment
+from gateway.chain.errors import ChainError
+from gateway.chain.indexer.service import Indexer
+from gateway.chain.indexer.stream import Apply, drain
+from gateway.chain.reads import Reads
+from gateway.chain.relayer.queue import Queue
+from gateway.chain.relayer.service import Relayer, RelayerSettings
+from gateway.chain.rpc import Rpc
+from gateway.core.clock import Clock
+from gateway.core.db import Database
+from gateway.core.jobs import Handler, Jobs, Registry
+from gateway.core.secrets import Secrets
+from gateway.identity.merchants import routes as merchants_routes
+from gateway.identity.merchants.auth import Auth
+from gateway.identity.merchants.keys import ApiKeys
+from gateway.identity.merchants.service import Merchants
+from gateway.identity.wallets.orders import OpenOrders
+from gateway.loyalty.campaigns import routes as campaigns_routes
+from gateway.loyalty.campaigns.service import Campaigns
+from gateway.loyalty.ledger.service import Ledger
+from gateway.loyalty.moves import routes as moves_routes
+from gateway.loyalty.moves.service import Moves
+from gateway.loyalty.moves.settlement import Settlement as MoveSettlement
+from gateway.loyalty.offers import routes as offers_routes
+from gateway.loyalty.offers.codes import Codes
+from gateway.loyalty.offers.service import Offers
+from gateway.loyalty.redemptions import routes as redemptions_routes
+from gateway.loyalty.redemptions.service import Redemptions
+from gateway.loyalty.redemptions.settlement import Settlement as RedemptionSettlement
+from gateway.loyalty.redemptions.submission import Submission
+from gateway.settings import Settings
+from gateway.web import chain as chain_routes
+from gateway.web import health as health_routes
+from gateway.web.checks import Checks
+
+log = structlog.get_logger(__name__)
+
+Wheel = Callable[[], int]
+GWEI = 10**9
+
+
+class OldSchema(Exception):
+    """The database is not at the newest revision: run the migrations."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What every room stands on. `desk` takes transactions; only the worker has the key that sends them."""
+
+    settings: Settings
+    db: Database
+    clock: Clock
+    jobs: Jobs
+    secrets: Secrets
+    rpc: Rpc
+    deployment: Deployment
+    reads: Reads
+    desk: Queue
+
+
+class House:
+    """All rooms over one ground."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground, self.settings = ground, ground.settings
+        db, clock, jobs, reads, deployment = ground.db, ground.clock, ground.jobs, ground.reads, ground.deployment
+        desk, secrets, settings = ground.desk, ground.secrets, ground.settings
+        contracts = (deployment.token, deployment.hub, deployment.asset)
+
+        self.keys = ApiKeys()
+        self.auth = Auth(db, self.keys, clock)
+        self.merchants = Merchants(contracts)
+        self.orders = OpenOrders(db, reads, clock)
+        self.campaigns = Campaigns(
+            db, reads, clock, desk.address, least_wallets=settings.min_wallets, least_window=settings.min_window
+        )
+        self.ledger = Ledger()
+        self.offers = Offers(clock, deployment.chain_id, deployment.hub)
+        self.codes = Codes(secrets, jobs, clock)
+        self.redemptions = Redemptions(
+            db, clock, deployment.domains, reads, desk, self.orders, self.ledger, self.offers, self.codes
+        )
+        self.submission = Submission(db, clock, ground.rpc, deployment.hub, desk)
+        self.redemption_settlement = RedemptionSettlement(db, clock, jobs, self.orders, self.codes)
+        self.moves = Moves(db, clock, deployment.domains, reads, desk, self.orders, self.ledger, contracts)
+        self.move_settlement = MoveSettlement(clock, self.orders)
+        jobs.registry = Registry(self._handlers(), EVENTS)
+
+    def _handlers(self) -> Mapping[str, Handler]:
+        """What each kind of job does."""
+        return {
+            "redemptions.tx_failed": self.submission.tx_failed,
+            "redemptions.tx_done": self.submission.tx_done,
+            "moves.tx_refused": self.move_settlement.tx_refused,
+            "moves.tx_reverted": self.move_settlement.tx_reverted,
+        }
+
+    def streams(self) -> Mapping[str, Apply]:
+        """Who reads the chain's events, by the name of its cursor. The ledger comes first: others ask it."""
+        return {
+            "ledger": self.ledger.apply_events,
+            "campaigns": self.campaigns.apply_events,
+            "redemptions": self.redemption_settlement.apply_events,
+            "moves": self.move_settlement.apply_events,
+        }
+
+    def routers(self) -> list[APIRouter]:
+        """Everything that HTTP offers."""
+        g = self.ground
+        return [
+            merchants_routes.build(g.db, self.auth, self.merchants, self.keys, g.secrets, g.clock),
+            campaigns_routes.build(g.db, self.auth, self.campaigns, self.merchants, g.clock),
+            offers_routes.build(g.db, self.auth, self.offers, self.codes, g.clock),
+            redemptions_routes.build(g.db, self.redemptions),
+            moves_routes.build(g.db, self.moves),
+            chain_routes.build(g.reads, g.deployment),
+            health_routes.build(self._checks().all()),
+        ]
+
+    def _checks(self) -> Checks:
+        g, settings = self.ground, self.settings
+        return Checks(g.db, g.rpc, g.reads, g.clock, g.desk.address, settings.confirmations, settings.max_queue_age)
+
+    def wheels(self) -> dict[str, Wheel]:
+        """The periodic work, each part safe in several workers at once. Only the worker asks: it needs the key."""
+        g = self.ground
+        password = g.settings.relayer_password.get_secret_value()
+        relayer = Relayer(
+            g.db,
+            g.rpc,
+            g.clock,
+            g.jobs,
+            keystore.load(g.settings.relayer_keystore, password),
+            g.deployment,
+            RelayerSettings(
+                confirmations=g.settings.confirmations,
+                stuck_after=g.settings.stuck_after,
+                fee_limit=g.settings.max_fee_gwei * GWEI,
+            ),
+        )
+        indexer = Indexer(g.db, g.rpc, g.clock, g.deployment, g.settings.confirmations)
+        wheels: dict[str, Wheel] = {"relayer": relayer.step, "indexer": indexer.step}
+        wheels |= {f"stream.{name}": partial(drain, g.db, name, apply) for name, apply in self.streams().items()}
+        return wheels | {
+            "jobs": partial(g.jobs.run_due, g.db),
+            "campaigns.refresh": self.campaigns.refresh_due,
+            "redemptions.submit": self.submission.submit_due,
+            "redemptions.sweep": self.redemption_settlement.sweep_dead,
+            "redemptions.wipe": self.redemption_settlement.wipe_due,
+            "moves.submit": self.moves.submit_due,
+            "moves.sweep": self.move_settlement.sweep_dead,
+        }
+
+
+#: Event → the kinds of jobs that it starts.
+EVENTS: Mapping[str, tuple[str, ...]] = {
+    "tx.refused": ("redemptions.tx_failed", "moves.tx_refused"),
+    "tx.reverted": ("redemptions.tx_failed", "moves.tx_reverted"),
+    "tx.done": ("redemptions.tx_done",),
+}
+
+
+def open_house(settings: Settings, clock: Clock | None = None) -> House:
+    """Builds the house; refuses (WrongDeployment, OldSchema) what it could only do wrong. A node that is down is no
+    reason: what is accepted waits for it."""
+    clock = clock or Clock()
+    deployment = Deployment.load(settings.deployment_file)
+    rpc = Rpc(settings.rpc_url)
+    try:
+        deployment.verify(rpc)
+    except ChainError as error:
+        log.warning("node.unavailable", error=type(error).__name__)
+    db = Database(settings.database_url)
+    if not migrations.is_current(db):
+        raise OldSchema("the database is not at the newest revision; run `loyalty migrate`")
+    ground = Ground(
+        settings=settings,
+        db=db,
+        clock=clock,
+        jobs=Jobs(clock),
+        secrets=Secrets(settings.master()),
+        rpc=rpc,
+        deployment=deployment,
+        reads=Reads(rpc, deployment),
+        desk=Queue(clock, keystore.address(settings.relayer_keystore)),
+    )
+    return House(ground)

@@ -1,0 +1,90 @@
+"""What readiness and metrics look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from gateway.chain.errors import ChainError
+from gateway.chain.hexes import to_hex
+from gateway.chain.indexer.models import ChainEvent, IndexedBlock, Subscription
+from gateway.chain.reads import Reads
+from gateway.chain.relayer.models import ChainTx, TxState
+from gateway.chain.rpc import Rpc
+from gateway.core.clock import Clock
+from gateway.core.db import Database
+from gateway.core.jobs import Job
+from gateway.web.health import Check, Finding
+
+#: Gas of one full batch of fresh holders.
+FULL_BATCH = 14_000_000
+#: A key that cannot pay for so many is reported.
+BATCHES = 10
+
+
+class Checks:
+    """Each method is one check; figures only, no addresses."""
+
+    def __init__(
+        self, db: Database, rpc: Rpc, reads: Reads, clock: Clock, sender: bytes, confirmations: int, max_age: int
+    ) -> None:
+        """`max_age`: seconds after which the queue counts as stuck."""
+        self.db, self.rpc, self.reads, self.clock = db, rpc, reads, clock
+        self.sender, self.confirmations, self.max_age = sender, confirmations, max_age
+
+    def all(self) -> Mapping[str, Check]:
+        """By name."""
+        return {
+            "database": Check(self.database, vital=True),
+            "node": Check(self.node),
+            "indexer": Check(self.indexer),
+            "queue": Check(self.queue),
+            "jobs": Check(self.jobs),
+            "gas": Check(self.gas),
+        }
+
+    def database(self) -> Finding:
+        with self.db.read() as session:
+            session.execute(sa.select(Job.id).limit(1))
+        return Finding(True, "answers")
+
+    def node(self) -> Finding:
+        try:
+            head = self.reads.head()
+        except ChainError as error:
+            return Finding(False, f"{type(error).__name__}: accepted work waits")
+        age = max(0, self.clock.now() - head.time)
+        return Finding(True, f"head {head.number}, {age} s old", age)
+
+    def indexer(self) -> Finding:
+        with self.db.read() as session:
+            last = session.scalar(sa.select(sa.func.max(IndexedBlock.number)))
+            newest = session.scalar(sa.select(sa.func.max(ChainEvent.id))) or 0
+            slowest = session.scalar(sa.select(sa.func.min(Subscription.last_event)))
+        if last is None:
+            return Finding(False, "has not begun: is a worker running?")
+        lag = max(0, self.reads.head().number - self.confirmations - last)
+        unread = newest - (slowest if slowest is not None else newest)
+        return Finding(lag < 100 and unread < 100_000, f"{lag} blocks behind, {unread} events unread", lag)
+
+    def queue(self) -> Finding:
+        """Transactions that are not mined yet: how many, and how long the oldest waits."""
+        waiting = ChainTx.state.in_((TxState.QUEUED, TxState.SIGNED))
+        with self.db.read() as session:
+            count, oldest = session.execute(
+                sa.select(sa.func.count(), sa.func.min(ChainTx.created_at)).where(waiting)
+            ).one()
+        age = max(0, self.clock.now() - oldest) if oldest else 0
+        return Finding(age <= self.max_age, f"{count} transactions wait, the oldest {age} s", age)
+
+    def jobs(self) -> Finding:
+        with self.db.read() as session:
+            count, oldest = session.execute(sa.select(sa.func.count(), sa.func.min(Job.run_at))).one()
+        age = max(0, self.clock.now() - oldest) if oldest else 0
+        return Finding(age <= self.max_age, f"{count} jobs, the oldest due {age} s ago", age)
+
+    def gas(self) -> Finding:
+        funds = int(self.rpc.call("eth_getBalance", to_hex(self.sender), "latest"), 16)
+        batches = funds // (FULL_BATCH * max(1, self.reads.head().base_fee))
+        return Finding(batches >= BATCHES, f"the key can pay for {batches} full batches", batches)
