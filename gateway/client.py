@@ -71,10 +71,11 @@ class Client:
         """The JSON document at `path`; raises ProblemAnswer or Unreachable."""
         return self._send("GET", path, params={name: value for name, value in params.items() if value is not None})
 
-    def look(self, path: str, **params: str | int | None) -> Json:
-        """As `get`, but without any credentials: what concerns wallets refuses them."""
+    def look(self, path: str, proof: str | None = None, **params: str | int | None) -> Json:
+        """As `get`, but without a key: what concerns wallets refuses it. `proof`: the wallet's own, where it is asked."""
         given = {name: value for name, value in params.items() if value is not None}
-        return self._send("GET", path, params=given, anonymous=True)
+        headers = {"Wallet-Proof": proof} if proof else {}
+        return self._send("GET", path, params=given, headers=headers, anonymous=True)
 
     def items(self, path: str, anonymous: bool = False, **params: str | int | None) -> Iterator[Json]:
         """Every item of a list, page after page."""
@@ -177,6 +178,11 @@ class Client:
 
     def wallet(self, address: str) -> Json:
         return self.look(f"/v1/wallets/{address}")
+
+    def pending(self, address: str, proof: str) -> list[Json]:
+        """Accepted actions that have not landed; `proof` as `Wallet-Proof` wants it."""
+        found: list[Json] = self.look(f"/v1/wallets/{address}/pending", proof)["items"]
+        return found
 
     def quote(self, kind: str, amount: int, source: int | None = None, target: int | None = None) -> Json:
         body: Json = {"kind": kind, "amount": amount}

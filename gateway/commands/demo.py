@@ -142,9 +142,9 @@ def _finish(answer: Json, report: Path | None) -> None:
         report.write_text(json.dumps(answer, indent=2) + "\n")
     plain = {name: value for name, value in answer.items() if not isinstance(value, list | dict)}
     shown = [(name.replace("_", " "), points(value) if name in MONEY else value) for name, value in plain.items()]
-    columns = ("merchant", "week", "metric", "value", "±", "ε")
+    columns = ("merchant", "week", "metric", "value", "±", "ε/1000")
     rows = [
-        [row.get(name) for name in ("merchant", "week", "metric", "value", "margin", "epsilon")]
+        [row.get(name) for name in ("merchant", "week", "metric", "value", "margin", "epsilon_thousandths")]
         for row in answer["statistics"]
     ]
     out.result(answer, lambda: table("Weekly statistics", columns, rows))

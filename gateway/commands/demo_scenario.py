@@ -181,7 +181,7 @@ class Scenario:
         return [label for (number, label), _ in earned.most_common() if number == campaign]
 
     def _waiting(self, labels: Sequence[str]) -> bool:
-        return any(self.public.wallet(self.crowd.address(label))["waiting"] for label in labels)
+        return not all(self.public.wallet(self.crowd.address(label))["accounts"] for label in labels)
 
     # ----------------------------------------------------------------- holders
 

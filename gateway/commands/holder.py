@@ -102,13 +102,14 @@ class Holder:
             raise CommandError(
                 f"no code: the order is {answer['state']}, nothing was paid", code=f"redemption-{answer['state']}"
             )
-        for box in self.client.inbox(self.address):
-            if box["id"] == redemption["id"]:
-                return self.opened(box)
-        raise CommandError("the redemption is delivered, but its box is not in the inbox", "loyalty wallet inbox NAME")
+        return self.opened(answer)
+
+    def boxes(self) -> list[Json]:
+        """What waits in the inbox, paid for and not yet confirmed or expired."""
+        return [entry for entry in self.client.inbox(self.address) if entry["box"]]
 
     def opened(self, box: Json) -> Received:
-        """Opens a box of the inbox; CommandError when the code is not the one that was committed to."""
+        """Opens a delivered redemption's box; CommandError when the code is not the one that was committed to."""
         content = self.wallet.seals.open(from_hex(box["box"]))
         if content is None:
             raise CommandError(f"box {box['id']} is sealed to a key that is not here", code="box-unreadable")

@@ -10,6 +10,8 @@ from gateway.chain.hexes import checksum, from_hex, to_hex
 from gateway.chain.signatures import address_of, personal, sign
 from gateway.chain.typed_data import Domains
 from gateway.client import Client, Json
+from gateway.commands.console import CommandError
+from gateway.identity.wallets import proofs
 
 #: Seconds that an order stays good.
 VALID = 3_600
@@ -93,6 +95,12 @@ class Signer:
         """Says that the box was opened, so that the gateway forgets it."""
         return to_hex(sign(self.key, personal(f"confirm redemption {redemption}".encode())))
 
+    def proof(self) -> str:
+        """Shows that the wallet itself asks for what only it may see."""
+        at = self.now()
+        message = proofs.message(self.address, self.domains.chain_id, at)
+        return f"{at}.{to_hex(sign(self.key, personal(message.encode())))}"
+
     def _move(self, kind: str, digest: bytes, amount: int | None, nonce: int, deadline: int, extra: Json) -> Json:
         return {
             "kind": kind,
@@ -108,9 +116,8 @@ class Signer:
 def next_nonce(client: Client, holder: bytes, campaign: int = 0) -> int:
     """The nonce of the holder's next order, open ones counted: of the wallet, or of its account in a campaign."""
     answer = client.wallet(checksum(holder))
-    if not campaign:
-        return int(answer["nonce"])
-    for account in answer["accounts"]:
-        if account["campaign"] == campaign:
-            return int(account["nonce"])
-    return 0
+    places = {0: answer["nonce"], **{account["campaign"]: account["nonce"] for account in answer["accounts"]}}
+    nonce = places.get(campaign, 0)
+    if nonce is None:
+        raise CommandError("the gateway cannot ask the chain for the next nonce just now; try again soon")
+    return int(nonce)

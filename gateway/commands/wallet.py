@@ -59,7 +59,7 @@ def balance(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Points in the wallet and in campaigns, pending and waiting ones too."""
+    """Points in the wallet and in campaigns, those under hold too."""
     local = State(state)
     address = wallets.address_of_name(local, who)
     if from_chain:
@@ -73,9 +73,29 @@ def balance(
         when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(matures)) if matures else ""
         place = f"campaign {account['campaign']}"
         rows.append((place, points(account["matured"]), points(account["pending"]), when))
-    for waiting in answer.get("waiting", ()):
-        rows.append((f"campaign {waiting['campaign']}, not yet settled", "", points(waiting["points"]), ""))
     out.result(answer, lambda: table(f"Points of {address}", ("where", "free", "pending", "matures"), rows))
+
+
+@app.command()
+def pending(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
+    """What was reported for this wallet and is not yet on the chain. Only the wallet itself may see it."""
+    local = State(state)
+    wallet = wallets.open_wallet(local, name)
+    with _client(local) as client:
+        holder = Holder(client, wallet)
+        found = client.pending(holder.address, holder.signer.proof())
+    rows = [
+        (
+            entry["campaign"],
+            entry["kind"],
+            points(entry["points"]),
+            time.strftime("%Y-%m-%d %H:%M", time.gmtime(entry["expected_at"]))
+            if entry["expected_at"]
+            else "on its way",
+        )
+        for entry in found
+    ]
+    out.result(found, lambda: table("Not yet settled", ("campaign", "what", "points", "expected (UTC)"), rows))
 
 
 @app.command()
@@ -230,7 +250,7 @@ def inbox(
     wallet = wallets.open_wallet(local, name)
     with _client(local) as client:
         holder = Holder(client, wallet, _chain(local))
-        found = [holder.opened(box) for box in client.inbox(holder.address)]
+        found = [holder.opened(box) for box in holder.boxes()]
         for received in found if confirm else ():
             holder.confirm(received.redemption)
     answer = [received.document() for received in found]
