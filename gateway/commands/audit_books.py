@@ -13,6 +13,7 @@ NOBODY = bytes(20)
 
 #: What a signed order did, in terms of its fields: ("send", holder, to, amount) …
 Effect = tuple[Any, ...]
+Sum = tuple[int, str, bytes]
 
 
 class Books:
@@ -22,7 +23,7 @@ class Books:
         self.hub = hub
         self.differences: list[Difference] = []
         self.balances: Counter[bytes] = Counter()
-        self.supply = self.minted = self.burned = self.cashed_out = self.fees = 0
+        self.supply = self.fees = 0
         #: The least that each wallet's nonce must be. Permits use nonces too, without a log that says so.
         self.nonces: dict[bytes, int] = {}
         self.campaigns: dict[int, Campaign] = {}
@@ -30,8 +31,11 @@ class Books:
         self.paid: list[Paid] = []
         #: (campaign, holder, nonce) of a holder's order → what its transaction did; campaign 0: the token's orders.
         self.orders: dict[tuple[int, bytes, int], list[Effect]] = {}
-        self.counts: Counter[str] = Counter()
-        self.points: Counter[str] = Counter()
+        #: What happened how often and with how many points, by (campaign or 0, what, merchant paid or nobody).
+        self.events: Counter[Sum] = Counter()
+        self.points: Counter[Sum] = Counter()
+        #: What the hub owes to whom in this transaction by its own events; its transfers must pay exactly that.
+        self._owed: Counter[bytes] = Counter()
         self._tx = b""
         self._logs: list[Log] = []
         self._effects: list[Effect] = []
@@ -39,17 +43,23 @@ class Books:
     def feed(self, logs: Iterable[Log]) -> None:
         for log in logs:
             if log.tx != self._tx:
+                self._end_transaction()
                 self._tx, self._logs, self._effects = log.tx, [], []
             self._logs.append(log)
             campaign = self.campaigns.get(log.args.get("campaign", 0))
             if campaign is not None:
                 campaign.settle(log.time)
             handler = getattr(self, f"_{log.contract}_{log.name}", None)
-            if handler is not None:
+            if handler is None:
+                continue
+            try:
                 handler(log, **log.args)
+            except KeyError:  # of a campaign that the logs did not create
+                self._fault("hole", f"block {log.block}, log {log.index}", "its campaign", "none")
 
     def close(self, time: int) -> None:
         """Brings everything to `time` and checks what must hold over all."""
+        self._end_transaction()
         for number, campaign in self.campaigns.items():
             campaign.settle(time)
             for holder, account in campaign.accounts.items():
@@ -59,12 +69,18 @@ class Books:
         for holder, balance in self.balances.items():
             if balance < 0:
                 self._fault("balance-below-zero", short(holder), 0, balance)
-        if self.burned != self.cashed_out:
-            self._fault("burned-not-cashed-out", "token", self.burned, self.cashed_out)
+        if self.total("burned") != self.total("cashed_out"):
+            self._fault("burned-not-cashed-out", "token", self.total("burned")[1], self.total("cashed_out")[1])
         if sum(self.balances.values()) != self.supply:
             self._fault("balances-not-supply", "token", self.supply, sum(self.balances.values()))
         if self.balances[self.hub] < self.in_accounts:
             self._fault("accounts-not-backed", "hub", self.in_accounts, self.balances[self.hub])
+
+    def _end_transaction(self) -> None:
+        for to, owed in self._owed.items():
+            if owed and self._logs:
+                self._fault("hub-paid-otherwise", f"block {self._logs[0].block}, to {short(to)}", owed, "another sum")
+        self._owed.clear()
 
     @property
     def in_accounts(self) -> int:
@@ -79,9 +95,15 @@ class Books:
     def _fault(self, code: str, where: str, expected: int | str, found: int | str) -> None:
         self.differences.append(Difference(f"events-{code}", where, expected, found))
 
-    def _count(self, what: str, points: int) -> None:
-        self.counts[what] += 1
-        self.points[what] += points
+    def total(self, what: str) -> tuple[int, int]:
+        """How often it happened in all campaigns and wallets, and with how many points."""
+        found = [key for key in self.events if key[1] == what]
+        return sum(self.events[key] for key in found), sum(self.points[key] for key in found)
+
+    def _count(self, what: str, points: int, campaign: int = 0, party: bytes = NOBODY) -> None:
+        if points:
+            self.events[(campaign, what, party)] += 1
+            self.points[(campaign, what, party)] += points
 
     # ---------------------------------------------------------------- token
 
@@ -89,21 +111,21 @@ class Books:
         origin, to, value = args["from"], args["to"], args["value"]
         if origin == NOBODY:
             self.supply += value
-            self.minted += value
+            self._count("minted", value)
         else:
             self.balances[origin] -= value
         if to == NOBODY:
             self.supply -= value
-            self.burned += value
+            self._count("burned", value)
         else:
             self.balances[to] += value
+        if origin == self.hub:
+            self._owed[to] -= value
         self._effects.append(("send", origin, to, value))
 
     def _token_CashedOut(self, log: Log, holder: bytes, to: bytes, points: int) -> None:
-        self.cashed_out += points
         self._effects.append(("cash_out", holder, to, points))
-        if holder != self.hub:
-            self._count("cashed_out", points)
+        self._count("cashed_out", points)
 
     def _token_OrderExecuted(self, log: Log, holder: bytes, nonce: int) -> None:
         self._use_nonce(holder, nonce)
@@ -152,14 +174,14 @@ class Books:
         self.campaigns[campaign].budget += budget
         self.campaigns[campaign].pot += pot
         self.fees += fee
-        self._count("funded", budget + pot)
+        self._count("funded", budget + pot, campaign)
 
     def _hub_Swept(self, log: Log, campaign: int, to: bytes, points: int) -> None:
         state = self.campaigns[campaign]
         if points != state.budget + state.pot or log.time < state.end + GRACE:
             self._fault("sweep", f"campaign {campaign}", state.budget + state.pot, points)
         state.budget = state.pot = 0
-        self._count("swept", points)
+        self._count("swept", points, campaign)
 
     # --------------------------------------------------------------- awards
 
@@ -177,6 +199,7 @@ class Books:
     def _hub_ClawbackLanded(self, log: Log, campaign: int, number: int, total: int) -> None:
         entries = self._run("AccountClawedBack", campaign)
         self._land(log, campaign, number, Landed("clawback", total, entries, log.block))
+        self._owed[NOBODY] += total
         self.campaigns[campaign].budget += total
 
     def _land(self, log: Log, campaign: int, number: int, batch: Landed) -> None:
@@ -187,7 +210,7 @@ class Books:
             self._fault("batch-total", where, batch.total, batch.entries.total())
         state.landed[number] = batch
         state.moved[log.time // DAY] += batch.total
-        self._count(batch.kind, batch.total)
+        self._count("awarded" if batch.kind == "award" else "clawed_back", batch.total, campaign)
 
     def _minted(self, total: int) -> Counter[bytes]:
         """The mints right before the batch's own log that make up `total`."""
@@ -237,7 +260,7 @@ class Books:
             self._fault("bonus", f"campaign {campaign}, {short(holder)}", expected, bonus)
         state.pot -= bonus
         state.accounts[holder].matured += amount + bonus
-        self.points["bonus"] += bonus
+        self._count("bonus", bonus, campaign)
 
     def _leave(self, log: Log, campaign: int, holder: bytes, amount: int) -> None:
         if self.campaigns[campaign].closed:
@@ -247,18 +270,20 @@ class Books:
     def _hub_Entered(self, log: Log, campaign: int, holder: bytes, amount: int, bonus: int) -> None:
         self._arrive(campaign, holder, amount, bonus)
         self._effects.append(("enter", campaign, holder, amount, bonus))
-        self._count("entered", amount)
+        self._count("entered", amount, campaign)
 
     def _hub_Left(self, log: Log, campaign: int, holder: bytes, amount: int) -> None:
         self._leave(log, campaign, holder, amount)
+        self._owed[holder] += amount
         self._effects.append(("leave", campaign, holder, amount))
-        self._count("left", amount)
+        self._count("left", amount, campaign)
 
     def _hub_Released(self, log: Log, campaign: int, holder: bytes, amount: int) -> None:
         if self.campaigns[campaign].accounts[holder].stay:
             self._fault("released-against-stay", f"campaign {campaign}, {short(holder)}", 0, amount)
+        self._owed[holder] += amount
         self._leave(log, campaign, holder, amount)
-        self._count("released", amount)
+        self._count("left", amount, campaign)
 
     def _hub_Moved(self, log: Log, **args: Any) -> None:
         origin, to, holder, amount, bonus = (args[name] for name in ("from", "to", "holder", "amount", "bonus"))
@@ -266,7 +291,8 @@ class Books:
         self._leave(log, origin, holder, amount)
         self._arrive(to, holder, amount, bonus)
         self._effects.append(("move", origin, to, holder, amount, bonus))
-        self._count("moved", amount)
+        self._count("moved_out", amount, origin)
+        self._count("moved_in", amount, to)
 
     def _hub_StaySet(self, log: Log, campaign: int, holder: bytes, stay: bool) -> None:
         self.campaigns[campaign].accounts[holder].stay = stay
@@ -278,7 +304,8 @@ class Books:
             self._fault("expired", f"campaign {campaign}, {short(holder)}", account.total, amount)
         account.matured, account.lots = account.total - amount, {}
         state.budget += amount
-        self._count("expired", amount)
+        self._owed[NOBODY] += amount
+        self._count("expired", amount, campaign)
 
     def _hub_OrderExecuted(self, log: Log, campaign: int, holder: bytes, nonce: int) -> None:
         self._use_account_nonce(campaign, holder, nonce)
@@ -313,4 +340,5 @@ class Books:
 
     def _pay(self, paid: Paid) -> None:
         self.paid.append(paid)
-        self._count("redeemed", paid.amount)
+        self._owed[paid.merchant] += paid.amount
+        self._count("redeemed", paid.amount, paid.source, paid.merchant)

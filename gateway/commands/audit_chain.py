@@ -13,6 +13,8 @@ from gateway.commands.audit_books import Books
 from gateway.commands.audit_model import DAY, Account, Campaign, Difference, short
 
 WORD = 32
+#: Numbers looked at after each that landed.
+NEAR = 3
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,11 @@ def _campaign(hub: bytes, number: int, campaign: Campaign) -> Iterator[Question]
     for merchant, accepted in c.merchants.items():
         place = f"{where}, {short(merchant)}"
         yield Question(hub, "isMerchant(uint256,address)", (number, merchant), "merchant", place, (("", accepted),))
-    for landed in c.landed:
-        place = f"{where}, batch {landed}"
-        yield Question(hub, "landed(uint256,uint256)", (number, landed), "landed", place, (("", 1),))
+    # Logs cannot show a log that is missing; the numbers around those that landed can.
+    around = {near for landed in c.landed for near in range(landed, landed + NEAR + 1)} | {0, 1}
+    for batch in sorted(each for each in around if each < 2**256):
+        place = f"{where}, batch {batch}"
+        yield Question(hub, "landed(uint256,uint256)", (number, batch), "landed", place, (("", batch in c.landed),))
 
 
 def _account_words(account: Account, hold: int) -> tuple[tuple[str, int], ...]:

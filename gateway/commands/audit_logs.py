@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 from gateway.chain.deployment import Deployment
 from gateway.chain.errors import NodeTimeout, RangeTooLarge, RateLimited, UnknownAnswer
 from gateway.chain.hexes import from_hex, keccak256, to_hex
+from gateway.chain.indexer import events
 from gateway.chain.reads import Head, parse_head
 from gateway.chain.rpc import Rpc
 from gateway.commands.audit_model import Log
@@ -57,9 +59,17 @@ def _read(kind: str, word: bytes) -> Any:
     return int.from_bytes(word, "big") if reader is None else reader(word)
 
 
-def fetch(rpc: Rpc, deployment: Deployment, head: Head, progress: Callable[[int], None] = lambda _: None) -> list[Log]:
-    """Every log up to `head`, in the chain's order. `progress` is told the last block read. Raises ChainMoved when the
-    blocks change meanwhile, ChainErrors when the node cannot be asked."""
+@dataclass(frozen=True)
+class Logs:
+    """Every log twice, in the chain's order: decoded here, and as the rows that the indexer should have kept."""
+
+    decoded: list[Log]
+    rows: list[Json]
+
+
+def fetch(rpc: Rpc, deployment: Deployment, head: Head, progress: Callable[[int], None] = lambda _: None) -> Logs:
+    """Every log up to `head`. `progress` is told the last block read. Raises ChainMoved when the blocks change
+    meanwhile, ChainErrors when the node cannot be asked."""
     raw = sorted(
         _raw_logs(rpc, deployment, head.number, progress),
         key=lambda row: (_int(row["blockNumber"]), _int(row["logIndex"])),
@@ -68,7 +78,7 @@ def fetch(rpc: Rpc, deployment: Deployment, head: Head, progress: Callable[[int]
         rpc, {_int(row["blockNumber"]): from_hex(row["blockHash"]) for row in raw} | {head.number: head.hash}
     )
     abis = {getattr(deployment, name): (name, Abi(contract)) for name, contract in CONTRACTS.items()}
-    logs = []
+    logs, kept = [], []
     for row in raw:
         contract, abi = abis[from_hex(row["address"])]
         name, args = abi.decode([from_hex(topic) for topic in row["topics"]], from_hex(row["data"]))
@@ -76,7 +86,10 @@ def fetch(rpc: Rpc, deployment: Deployment, head: Head, progress: Callable[[int]
         logs.append(
             Log(contract, name, args, block, times[block], _int(row["logIndex"]), from_hex(row["transactionHash"]))
         )
-    return logs
+        columns = events.columns(row, deployment.token, times[block])
+        if columns is not None:
+            kept.append(columns)
+    return Logs(logs, kept)
 
 
 def _raw_logs(rpc: Rpc, deployment: Deployment, last: int, progress: Callable[[int], None]) -> Iterator[Json]:

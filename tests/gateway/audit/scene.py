@@ -145,10 +145,12 @@ class Scene:
     _act_award_more = _act_award_again = _act_award
 
     def _act_clawback(self, chance: random.Random) -> bool:
-        return self.clawback(chance.randint(1, 4), self._entries(chance))
+        return self.clawback(chance.choice((2, 3)), self._entries(chance))
+
+    _act_clawback_more = _act_clawback
 
     def _act_wait(self, chance: random.Random) -> bool:
-        self.node.pass_time(chance.choice((60, 3_600, DAY // 2, DAY, 2 * DAY)))
+        self.node.pass_time(chance.choice((60, 3_600, 3_600, DAY // 4, DAY, 2 * DAY)))
         return True
 
     def _act_release(self, chance: random.Random) -> bool:

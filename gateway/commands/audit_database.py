@@ -1,0 +1,196 @@
+"""Holds the rebuilt books against the gateway's database: the event stream and the ledger. The rooms: audit_rooms."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gateway.chain.indexer.models import ChainEvent, EventKind, IndexedBlock, Subscription
+from gateway.commands.audit_books import Books
+from gateway.commands.audit_logs import Json, Logs
+from gateway.commands.audit_model import Account, Difference, Log, short
+from gateway.core.db import Database
+from gateway.loyalty.ledger.models import Holding, LedgerEntry, LedgerTotal, Measure
+
+#: A place in the chain's history: block and log index.
+Position = tuple[int, int]
+BEGINNING: Position = (-1, -1)
+#: What the ledger adds up.
+MEASURES = frozenset(measure.name.lower() for measure in Measure)
+#: Readers of the event stream.
+ROOMS = ("ledger", "campaigns", "earning", "redemptions", "moves")
+
+
+@contextmanager
+def snapshot(db: Database) -> Iterator[Session]:
+    """A session in which every statement sees the same moment."""
+    with db.read() as session:
+        if not db.sqlite:  # there a read transaction is a snapshot already
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        yield session
+
+
+def cursor_block(session: Session) -> IndexedBlock | None:
+    """The last block that the indexer has read."""
+    return session.scalar(sa.select(IndexedBlock).order_by(IndexedBlock.number.desc()).limit(1))
+
+
+@dataclass
+class Rebuilt:
+    """The books as of each room's place in the stream; a room may be behind the indexer without being wrong."""
+
+    hub: bytes
+    logs: Logs
+    time: int
+    _made: dict[Position, Books] = field(default_factory=dict)
+
+    def until(self, position: Position) -> Books:
+        """The books with every log up to `position`, brought to the audit's time."""
+        decoded = self.logs.decoded
+        if decoded and position >= _place(decoded[-1]):
+            position = _place(decoded[-1])
+        if position not in self._made:
+            books = Books(self.hub)
+            books.feed(log for log in decoded if _place(log) <= position)
+            books.close(self.time)
+            self._made[position] = books
+        return self._made[position]
+
+
+def positions(session: Session) -> tuple[dict[str, Position], list[Difference], int]:
+    """How far each room has read, what is wrong with that, and how many events all of them are behind."""
+    found: dict[str, Position] = {}
+    differences: list[Difference] = []
+    newest = session.scalar(sa.select(sa.func.max(ChainEvent.id))) or 0
+    behind = 0
+    for room in ROOMS:
+        last = session.scalar(sa.select(Subscription.last_event).where(Subscription.name == room)) or 0
+        found[room] = position(session, last)
+        event = session.get(ChainEvent, last)
+        if last and event is None:
+            differences.append(Difference("cursor-beyond-stream", room, newest, last))
+        elif event is not None and event.orphaned:
+            differences.append(Difference("cursor-on-lost-branch", room, newest, last))
+        unread = sa.select(sa.func.count()).where(ChainEvent.id > last, ChainEvent.orphaned == 0)
+        behind += session.scalar(unread) or 0
+    return found, differences, behind
+
+
+def position(session: Session, event_id: int) -> Position:
+    """Where in the chain's history an event stands; after a rewind, everything up to the fork."""
+    event = session.get(ChainEvent, event_id)
+    if event is None:
+        return BEGINNING
+    return (event.block, 2**62) if event.kind == EventKind.REWIND else (event.block, event.log_index)
+
+
+# ------------------------------------------------------------------ the stream
+
+
+def events(session: Session, rows: list[Json]) -> Iterator[Difference]:
+    """The indexer's rows against the rows made of freshly fetched logs."""
+    query = sa.select(ChainEvent).where(ChainEvent.orphaned == 0, ChainEvent.kind != EventKind.REWIND)
+    stored: dict[Position, ChainEvent] = {}
+    last = BEGINNING
+    for event in session.scalars(query.order_by(ChainEvent.id)):
+        place = (event.block, event.log_index)
+        if place < last:
+            yield Difference("event-out-of-order", _at(place), _at(last), _at(place))
+        stored[place] = event
+        last = max(last, place)
+    for row in rows:
+        place = (row["block"], row["log_index"])
+        found = stored.pop(place, None)
+        if found is None:
+            yield Difference("event-missing", _at(place), row["kind"].name, "none")
+            continue
+        wrong = [name for name, value in row.items() if getattr(found, name) != value]
+        if wrong:
+            yield Difference("event-differs", _at(place), row["kind"].name, f"other {', '.join(wrong)}")
+    for place, event in stored.items():
+        yield Difference("event-unknown", _at(place), "none", event.kind.name)
+
+
+# ------------------------------------------------------------------ the ledger
+
+
+def ledger(session: Session, books: Books, time: int) -> Iterator[Difference]:
+    """Holdings, their entries and the public totals against the books."""
+    expected: dict[tuple[bytes, int], tuple[Account, int]] = {
+        (holder, 0): (Account(matured=balance), 0) for holder, balance in books.balances.items()
+    }
+    for number, campaign in books.campaigns.items():
+        expected |= {(holder, number): (account, campaign.hold) for holder, account in campaign.accounts.items()}
+    entries = _entries(session)
+    for row in session.scalars(sa.select(Holding)):
+        key = (row.holder, row.campaign)
+        account, hold = expected.pop(key, (Account(), 0))
+        yield from _holding(row, account, hold, time)
+        held, summed = row.matured + row.old + row.young, entries.pop(key, 0)
+        if summed != held:
+            yield Difference("ledger-entries", _holder(key), held, summed)
+    for key, (account, _) in expected.items():
+        if account.total or account.stay:
+            yield Difference("ledger-holding-missing", _holder(key), account.total, "none")
+    for key, points in entries.items():
+        if points:
+            yield Difference("ledger-entries", _holder(key), 0, points)
+    yield from _totals(session, books)
+
+
+def _holding(row: Holding, account: Account, hold: int, time: int) -> Iterator[Difference]:
+    kept = Account(row.matured, {}, 0, row.stay)
+    for period, points in ((row.period - 1, row.old), (row.period, row.young)):
+        if points:
+            kept.lots[period] = points
+    if hold:
+        kept.mature(hold, time)
+    pairs = (
+        ("matured", account.matured, kept.matured),
+        ("pending", account.pending, kept.pending),
+        ("next maturity", account.next_maturity(hold), kept.next_maturity(hold)),
+        ("stay", int(account.stay), int(kept.stay)),
+    )
+    for name, wanted, found in pairs:
+        if wanted != found:
+            yield Difference("ledger-holding", f"{_holder((row.holder, row.campaign))} {name}", wanted, found)
+
+
+def _entries(session: Session) -> Counter[tuple[bytes, int]]:
+    sums: Counter[tuple[bytes, int]] = Counter()
+    query = sa.select(LedgerEntry.holder, LedgerEntry.campaign, LedgerEntry.credit, LedgerEntry.debit)
+    for holder, campaign, credit, debit in session.execute(query):
+        sums[(holder, campaign)] += credit - debit
+    return sums
+
+
+def _totals(session: Session, books: Books) -> Iterator[Difference]:
+    kept = {(row.campaign, row.measure.name.lower(), row.party): row for row in session.scalars(sa.select(LedgerTotal))}
+    for key in sorted(set(books.points) | set(kept)):
+        campaign, name, party = key
+        if name not in MEASURES:
+            continue
+        row = kept.get(key)
+        where = f"campaign {campaign} {name}{' ' + short(party) if any(party) else ''}"
+        if (row.points if row else 0) != books.points[key]:
+            yield Difference("ledger-total", where, books.points[key], row.points if row else "none")
+        elif row and row.events != books.events[key]:
+            yield Difference("ledger-total-events", where, books.events[key], row.events)
+
+
+def _place(log: Log) -> Position:
+    return log.block, log.index
+
+
+def _at(place: Position) -> str:
+    return f"block {place[0]}, log {place[1]}"
+
+
+def _holder(key: tuple[bytes, int]) -> str:
+    holder, campaign = key
+    return f"campaign {campaign}, {short(holder)}" if campaign else f"wallet {short(holder)}"
