@@ -1,0 +1,3 @@
+from tests.gateway.redemptions.world import market, world
+
+__all__ = ["market", "world"]
