@@ -43,9 +43,10 @@ class Indexer:
         self._span = MAX_SPAN
 
     def step(self) -> int:
-        """Reads on to depth, at most one range of blocks, or rewinds; returns how many events it appended.
+        """Reads on to depth, at most one range of blocks, or rewinds.
 
-        Raises ChainErrors, and WrongDeployment when the node changed to another chain.
+        Returns how many events it appended, at least 1 while there are more blocks to read. Raises ChainErrors, and
+        WrongDeployment when the node changed to another chain.
         """
         with self._db.read() as session:
             last = _newest(session)
@@ -104,7 +105,7 @@ class Indexer:
         if not self._append(last, end, kept, stored.values()):
             return 0
         self._span = min(MAX_SPAN, self._span * 2)
-        return len(kept)
+        return max(len(kept), int(end < target))
 
     def _logs(self, first: int, end: int) -> tuple[Head, list[dict[str, Any]]]:
         """The last block of the range and the range's logs in order, both from one branch of the chain."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.gateway.chain.world import World, build
+from tests.gateway.chain.world import World, build, opened
 from tests.support.anvil import Anvil, anvil
 
 
@@ -16,8 +16,18 @@ def shared_node() -> Iterator[Anvil]:
 
 
 @pytest.fixture(scope="session")
-def shared_world(shared_node: Anvil) -> World:
-    return build(shared_node)
+def shared_world(shared_node: Anvil) -> Iterator[World]:
+    world = build(shared_node)
+    opened.remove(world.rpc)
+    yield world
+    world.rpc.close()
+
+
+@pytest.fixture(autouse=True)
+def _connections_are_closed(shared_world: World) -> Iterator[None]:
+    yield
+    while opened:
+        opened.pop().close()
 
 
 @pytest.fixture

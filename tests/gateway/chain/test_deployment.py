@@ -8,8 +8,7 @@ import pytest
 from gateway.chain import local
 from gateway.chain.deployment import Deployment, WrongDeployment
 from gateway.chain.errors import NodeDown
-from gateway.chain.rpc import Rpc
-from tests.gateway.chain.world import OWNER_KEY, World, wallet
+from tests.gateway.chain.world import OWNER_KEY, World, connect, wallet
 from tests.support.anvil import anvil
 from tests.support.processes import free_port
 
@@ -50,7 +49,7 @@ def test_a_hub_of_another_token_is_found(shared_world: World) -> None:
 
 def test_another_chain_with_the_same_id_is_found(shared_world: World) -> None:
     with anvil("--timestamp", "1700000000") as other:
-        rpc = Rpc(other.url)
+        rpc = connect(other.url)
         local.deploy(rpc, OWNER_KEY)
         with pytest.raises(WrongDeployment, match="genesis"):
             shared_world.deployment.verify(rpc)
@@ -58,7 +57,7 @@ def test_another_chain_with_the_same_id_is_found(shared_world: World) -> None:
 
 def test_a_node_that_is_down_is_no_wrong_deployment(shared_world: World) -> None:
     with pytest.raises(NodeDown):
-        shared_world.deployment.verify(Rpc(f"http://127.0.0.1:{free_port()}"))
+        shared_world.deployment.verify(connect(f"http://127.0.0.1:{free_port()}"))
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"chainId": 1, "genesisHash": "0x12"}', '{"chainId": "x"}'])

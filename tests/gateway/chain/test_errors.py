@@ -10,9 +10,8 @@ from eth_account import Account
 
 from gateway.chain import calls, errors
 from gateway.chain.hexes import to_hex
-from gateway.chain.rpc import Rpc
 from gateway.chain.signatures import address_of
-from tests.gateway.chain.world import OWNER_KEY, World, wallet
+from tests.gateway.chain.world import OWNER_KEY, World, connect, wallet
 from tests.support.processes import free_port
 
 
@@ -87,17 +86,17 @@ def test_a_contract_refuses_by_name_with_its_numbers(shared_world: World) -> Non
 
 def test_nobody_answers() -> None:
     with pytest.raises(errors.NodeDown):
-        Rpc(f"http://127.0.0.1:{free_port()}").call("eth_chainId")
+        connect(f"http://127.0.0.1:{free_port()}").call("eth_chainId")
 
 
 def test_no_answer_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(errors.NodeTimeout):
-        Rpc(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2).call("eth_chainId")
+        connect(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2).call("eth_chainId")
 
 
 def test_a_server_that_is_no_node(shared_world: World) -> None:
     with pytest.raises((errors.NodeDown, errors.UnknownAnswer)):
-        Rpc(shared_world.node.url + "/nothing/here").call("eth_chainId")
+        connect(shared_world.node.url + "/nothing/here").call("eth_chainId")
 
 
 def test_a_batch_keeps_its_order_and_its_errors(shared_world: World) -> None:

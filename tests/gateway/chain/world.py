@@ -81,7 +81,7 @@ def wallet() -> bytes:
 
 
 def build(node: Anvil) -> World:
-    rpc = Rpc(node.url)
+    rpc = connect(node.url)
     deployment = local.deploy(rpc, OWNER_KEY)
     local.give_asset(rpc, OWNER_KEY, deployment, 10**18)
     relayer_key = secrets.token_bytes(32)
@@ -89,6 +89,16 @@ def build(node: Anvil) -> World:
     owner = Sender(rpc, OWNER_KEY, deployment.chain_id)
     owner.send(deployment.hub, calls.set_delegate(address_of(relayer_key), True))
     return World(node, rpc, deployment, Reads(rpc, deployment), owner, relayer_key)
+
+
+#: Connections of the running test, closed at its end.
+opened: list[Rpc] = []
+
+
+def connect(url: str, timeout: float = 10.0) -> Rpc:
+    rpc = Rpc(url, timeout)
+    opened.append(rpc)
+    return rpc
 
 
 class Crash(BaseException):
@@ -101,6 +111,7 @@ class FaultyRpc(Rpc):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
+        opened.append(self)
         self.before: Callable[[str, Sequence[Any]], None] = lambda method, params: None
         self.after: Callable[[str, Any], None] = lambda method, answer: None
         self.log: list[tuple[str, Sequence[Any]]] = []

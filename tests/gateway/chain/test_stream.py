@@ -1,0 +1,109 @@
+"""How rooms read the stream."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gateway.chain.indexer.models import ChainEvent, EventKind, Subscription
+from gateway.chain.indexer.stream import drain
+from gateway.core.columns import FIRST_SECOND
+from gateway.core.db import Database
+
+
+def event(block: int, kind: EventKind = EventKind.TRANSFER, *, orphaned: bool = False, index: int = 0) -> ChainEvent:
+    return ChainEvent(
+        kind=kind, block=block, block_time=FIRST_SECOND, log_index=index, tx_hash=bytes(32), orphaned=orphaned
+    )
+
+
+def add(db: Database, *events: ChainEvent) -> None:
+    for row in events:  # one by one: their order is what matters
+        with db.begin() as session:
+            session.add(row)
+
+
+class Room:
+    """Keeps what it was given in a table of its own (subscriptions serve as one)."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def apply(self, session: Session, events: Sequence[ChainEvent]) -> None:
+        for row in events:
+            self.seen.append(row.block)
+            counter = session.get(Subscription, "room.count") or Subscription(name="room.count", last_event=0)
+            counter.last_event += 1
+            session.add(counter)
+
+
+def counted(db: Database) -> int:
+    with db.read() as session:
+        row = session.get(Subscription, "room.count")
+        return row.last_event if row else 0
+
+
+def test_every_event_once_in_order(db: Database) -> None:
+    add(db, *(event(block) for block in range(1, 8)))
+    room = Room()
+    assert [drain(db, "room", room.apply, limit=3) for _ in range(4)] == [3, 3, 1, 0]
+    assert room.seen == list(range(1, 8))
+    add(db, event(8))
+    assert drain(db, "room", room.apply) == 1
+    assert drain(db, "another", Room().apply) == 8
+
+
+def test_what_was_taken_back_before_it_was_read_is_left_out(db: Database) -> None:
+    add(db, event(1), event(2, orphaned=True), event(1, EventKind.REWIND), event(2), event(3, orphaned=True))
+    kinds: list[tuple[int, int]] = []
+    drain(db, "room", lambda session, events: kinds.extend((row.kind, row.block) for row in events))
+    assert kinds == [(EventKind.TRANSFER, 1), (EventKind.REWIND, 1), (EventKind.TRANSFER, 2)]
+    assert drain(db, "room", Room().apply) == 0
+
+
+def test_nothing_happens_when_the_room_fails(db: Database) -> None:
+    add(db, event(1), event(2))
+    room = Room()
+
+    def fail_at_the_end(session: Session, events: Sequence[ChainEvent]) -> None:
+        room.apply(session, events)
+        raise ZeroDivisionError
+
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            drain(db, "room", fail_at_the_end)
+    assert counted(db) == 0
+    assert drain(db, "room", room.apply) == 2
+    assert counted(db) == 2
+
+
+def test_one_place_holds_one_event(db: Database) -> None:
+    add(
+        db, event(1), event(1, index=1), event(1, orphaned=True), event(1, EventKind.REWIND), event(1, EventKind.REWIND)
+    )
+    with pytest.raises(sa.exc.IntegrityError):
+        add(db, event(1))
+
+
+def test_several_workers_apply_every_event_once(db: Database) -> None:
+    add(db, *(event(block) for block in range(1, 101)))
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while drain(db, "room", Room().apply, limit=7):
+                pass
+        except BaseException as error:
+            errors.append(error)
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert errors == []
+    assert counted(db) == 100
