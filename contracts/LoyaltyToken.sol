@@ -206,8 +206,10 @@ contract LoyaltyToken is ERC20Permit, ReentrancyGuardTransient, ILoyaltyToken {
     function _creditAll(address from, bytes32[] calldata entries) private {
         for (uint256 i = 0; i < entries.length; ++i) {
             Entry entry = Entry.wrap(entries[i]);
-            _credit(entry.recipient(), entry.amount());
-            emit Transfer(from, entry.recipient(), entry.amount());
+            address to = entry.recipient();
+            uint256 amount = entry.amount();
+            _credit(to, amount);
+            emit Transfer(from, to, amount);
         }
     }
 
@@ -220,7 +222,8 @@ contract LoyaltyToken is ERC20Permit, ReentrancyGuardTransient, ILoyaltyToken {
     function _total(bytes32[] calldata entries) private view returns (uint256 total) {
         for (uint256 i = 0; i < entries.length; ++i) {
             Entry entry = Entry.wrap(entries[i]);
-            _checkRecipient(entry.recipient());
+            address to = entry.recipient();
+            if (to == address(0) || to == address(this)) revert RecipientRefused(to);
             uint256 amount = entry.amount();
             if (amount == 0) revert ZeroAmount();
             unchecked {

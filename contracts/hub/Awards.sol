@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {ICampaignHub} from "../interfaces/ICampaignHub.sol";
 import {ILoyaltyToken} from "../interfaces/ILoyaltyToken.sol";
-import {AccountSlot} from "../libraries/Accounts.sol";
+import {AccountWord} from "../libraries/Accounts.sol";
 import {Entry} from "../libraries/Entries.sol";
 import {HubBase} from "./HubBase.sol";
 
@@ -72,10 +72,9 @@ abstract contract Awards is HubBase {
         for (uint256 i = 0; i < entries.length; ++i) {
             Entry entry = Entry.wrap(entries[i]);
             address holder = entry.recipient();
-            AccountSlot memory slot = _load(id, holder, hold);
-            uint256 taken = slot.clawback(entry.amount());
+            (AccountWord word, uint256 taken) = _load(id, holder, hold).clawback(entry.amount());
             if (taken == 0) continue;
-            _accounts[id][holder] = slot;
+            _accounts[id][holder] = word;
             total += taken;
             emit AccountClawedBack(id, holder, taken);
         }
@@ -89,30 +88,28 @@ abstract contract Awards is HubBase {
     }
 
     function _awardAccounts(uint256 id, uint256 hold, bytes32[] calldata entries) private {
+        mapping(address => AccountWord) storage accounts = _accounts[id];
         for (uint256 i = 0; i < entries.length; ++i) {
             Entry entry = Entry.wrap(entries[i]);
             address holder = entry.recipient();
             uint256 amount = entry.amount();
-            AccountSlot memory slot = _load(id, holder, hold);
-            slot.award(hold, amount);
-            _accounts[id][holder] = slot;
+            // What the token refuses for wallets: releasing such an account would fail, and others with it.
+            if (holder == address(0) || holder == token) revert RecipientRefused(holder);
+            if (amount == 0) revert ZeroAmount();
+            accounts[holder] = accounts[holder].mature(hold, block.timestamp).award(hold, amount);
             emit AccountAwarded(id, holder, amount);
         }
     }
 
-    /// @dev Whoever cannot hold points in a wallet may not be given an account either: releasing it would fail for all.
+    /// @dev The hub must not be given points of its own: they would count as nobody's.
     function _total(bytes32[] calldata entries) private view returns (uint256 total) {
         for (uint256 i = 0; i < entries.length; ++i) {
             Entry entry = Entry.wrap(entries[i]);
-            address holder = entry.recipient();
-            if (holder == address(0) || holder == address(this) || holder == token) revert RecipientRefused(holder);
-            uint256 amount = entry.amount();
-            if (amount == 0) revert ZeroAmount();
+            if (entry.recipient() == address(this)) revert RecipientRefused(address(this));
             unchecked {
-                total += amount;
+                total += entry.amount();
             }
         }
-        if (total == 0) revert ZeroAmount();
     }
 
     /// @dev Uses up the batch number, and the caller's cap of the day by what the batch moves.

@@ -6,7 +6,7 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {ICampaignHub} from "../interfaces/ICampaignHub.sol";
 import {ILoyaltyToken} from "../interfaces/ILoyaltyToken.sol";
-import {AccountSlot} from "../libraries/Accounts.sol";
+import {AccountWord} from "../libraries/Accounts.sol";
 import {pack} from "../libraries/Entries.sol";
 import {Orders} from "../libraries/Orders.sol";
 import {HubBase} from "./HubBase.sol";
@@ -18,13 +18,13 @@ abstract contract HolderAccounts is HubBase {
     /// @inheritdoc ICampaignHub
     function account(uint256 id, address holder) external view returns (Account memory) {
         uint256 hold = _known(id).hold;
-        AccountSlot memory slot = _load(id, holder, hold);
+        AccountWord word = _load(id, holder, hold);
         return Account({
-            matured: slot.matured,
-            pending: slot.pending(),
-            nextMaturity: slot.nextMaturity(hold),
-            nonce: slot.nonce,
-            stay: slot.stay
+            matured: word.matured(),
+            pending: word.pending(),
+            nextMaturity: word.nextMaturity(hold),
+            nonce: word.nonce(),
+            stay: word.stay()
         });
     }
 
@@ -121,14 +121,13 @@ abstract contract HolderAccounts is HubBase {
     /// @inheritdoc ICampaignHub
     function release(uint256 id, address[] calldata holders) external {
         uint256 hold = _open(id).hold;
-        uint96[] memory amounts = new uint96[](holders.length);
+        uint256[] memory amounts = new uint256[](holders.length);
         uint256 count;
         for (uint256 i = 0; i < holders.length; ++i) {
-            AccountSlot memory slot = _load(id, holders[i], hold);
-            if (slot.stay || slot.matured == 0) continue;
-            amounts[i] = slot.matured;
-            slot.matured = 0;
-            _accounts[id][holders[i]] = slot;
+            AccountWord word = _load(id, holders[i], hold);
+            if (word.stay() || word.matured() == 0) continue;
+            amounts[i] = word.matured();
+            _accounts[id][holders[i]] = word.withMatured(0);
             ++count;
             emit Released(id, holders[i], amounts[i]);
         }
@@ -163,7 +162,7 @@ abstract contract HolderAccounts is HubBase {
     }
 
     function _setStay(uint256 id, address holder, bool stay) private {
-        _accounts[id][holder].stay = stay;
+        _accounts[id][holder] = _accounts[id][holder].withStay(stay);
         emit StaySet(id, holder, stay);
     }
 
@@ -177,12 +176,10 @@ abstract contract HolderAccounts is HubBase {
 
         uint256 total;
         for (uint256 i = 0; i < holders.length; ++i) {
-            AccountSlot storage slot = _accounts[id][holders[i]];
-            uint256 points = uint256(slot.matured) + slot.old + slot.young;
+            AccountWord word = _accounts[id][holders[i]];
+            uint256 points = word.matured() + word.pending();
             if (points == 0) continue;
-            slot.matured = 0;
-            slot.old = 0;
-            slot.young = 0;
+            _accounts[id][holders[i]] = word.withPoints(0, 0, 0);
             total += points;
             emit Expired(id, holders[i], points);
         }
@@ -194,7 +191,9 @@ abstract contract HolderAccounts is HubBase {
     /// @inheritdoc ICampaignHub
     function cancel(uint256 id) external {
         _known(id);
-        emit OrdersCancelled(id, msg.sender, ++_accounts[id][msg.sender].nonce);
+        AccountWord word = _accounts[id][msg.sender].withNextNonce();
+        _accounts[id][msg.sender] = word;
+        emit OrdersCancelled(id, msg.sender, word.nonce());
     }
 
     // ------------------------------------------------------------- internal
@@ -224,13 +223,12 @@ abstract contract HolderAccounts is HubBase {
             ILoyaltyToken(token).mint(address(this), bonus);
         }
 
-        AccountSlot memory slot = _load(id, holder, state.hold);
-        slot.credit(received);
+        AccountWord word = _load(id, holder, state.hold).credit(received);
         // Who brings points here wants them here; only awards wait to be sent home.
-        if (!state.closed && !slot.stay) {
-            slot.stay = true;
+        if (!state.closed && !word.stay()) {
+            word = word.withStay(true);
             emit StaySet(id, holder, true);
         }
-        _accounts[id][holder] = slot;
+        _accounts[id][holder] = word;
     }
 }

@@ -8,7 +8,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {ICampaignHub} from "../interfaces/ICampaignHub.sol";
 import {ILoyaltyToken} from "../interfaces/ILoyaltyToken.sol";
-import {AccountSlot} from "../libraries/Accounts.sol";
+import {AccountWord} from "../libraries/Accounts.sol";
 
 /// @title What every part of the hub stands on: its state, and the few ways it is read and changed
 /// @dev Promises and units: see ICampaignHub.
@@ -50,7 +50,7 @@ abstract contract HubBase is ICampaignHub, EIP712, ReentrancyGuardTransient {
 
     mapping(uint256 id => CampaignState) internal _campaigns;
     mapping(uint256 id => mapping(address => MerchantStatus)) internal _merchants;
-    mapping(uint256 id => mapping(address => AccountSlot)) internal _accounts;
+    mapping(uint256 id => mapping(address => AccountWord)) internal _accounts;
 
     constructor(address token_) EIP712("CampaignHub", "1") {
         token = token_;
@@ -110,18 +110,17 @@ abstract contract HubBase is ICampaignHub, EIP712, ReentrancyGuardTransient {
 
     // ------------------------------------------------------------- accounts
 
-    /// @dev The account with everything matured that is due, in memory.
-    function _load(uint256 id, address holder, uint256 hold) internal view returns (AccountSlot memory slot) {
-        slot = _accounts[id][holder];
-        slot.mature(hold, block.timestamp);
+    /// @dev The account as of now; the storage stays as it is.
+    function _load(uint256 id, address holder, uint256 hold) internal view returns (AccountWord) {
+        return _accounts[id][holder].mature(hold, block.timestamp);
     }
 
     function _debit(uint256 id, address holder, uint256 hold, uint256 amount) internal {
         if (amount == 0) revert ZeroAmount();
-        AccountSlot memory slot = _load(id, holder, hold);
-        if (amount > slot.matured) revert InsufficientPoints(amount, slot.matured);
-        slot.matured -= uint88(amount);
-        _accounts[id][holder] = slot;
+        AccountWord word = _load(id, holder, hold);
+        uint256 matured = word.matured();
+        if (amount > matured) revert InsufficientPoints(amount, matured);
+        _accounts[id][holder] = word.withMatured(matured - amount);
     }
 
     /// @dev Uses up the account's nonce for a single signed order (ECDSA or ERC-1271).
@@ -134,9 +133,9 @@ abstract contract HubBase is ICampaignHub, EIP712, ReentrancyGuardTransient {
         bytes calldata signature
     ) internal {
         if (block.timestamp > deadline) revert OrderExpired(deadline);
-        AccountSlot storage slot = _accounts[id][holder];
-        if (nonce != slot.nonce) revert NonceMismatch(nonce, slot.nonce);
-        slot.nonce++;
+        AccountWord word = _accounts[id][holder];
+        if (nonce != word.nonce()) revert NonceMismatch(nonce, word.nonce());
+        _accounts[id][holder] = word.withNextNonce();
         if (!SignatureChecker.isValidSignatureNowCalldata(holder, _hashTypedDataV4(order), signature)) {
             revert BadSignature(holder);
         }

@@ -5,7 +5,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {ICampaignHub} from "../interfaces/ICampaignHub.sol";
 import {ILoyaltyToken} from "../interfaces/ILoyaltyToken.sol";
-import {AccountSlot} from "../libraries/Accounts.sol";
+import {AccountWord} from "../libraries/Accounts.sol";
 import {Orders} from "../libraries/Orders.sol";
 import {HubBase} from "./HubBase.sol";
 
@@ -124,20 +124,18 @@ abstract contract Redemptions is HubBase {
     function _trySpend(uint256 id, uint256 hold, address merchant, Order calldata order) private returns (bool) {
         address holder = order.holder;
         uint256 amount = order.amount;
-        AccountSlot memory slot = _load(id, holder, hold);
+        AccountWord word = _load(id, holder, hold);
 
         if (order.commitment == 0 || block.timestamp > order.deadline) return false;
-        if (amount == 0 || amount > slot.matured) return false;
+        if (amount == 0 || amount > word.matured()) return false;
         // The last nonce is never used up in a batch: counting on would overflow and fail the good orders too.
-        if (order.nonce != slot.nonce || slot.nonce == type(uint32).max) return false;
+        if (order.nonce != word.nonce() || order.nonce == type(uint32).max) return false;
 
         bytes32 digest = _hashTypedDataV4(_spendHash(id, merchant, order));
         (address signer, ECDSA.RecoverError err,) = ECDSA.tryRecover(digest, order.r, order.vs);
         if (err != ECDSA.RecoverError.NoError || signer != holder) return false;
 
-        slot.matured -= uint88(amount);
-        slot.nonce++;
-        _accounts[id][holder] = slot;
+        _accounts[id][holder] = word.withMatured(word.matured() - amount).withNextNonce();
         return true;
     }
 

@@ -3,79 +3,136 @@ pragma solidity 0.8.37;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
-/// @notice One holder's account in one campaign, in one storage slot.
-/// @param matured points free to spend, leave or move
-/// @param old points awarded in the period before `period`
-/// @param young points awarded in `period`
-/// @param period number of the hold period in which the buckets were last brought up to date
-/// @param nonce of the account's signed orders
-/// @param stay true: nobody else may release matured points
-struct AccountSlot {
-    uint88 matured;
-    uint48 old;
-    uint48 young;
-    uint32 period;
-    uint32 nonce;
-    bool stay;
-}
+/// @notice One holder's account in one campaign, in one word (lowest bits first): matured 88, old 48, young 48,
+/// period 32, nonce 32, stay 1.
+type AccountWord is uint256;
 
-using Accounts for AccountSlot global;
+using Accounts for AccountWord global;
 
-/// @title The maturing rule
+/// @title The word of an account and the maturing rule
 /// @notice Time is cut into periods of the campaign's hold. An award of period n is matured from the start of period
 /// n + 2: after the hold at least, after twice the hold at most. A hold of zero matures at once.
-/// @dev Works on memory; whoever calls stores the result. Sums that do not fit revert.
+/// @dev A word rather than a struct because Solidity reads and writes a packed struct field by field: 1,900 gas more an
+/// award. Every function returns the changed word; what does not fit its bits reverts.
 library Accounts {
     using SafeCast for uint256;
 
+    uint256 private constant OLD = 88;
+    uint256 private constant YOUNG = 136;
+    uint256 private constant PERIOD = 184;
+    uint256 private constant NONCE = 216;
+    uint256 private constant STAY = 248;
+
+    uint256 private constant POINTS = (1 << PERIOD) - 1;
+
+    // --------------------------------------------------------------- fields
+
+    /// @notice Points free to spend, leave or move.
+    function matured(AccountWord self) internal pure returns (uint256) {
+        return uint88(AccountWord.unwrap(self));
+    }
+
+    /// @notice Points awarded in the period before `period`.
+    function old(AccountWord self) internal pure returns (uint256) {
+        return uint48(AccountWord.unwrap(self) >> OLD);
+    }
+
+    /// @notice Points awarded in `period`.
+    function young(AccountWord self) internal pure returns (uint256) {
+        return uint48(AccountWord.unwrap(self) >> YOUNG);
+    }
+
+    /// @notice Number of the hold period for which `old` and `young` are right.
+    function period(AccountWord self) internal pure returns (uint256) {
+        return uint32(AccountWord.unwrap(self) >> PERIOD);
+    }
+
+    /// @notice Nonce of the account's signed orders.
+    function nonce(AccountWord self) internal pure returns (uint256) {
+        return uint32(AccountWord.unwrap(self) >> NONCE);
+    }
+
+    /// @notice True: nobody else may release matured points.
+    function stay(AccountWord self) internal pure returns (bool) {
+        return (AccountWord.unwrap(self) >> STAY) & 1 == 1;
+    }
+
+    function pending(AccountWord self) internal pure returns (uint256) {
+        return self.old() + self.young();
+    }
+
+    // ------------------------------------------------------------- maturing
+
     /// @notice Moves what has matured by `time`; to be called before anything else is read or changed.
-    function mature(AccountSlot memory self, uint256 hold, uint256 time) internal pure {
-        if (hold == 0) return;
+    function mature(AccountWord self, uint256 hold, uint256 time) internal pure returns (AccountWord) {
+        if (hold == 0) return self;
         uint256 current = time / hold;
-        uint256 passed = current - self.period;
-        if (passed == 0) return;
+        uint256 passed = current - self.period();
+        if (passed == 0) return self;
 
-        if (passed == 1) {
-            self.credit(self.old);
-            self.old = self.young;
-        } else {
-            self.credit(pending(self));
-            self.old = 0;
-        }
-        self.young = 0;
-        self.period = current.toUint32();
-    }
-
-    /// @notice Adds points that are free at once.
-    function credit(AccountSlot memory self, uint256 points) internal pure {
-        self.matured = (self.matured + points).toUint88();
-    }
-
-    /// @notice Adds points that are held first. At most 2^48 - 1 per period and holder.
-    function award(AccountSlot memory self, uint256 hold, uint256 points) internal pure {
-        if (hold == 0) self.credit(points);
-        else self.young = (self.young + points).toUint48();
-    }
-
-    /// @notice Takes held points, the youngest first.
-    /// @return taken at most `points` and at most what is held
-    function clawback(AccountSlot memory self, uint256 points) internal pure returns (uint256 taken) {
-        uint256 fromYoung = points < self.young ? points : self.young;
-        uint256 rest = points - fromYoung;
-        uint256 fromOld = rest < self.old ? rest : self.old;
-        self.young -= uint48(fromYoung);
-        self.old -= uint48(fromOld);
-        return fromYoung + fromOld;
-    }
-
-    function pending(AccountSlot memory self) internal pure returns (uint256) {
-        return uint256(self.old) + self.young;
+        uint256 due = passed == 1 ? self.old() : self.pending();
+        uint256 left = passed == 1 ? self.young() : 0;
+        return self.withPoints(self.matured() + due, left, 0).withPeriod(current);
     }
 
     /// @return start of the period in which the older of what is held matures; 0 when nothing is held
-    function nextMaturity(AccountSlot memory self, uint256 hold) internal pure returns (uint256) {
-        if (self.old > 0) return (uint256(self.period) + 1) * hold;
-        if (self.young > 0) return (uint256(self.period) + 2) * hold;
+    function nextMaturity(AccountWord self, uint256 hold) internal pure returns (uint256) {
+        if (self.old() > 0) return (self.period() + 1) * hold;
+        if (self.young() > 0) return (self.period() + 2) * hold;
         return 0;
+    }
+
+    // -------------------------------------------------------------- changes
+
+    /// @notice Adds points that are free at once.
+    function credit(AccountWord self, uint256 points) internal pure returns (AccountWord) {
+        return self.withMatured(self.matured() + points);
+    }
+
+    /// @notice Adds points that are held first. At most 2^48 - 1 a period and holder.
+    function award(AccountWord self, uint256 hold, uint256 points) internal pure returns (AccountWord) {
+        if (hold == 0) return self.credit(points);
+        return self.withPoints(self.matured(), self.old(), self.young() + points);
+    }
+
+    /// @notice Takes held points, the youngest first.
+    /// @return changed the account without them
+    /// @return taken at most `points` and at most what is held
+    function clawback(AccountWord self, uint256 points) internal pure returns (AccountWord changed, uint256 taken) {
+        uint256 fromYoung = points < self.young() ? points : self.young();
+        uint256 rest = points - fromYoung;
+        uint256 fromOld = rest < self.old() ? rest : self.old();
+        changed = self.withPoints(self.matured(), self.old() - fromOld, self.young() - fromYoung);
+        taken = fromYoung + fromOld;
+    }
+
+    function withMatured(AccountWord self, uint256 points) internal pure returns (AccountWord) {
+        return AccountWord.wrap(_without(self, 0, 88) | points.toUint88());
+    }
+
+    function withPoints(AccountWord self, uint256 matured_, uint256 old_, uint256 young_)
+        internal
+        pure
+        returns (AccountWord)
+    {
+        uint256 points =
+            matured_.toUint88() | (uint256(old_.toUint48()) << OLD) | (uint256(young_.toUint48()) << YOUNG);
+        return AccountWord.wrap((AccountWord.unwrap(self) & ~POINTS) | points);
+    }
+
+    function withPeriod(AccountWord self, uint256 number) internal pure returns (AccountWord) {
+        return AccountWord.wrap(_without(self, PERIOD, 32) | (uint256(number.toUint32()) << PERIOD));
+    }
+
+    function withNextNonce(AccountWord self) internal pure returns (AccountWord) {
+        return AccountWord.wrap(_without(self, NONCE, 32) | (uint256((self.nonce() + 1).toUint32()) << NONCE));
+    }
+
+    function withStay(AccountWord self, bool on) internal pure returns (AccountWord) {
+        return AccountWord.wrap(_without(self, STAY, 1) | (uint256(on ? 1 : 0) << STAY));
+    }
+
+    function _without(AccountWord self, uint256 offset, uint256 bits) private pure returns (uint256) {
+        return AccountWord.unwrap(self) & ~(((1 << bits) - 1) << offset);
     }
 }

@@ -16,6 +16,6 @@ function amount(Entry entry) pure returns (uint256) {
 }
 
 /// @param points below 2^96
-function pack(address to, uint96 points) pure returns (bytes32) {
-    return bytes32(bytes20(to)) | bytes32(uint256(points));
+function pack(address to, uint256 points) pure returns (bytes32) {
+    return bytes32(bytes20(to)) | bytes32(points);
 }

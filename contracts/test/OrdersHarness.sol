@@ -71,6 +71,14 @@ contract OrdersHarness {
         return Orders.paymentHash(payment, holder, payee, amount, nonce, deadline, witness);
     }
 
+    function enterHash(uint256 campaign, uint256 minReceived) external pure returns (bytes32) {
+        return Orders.enterHash(campaign, minReceived);
+    }
+
+    function redemptionHash(address merchant, bytes32 offer, bytes32 sealKey) external pure returns (bytes32) {
+        return Orders.redemptionHash(merchant, offer, sealKey);
+    }
+
     function leaveHash(address holder, uint256 campaign, uint256 amount, uint256 nonce, uint256 deadline)
         external
         pure
