@@ -117,7 +117,7 @@ class Scenario:
         self.say("two merchants, two funded campaigns, two offers")
 
     def _shop(self, name: str, title: str, terms: Terms, pot: int) -> Shop:
-        address = wallets.create(self.state, name, merchants.KIND)
+        address = wallets.ensure(self.state, name, merchants.KIND)
         record = merchants.admit(self.state, name, title, checksum(address))
         own = self.chain.own(wallets.load_key(self.state, name, merchants.KIND))
         with self._lock:  # one giver of mock assets after the other

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import secrets
 import signal
 import sys
@@ -77,7 +78,7 @@ class House:
         """The settings of gateway and worker."""
         return {
             "LOYALTY_ENVIRONMENT": "local",
-            "LOYALTY_DATABASE_URL": f"sqlite:///{self.state.database}",
+            "LOYALTY_DATABASE_URL": os.environ.get("LOYALTY_DATABASE_URL") or f"sqlite:///{self.state.database}",
             "LOYALTY_RPC_URL": self.rpc_url,
             "LOYALTY_DEPLOYMENT_FILE": str(self.state.deployment),
             "LOYALTY_MASTER_SECRET": self.state.secret(self.state.master).hex(),

@@ -53,14 +53,11 @@ def new(
 ) -> None:
     """Make a key for a merchant, admit it at the gateway and keep its API key. Needs the operator's API key."""
     local_state = State(state)
-    path = local_state.keystore(KIND, name)
-    if path.exists():
-        # A second try after a failure between the key and the gateway's answer.
-        address = dict(wallets.listed(local_state, KIND))[name]
-    else:
-        address = checksum(wallets.create(local_state, name, KIND))
-    record = admit(local_state, name, title or name, address)
-    answer = {"name": name, "id": record.id, "address": record.address, "keystore": str(path)}
+    # There is a key already after a failure between it and the gateway's answer: this is the second try.
+    address = wallets.ensure(local_state, name, KIND)
+    record = admit(local_state, name, title or name, checksum(address))
+    keystore = str(local_state.keystore(KIND, name))
+    answer = {"name": name, "id": record.id, "address": record.address, "keystore": keystore}
     out.result(answer, lambda: facts("Merchant", answer.items()))
 
 

@@ -94,6 +94,12 @@ def create(state: State, name: str, kind: str = "wallets") -> bytes:
     return keystore.create(path, password(confirm=True))
 
 
+def ensure(state: State, name: str, kind: str = "wallets") -> bytes:
+    """The address of the key under `name`, made now if there is none."""
+    known = dict(listed(state, kind))
+    return from_hex(known[name]) if name in known else create(state, name, kind)
+
+
 def load_key(state: State, name: str, kind: str = "wallets") -> bytes:
     """The private key under `name`, asking for the password."""
     path = state.keystore(kind, name)

@@ -1,0 +1,70 @@
+"""A whole house of its own for the command line: real chain, gateway and worker as `loyalty up` starts them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.cli import app
+from gateway.client import Client
+from gateway.commands.house import House
+from gateway.commands.state import PASSWORD_VARIABLE, State
+from tests.support.processes import free_port
+
+
+@dataclass
+class Answer:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class CommandLine:
+    """Runs `loyalty …` on one state directory."""
+
+    house: House
+
+    @property
+    def state(self) -> State:
+        return self.house.state
+
+    def run(self, *words: object, fails: int = 0, as_json: bool = True) -> Answer:
+        """One command with --json; the test fails unless it ends with the code `fails`."""
+        os.environ["LOYALTY_STATE"] = str(self.state.root)
+        result = CliRunner().invoke(app, [*map(str, words), *(["--json"] if as_json else [])])
+        answer = Answer(result.exit_code, result.stdout, result.stderr)
+        assert result.exit_code == fails, f"{words}: {result.stdout}\n{result.stderr}\n{result.exception!r}"
+        return answer
+
+    def client(self, merchant: str | None = None) -> Client:
+        """The gateway, as one of this machine's merchants or as nobody."""
+        return Client(self.house.url, self.state.merchant(merchant).api_key if merchant else None)
+
+
+@pytest.fixture(scope="module")
+def loyalty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    """A running house with nothing in it."""
+    state = State(tmp_path_factory.mktemp("house") / "state")
+    house = House(state, free_port(), free_port())
+    before = dict(os.environ)
+    os.environ[PASSWORD_VARIABLE] = "test"
+    house.start()
+    try:
+        yield CommandLine(house)
+    finally:
+        house.stop()
+        os.environ.clear()
+        os.environ.update(before)

@@ -1,0 +1,200 @@
+"""The command line from a merchant's first key to a code used at the till, and a holder's exit without any gateway."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.commands.wallets import listed
+from tests.commands.conftest import CommandLine
+
+HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+pytestmark = pytest.mark.timeout(300)
+
+
+def until(done: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.3)
+
+
+@pytest.fixture(scope="module")
+def shops(loyalty: CommandLine) -> CommandLine:
+    """Merchant "hill" with the open campaign 1, "dale" with the closed campaign 2 (10 % bonus), both funded."""
+    for name in ("hill", "dale"):
+        loyalty.run("merchant", "new", name, "--title", name.title())
+        loyalty.run("faucet", name, "--asset", 10**12)
+    common = ("--settle-every", 0, "--min-wallets", 1, "--starts", "2010-12-01")
+    loyalty.run("campaign", "create", "--merchant", "hill", "--name", "Hill", *common)
+    loyalty.run("campaign", "create", "--merchant", "dale", "--name", "Dale", "--closed", "--bonus", 10, *common)
+    loyalty.run("campaign", "fund", 1, "--merchant", "hill", "--budget", 50_000)
+    loyalty.run("campaign", "fund", 2, "--merchant", "dale", "--budget", 50_000, "--pot", 100)
+    return loyalty
+
+
+def balance(loyalty: CommandLine, who: str, campaign: int = 0) -> int:
+    answer = loyalty.run("wallet", "balance", who).document
+    if not campaign:
+        return int(answer["balance"])
+    return sum(account["matured"] for account in answer["accounts"] if account["campaign"] == campaign)
+
+
+def earn(loyalty: CommandLine, name: str, points: int) -> None:
+    """A guest's receipt, claimed by a new wallet."""
+    address = loyalty.run("wallet", "new", name).document["address"]
+    with loyalty.client("hill") as client:
+        action = {"campaign": 1, "kind": "purchase", "occurred_at": int(time.time()), "claim": True, "amount": points}
+        code = client.report(action, f"receipt-{name}")["claim"]["code"]
+    assert loyalty.run("wallet", "claim", name, code).document["points"] == points
+    until(lambda: balance(loyalty, address) == points)
+
+
+def test_everything_is_green_after_setting_up(shops: CommandLine) -> None:
+    report = shops.run("doctor").document
+    assert report["ok"]
+    assert {"operator of campaign 1", "operator of campaign 2"} <= {check["name"] for check in report["checks"]}
+    campaigns = {campaign["name"]: campaign for campaign in shops.run("campaign", "list").document}
+    assert (campaigns["Hill"]["closed"], campaigns["Dale"]["closed"], campaigns["Dale"]["bonus"]) == (False, True, 1000)
+
+
+def test_a_file_is_replayed_once_however_often_it_is_sent(shops: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "week.csv"
+    file.write_text(
+        HEADER
+        + "1,11111,,4,2010-12-02 08:00:00,2.50,7,UK\n"
+        + "1,POST,,1,2010-12-02 08:00:00,3.00,7,UK\n"
+        + "2,22222,,1,2010-12-02 09:00:00,30.00,,UK\n"
+        + "C3,11111,,-1,2010-12-03 08:00:00,2.50,7,UK\n"
+        + "C4,33333,,-1,2010-12-03 08:00:00,2.50,7,UK\n"
+    )
+    words = ("replay", file, "--campaign", 1, "--merchant", "hill", "--claims", 100)
+    first = shops.run(*words).document
+    assert (first["actions"], first["purchases"], first["refunds"], first["repeated"]) == (3, 2, 1, 0)
+    assert (first["points"], first["points_refunded"], first["claimed"]) == (4_300, 250, 1)
+    assert first["lines_not_sent"] == {"refund-of-nothing-bought-in-file": 1}
+    assert first["rejected"] == first["claims_refused"] == {}
+    supply = 4_300 - 250
+    until(lambda: bool(shops.client().chain()["supply"] == supply))
+    second = shops.run(*words).document
+    assert second["repeated"] == second["actions"] == 3
+    assert {**second, "repeated": 0, "seconds": 0, "actions_per_second": 0} == {
+        **first,
+        "seconds": 0,
+        "actions_per_second": 0,
+    }
+    time.sleep(3)
+    assert shops.client().chain()["supply"] == supply
+
+
+def test_a_bad_file_sends_nothing_and_names_the_cell(shops: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text(
+        HEADER + "5,11111,,4,2010-12-02 08:00:00,2.50,7,UK\n" + "6,11111,,four,2010-12-02 08:00:00,2.50,7,UK\n"
+    )
+    answer = shops.run("replay", file, "--campaign", 1, "--merchant", "hill", fails=1)
+    assert answer.document["error"]["code"] == "bad-file"
+    assert "line 3, column Quantity" in answer.err
+
+
+def test_a_rejected_action_is_counted_by_its_problem(shops: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "early.csv"
+    file.write_text(HEADER + "9,11111,,4,2010-11-02 08:00:00,2.50,7,UK\n")
+    report = shops.run("replay", file, "--campaign", 1, "--merchant", "hill").document
+    assert report["actions"] == 0
+    assert sum(report["rejected"].values()) == 1
+
+
+def test_points_become_a_code_that_works_once(shops: CommandLine, tmp_path: Path) -> None:
+    earn(shops, "ann", 10_000)
+    codes = tmp_path / "codes.csv"
+    codes.write_text("code\n" + "".join(f"COFFEE-{number:04}\n" for number in range(50)))
+    offer = shops.run("offer", "create", "--merchant", "dale", "--title", "Coffee", "--price", "40").document["id"]
+    upload = ("codes", "upload", codes, "--offer", offer, "--merchant", "dale")
+    assert shops.run(*upload).document["added"] == 50
+    assert shops.run(*upload).document["added"] == 50
+    received = shops.run("wallet", "redeem", "ann", offer).document
+    assert received["on_chain"] is True
+    assert balance(shops, "ann") == 6_000
+    till = ("--merchant", "dale")
+    assert shops.run("codes", "check", received["code"], *till).document["state"] == "delivered"
+    assert shops.run("codes", "use", received["code"], *till, "--key", "r1").document["state"] == "used"
+    assert shops.run("codes", "use", received["code"], *till, "--key", "r1").document["state"] == "used"
+    refused = shops.run("codes", "use", received["code"], *till, "--key", "r2", fails=1)
+    assert refused.document["error"]["code"] == "code-used"
+    assert shops.run("codes", "undo", received["code"], *till).document["state"] == "delivered"
+    assert shops.run("codes", "count", "--offer", offer, *till).document == {
+        "free": 49,
+        "reserved": 0,
+        "delivered": 1,
+        "used": 0,
+    }
+    assert [box["code"] for box in shops.run("wallet", "inbox", "ann", "--confirm").document] == [received["code"]]
+    assert shops.run("wallet", "inbox", "ann").document == []
+    paid = shops.state.merchant("dale").address
+    assert balance(shops, paid) == 4_000
+    shops.run("merchant", "cash-out", "dale", 40)
+    until(lambda: balance(shops, paid) == 0)
+
+
+def test_holders_move_their_points_through_the_gateway(shops: CommandLine) -> None:
+    earn(shops, "bob", 10_000)
+    carol = shops.run("wallet", "new", "carol").document["address"]
+    assert shops.run("wallet", "enter", "bob", 2, 20).document["received"] == 2_200
+    shops.run("wallet", "send", "bob", "carol", "12.50")
+    assert balance(shops, carol) == 1_250
+    shops.run("wallet", "enter", "bob", 1, 30)
+    shops.run("wallet", "leave", "bob", 1, 10)
+    assert shops.run("wallet", "move", "bob", 1, 2, 20).document["received"] == 2_200
+    shops.run("wallet", "cash-out", "bob", 5)
+    assert (balance(shops, "bob"), balance(shops, "bob", 2)) == (10_000 - 2_000 - 1_250 - 2_000 - 500, 4_400)
+    kinds = {entry["kind"] for entry in shops.run("wallet", "history", "bob").document}
+    assert {"entered", "left", "moved", "cashed_out"} & kinds
+    refused = shops.run("wallet", "leave", "bob", 2, 10, fails=1)
+    assert refused.document["error"]["problem"]["code"]
+
+
+def test_errors_say_what_to_do(shops: CommandLine) -> None:
+    answer = shops.run("wallet", "balance", "nobody", fails=1)
+    assert "loyalty wallet new nobody" in answer.err
+    assert shops.run("merchant", "new", "hill").document["id"] == shops.state.merchant("hill").id
+    shops.run("wallet", "send", "ann", "bob", "1.005", fails=2, as_json=False)
+    shops.run("campaign", "fund", 99, "--merchant", "hill", "--budget", 1, fails=1)
+    assert "claim-unknown" in shops.run("wallet", "claim", "ann", "A" * 26, fails=1).out
+
+
+def test_a_second_house_on_the_same_port_is_refused(shops: CommandLine, tmp_path: Path) -> None:
+    answer = shops.run("up", "--state", tmp_path / "other", "--port", shops.house.port, fails=1)
+    assert answer.document["error"]["code"] == "port-in-use"
+    assert not (tmp_path / "other" / "deployment.json").exists()
+
+
+def test_the_audit_agrees(shops: CommandLine) -> None:
+    report = shops.run("audit").document
+    assert report["ok"]
+    assert report["solvent"]
+
+
+def test_z_a_holder_leaves_when_the_gateway_is_gone(shops: CommandLine) -> None:
+    earn(shops, "dora", 10_000)
+    shops.run("wallet", "new", "emil")
+    for child in shops.house.children[1:]:
+        child.stop()
+    shops.run("wallet", "balance", "dora", fails=1)
+    for words in (
+        ("enter", "dora", 1, 50),
+        ("move", "dora", 1, 2, 10),
+        ("leave", "dora", 1, 20),
+        ("send", "dora", "emil", 15),
+        ("cash-out", "dora", 25),
+    ):
+        shops.run("wallet", *words, "--direct")
+    answer = json.loads(shops.run("wallet", "balance", "dora", "--direct").out)
+    assert answer["balance"] == 10_000 - 5_000 + 2_000 - 1_500 - 2_500
+    assert {account["campaign"]: account["matured"] for account in answer["accounts"]} == {1: 2_000, 2: 1_100}
+    emil = dict(listed(shops.state))["emil"]
+    assert shops.run("wallet", "balance", emil, "--direct").document["balance"] == 1_500
