@@ -116,11 +116,15 @@ class Ledger:
         row = session.get(HubCampaign, campaign)
         return None if row is None else (row.hold, row.closed)
 
-    def totals(self, session: Session, campaign: int | None = None) -> list[Total]:
-        """Public totals of all campaigns and the wallets, or of one; zeros are left out."""
-        query = sa.select(LedgerTotal).order_by(LedgerTotal.campaign, LedgerTotal.measure, LedgerTotal.party)
-        if campaign is not None:
-            query = query.where(LedgerTotal.campaign == campaign)
+    def campaigns(self, session: Session, after: int, limit: int) -> list[int]:
+        """Numbers of at most `limit` campaigns on the hub above `after`, in order, anybody's."""
+        query = sa.select(HubCampaign.id).where(HubCampaign.id > after).order_by(HubCampaign.id).limit(limit)
+        return list(session.scalars(query))
+
+    def totals(self, session: Session, campaigns: Sequence[int]) -> list[Total]:
+        """Public totals of these campaigns (0: the wallets), in order; zeros are left out."""
+        query = sa.select(LedgerTotal).where(LedgerTotal.campaign.in_(campaigns))
+        query = query.order_by(LedgerTotal.campaign, LedgerTotal.measure, LedgerTotal.party)
         return [
             Total(row.campaign, row.measure, row.party, row.events, row.points)
             for row in session.scalars(query)
@@ -129,7 +133,7 @@ class Ledger:
 
     def supply(self, session: Session) -> int:
         """All points there are: minted less burnt."""
-        points = {total.measure: total.points for total in self.totals(session, WALLETS)}
+        points = {total.measure: total.points for total in self.totals(session, [WALLETS])}
         return points.get(Measure.MINTED, 0) - points.get(Measure.BURNED, 0)
 
 
