@@ -23,7 +23,7 @@ from gateway.chain.reads import Head, Reads
 from gateway.chain.relayer.models import KeyState
 from gateway.chain.rpc import Rpc
 from gateway.client import Json
-from gateway.commands import audit_chain, audit_database, audit_logs, audit_rooms
+from gateway.commands import audit_chain, audit_database, audit_earning, audit_logs, audit_rooms
 from gateway.commands.audit_books import Books
 from gateway.commands.audit_chain import Backing
 from gateway.commands.audit_database import Rebuilt
@@ -133,6 +133,9 @@ def _database(
     for row in session.scalars(sa.select(Campaign).order_by(Campaign.id)):
         place = max(found["campaigns"], audit_database.position(session, row.synced_event))
         yield from audit_rooms.campaign(row, rebuilt.until(place), operator)
+    yield from audit_earning.batches(session, rebuilt.until(found["earning"]))
+    yield from audit_earning.settled(session)
+    yield from audit_earning.promises(session)
     yield from audit_rooms.redemptions(session, rebuilt.until(found["redemptions"]))
     yield from audit_rooms.moves(session, rebuilt.until(found["moves"]))
 
