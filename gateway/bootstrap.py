@@ -28,6 +28,7 @@ from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import ApiKeys
 from gateway.identity.merchants.service import Merchants
 from gateway.identity.wallets.orders import OpenOrders
+from gateway.identity.wallets.proofs import Proofs
 from gateway.loyalty.campaigns import routes as campaigns_routes
 from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.ledger.service import Ledger
@@ -41,6 +42,7 @@ from gateway.loyalty.redemptions import routes as redemptions_routes
 from gateway.loyalty.redemptions.service import Redemptions
 from gateway.loyalty.redemptions.settlement import Settlement as RedemptionSettlement
 from gateway.loyalty.redemptions.submission import Submission
+from gateway.loyalty.wallet_views import routes as wallets_routes
 from gateway.settings import Settings
 from gateway.web import chain as chain_routes
 from gateway.web import health as health_routes
@@ -126,6 +128,15 @@ class House:
             offers_routes.build(g.db, self.auth, self.offers, self.codes, g.clock),
             redemptions_routes.build(g.db, self.redemptions),
             moves_routes.build(g.db, self.moves),
+            wallets_routes.build(
+                g.db,
+                g.clock,
+                g.reads,
+                self.orders,
+                self.ledger,
+                self.redemptions,
+                Proofs(g.clock, g.deployment.chain_id),
+            ),
             chain_routes.build(g.reads, g.deployment),
             health_routes.build(self._checks().all()),
         ]

@@ -1,0 +1,274 @@
+"""The whole house as it really runs: anvil, the HTTP process and the worker, each a process of its own, on a database.
+
+Nothing is faked: tests talk HTTP to the gateway and JSON-RPC to the node. Many tests may share one house; each has
+merchants, campaigns and wallets of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from eth_account import Account
+
+from gateway import migrations
+from gateway.chain import calls, local
+from gateway.chain.hexes import to_hex
+from gateway.chain.rpc import Rpc
+from gateway.chain.signatures import address_of
+from gateway.chain.typed_data import Domains
+from gateway.client import Client
+from gateway.commands.chain import Chain, Own
+from gateway.core.clock import Clock
+from gateway.core.db import Database
+from gateway.identity.merchants.keys import ApiKeys
+from gateway.identity.merchants.models import Scope
+from tests.support import processes
+from tests.support.anvil import CHAIN_ID, Anvil, anvil
+
+#: Seconds between blocks; transactions are mined at once beside these (anvil's mixed mining).
+BLOCK_TIME = 0.25
+PATIENCE = 45.0
+PASSWORD = "the tests' keystore"
+FLAGS = ("--mixed-mining", "--enable-tx-gas-limit")
+
+
+class House:
+    """One gateway and one worker on one database and one chain. `tuning` are settings (`LOYALTY_…`) beyond the usual."""
+
+    def __init__(self, folder: Path, database_url: str, node: Anvil, tuning: Mapping[str, str] | None = None) -> None:
+        self.folder, self.database_url, self.node = folder, database_url, node
+        self.tuning = dict(tuning or {})
+        self.port = processes.free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.logs = {name: folder / f"{name}.log" for name in ("gateway", "worker")}
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.http = httpx.Client(base_url=self.url, timeout=30)
+        self._clients: dict[str | None, Client] = {}
+        self._numbers = itertools.count(1)
+
+        self.rpc = Rpc(node.url)
+        self.bank_key = secrets.token_bytes(32)
+        local.fund_gas(self.rpc, address_of(self.bank_key))
+        self.deployment = local.deploy(self.rpc, self.bank_key)
+        self.deployment.save(folder / "deployment.json")
+        self.chain = Chain(self.rpc, self.deployment)
+        self.relayer = self._make_relayer()
+        self.token = self._prepare_database()
+
+    # ------------------------------------------------------------------ making
+
+    def _make_relayer(self) -> bytes:
+        key = secrets.token_bytes(32)
+        # One round of the key derivation instead of a quarter of a million: these keys are worth nothing.
+        content = Account.encrypt(key, PASSWORD, kdf="pbkdf2", iterations=1)
+        (self.folder / "relayer.json").write_text(json.dumps(content))
+        local.fund_gas(self.rpc, address_of(key))
+        return address_of(key)
+
+    def _prepare_database(self) -> str:
+        """The schema as migrations make it, and the operator's first key."""
+        database = Database(self.database_url)
+        try:
+            migrations.upgrade(database)
+            with database.begin() as session:
+                return ApiKeys().issue(session, None, Scope.ADMIN, Clock().now()).token
+        finally:
+            database.dispose()
+
+    def environment(self) -> dict[str, str]:
+        """The settings of gateway and worker."""
+        return {
+            "LOYALTY_ENVIRONMENT": "local",
+            "LOYALTY_DATABASE_URL": self.database_url,
+            "LOYALTY_RPC_URL": self.node.url,
+            "LOYALTY_DEPLOYMENT_FILE": str(self.folder / "deployment.json"),
+            "LOYALTY_MASTER_SECRET": "5e" * 32,
+            "LOYALTY_RELAYER_KEYSTORE": str(self.folder / "relayer.json"),
+            "LOYALTY_RELAYER_PASSWORD": PASSWORD,
+            "LOYALTY_CONFIRMATIONS": "1",
+            "LOYALTY_STUCK_AFTER": "2",
+            "LOYALTY_MIN_WALLETS": "1",
+            "LOYALTY_MIN_WINDOW": "0",
+            "LOYALTY_STATISTICS_QUIET": "2",
+            "LOYALTY_WEBHOOKS_PRIVATE": "true",
+            **self.tuning,
+        }
+
+    # ----------------------------------------------------------------- running
+
+    def start(self) -> None:
+        """Starts both processes and waits until the gateway answers and the worker has indexed something."""
+        self.start_worker()
+        self.start_gateway()
+        self.until(lambda: self.http.get("/ready").json()["parts"]["indexer"]["ok"], "the worker indexes")
+
+    def start_gateway(self) -> None:
+        """Starts the HTTP process as an operator would, and waits until it answers."""
+        command = [sys.executable, "-m", "uvicorn", "--factory", "gateway.app:create", "--host", "127.0.0.1"]
+        command += ["--port", str(self.port), "--no-access-log", "--log-level", "warning"]
+        process = self._start("gateway", command)
+        processes.wait_until(self._answers, process, self.logs["gateway"])
+
+    def start_worker(self) -> None:
+        """Starts the worker; it does not wait for it."""
+        self._start("worker", [sys.executable, "-m", "gateway.worker"])
+
+    def _start(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
+        repository = str(Path(__file__).parents[2])
+        environment = self.environment() | {"PYTHONPATH": repository}
+        self.running[name] = processes.start(command, log=self.logs[name], env=environment)
+        return self.running[name]
+
+    def stop(self, *names: str) -> None:
+        """Asks processes to end (default: all) and waits."""
+        for name in names or tuple(self.running):
+            processes.stop(self.running.pop(name), seconds=20)
+
+    @contextmanager
+    def asleep(self, name: str) -> Iterator[None]:
+        """Holds a process still, as a machine that swaps or a debugger would."""
+        self.running[name].send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.running[name].send_signal(signal.SIGCONT)
+
+    def _answers(self) -> bool:
+        try:
+            return self.http.get("/health").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def close(self) -> None:
+        """Ends everything of this house."""
+        self.stop()
+        self.http.close()
+        for client in self._clients.values():
+            client.close()
+        self.rpc.close()
+
+    # ------------------------------------------------------------------- asking
+
+    def until(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+        """Waits for `condition` to be true and returns what it gave; AssertionError with the logs' ends."""
+        deadline = time.monotonic() + seconds
+        while True:
+            result = condition()
+            if result:
+                return result
+            assert time.monotonic() < deadline, f"{what}: not within {seconds} s\n{self.tails()}"
+            time.sleep(0.1)
+
+    def tails(self) -> str:
+        """The ends of both logs."""
+        return "\n".join(
+            f"--- {name}\n{path.read_text(errors='replace')[-3000:]}"
+            for name, path in self.logs.items()
+            if path.exists()
+        )
+
+    def blocks(self, count: int) -> None:
+        """Lets the chain grow by so many blocks."""
+        self.node.mine(count)
+
+    def client(self, key: str | None = None) -> Client:
+        """The project's own client of this gateway, kept for each API key."""
+        return self._clients.setdefault(key, Client(self.url, key))
+
+    def call(self, method: str, path: str, body: Any = None, key: str | None = None, **more: Any) -> httpx.Response:
+        """One raw request below /v1. `key` is an API key; with it goes a fresh Idempotency-Key unless `once` is given."""
+        headers = dict(more.pop("headers", {}))
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        once = more.pop("once", None)
+        if once is not None or key is not None:
+            headers["Idempotency-Key"] = once or f"test-{next(self._numbers)}-{secrets.token_hex(4)}"
+        if body is not None:
+            more["json"] = body
+        return self.http.request(method, f"/v1{path}", headers=headers, **more)
+
+    @property
+    def domains(self) -> Domains:
+        return self.deployment.domains
+
+    # -------------------------------------------------------------------- bank
+
+    @property
+    def bank(self) -> Own:
+        """An account with gas that has nothing to do with the gateway: mints the mock asset, gives points away."""
+        return self.chain.own(self.bank_key)
+
+    def give_asset(self, address: bytes, units: int) -> None:
+        """Mock asset for nothing."""
+        self.bank.do("asset minted", self.deployment.asset, calls.mint(address, units))
+
+    def give_points(self, address: bytes, points: int) -> None:
+        """Points from outside the gateway: anyone who pays may mint. Waits until the gateway's ledger has them."""
+        before = self.balance(address)
+        asset, token = self.deployment.asset, self.deployment.token
+        bank = self.bank
+        bank.do("asset minted", asset, calls.mint(bank.address, points * self.deployment.par))
+        bank.do("asset approved", asset, calls.approve(token))
+        bank.token("points minted", calls.mint(address, points))
+        self.until(lambda: self.balance(address) == before + points, "the ledger sees minted points")
+
+    def balance(self, address: bytes) -> int:
+        """A wallet's points as the gateway shows them."""
+        return int(self.wallet(address)["balance"])
+
+    def wallet(self, address: bytes) -> dict[str, Any]:
+        """`GET /v1/wallets/{address}`."""
+        answer = self.http.get(f"/v1/wallets/{to_hex(address)}")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def account(self, address: bytes, campaign: int) -> dict[str, Any]:
+        """A wallet's account in a campaign as the gateway shows it, all zero where there is none."""
+        empty = {"campaign": campaign, "matured": 0, "pending": 0, "next_maturity": None, "stay": False, "nonce": 0}
+        accounts = self.wallet(address)["accounts"]
+        return next((account for account in accounts if account["campaign"] == campaign), empty)
+
+
+@contextmanager
+def open_house(
+    folder: Path, database_url: str, tuning: Mapping[str, str] | None = None, state: Path | None = None
+) -> Iterator[House]:
+    """A house on a chain of its own, running. `state`: a file where the chain keeps itself."""
+    with anvil(*FLAGS, block_time=BLOCK_TIME, chain_id=CHAIN_ID, state=state) as node:
+        house = House(folder, database_url, node, tuning)
+        try:
+            house.start()
+            yield house
+        finally:
+            house.close()
+
+
+def refused(answer: httpx.Response, status: int, code: str, field: str | None = None) -> dict[str, Any]:
+    """Asserts a problem+json with this code and, where given, this field; the problem."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    problem: dict[str, Any] = answer.json()
+    assert (answer.status_code, problem["code"]) == (status, code), answer.text
+    assert problem["status"] == status
+    assert problem["type"] == f"urn:loyalty:problem:{code}"
+    if field is not None:
+        assert problem.get("field") == field, answer.text
+    return problem
+
+
+def done(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
+    """Asserts success with this status; the document."""
+    assert answer.status_code == status, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
