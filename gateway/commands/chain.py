@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,9 @@ def open_chain(state: State) -> Chain:
         raise CommandError(
             f"the chain's node does not answer ({error})", "loyalty up   (or set LOYALTY_RPC_URL)", "node-down"
         ) from None
-    return Chain(rpc, deployment)
+    chain = Chain(rpc, deployment)
+    weakref.finalize(chain, rpc.close)
+    return chain
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -78,8 +79,12 @@ def find_settings(state: State) -> Settings:
 
 def examine(state: State, settings: Settings) -> Iterator[Check]:
     """Every check, in an order in which a red one explains those after it."""
-    rpc = Rpc(settings.rpc_url, timeout=5)
     yield from _files(state, settings)
+    with closing(Rpc(settings.rpc_url, timeout=5)) as rpc:
+        yield from _house(state, settings, rpc)
+
+
+def _house(state: State, settings: Settings, rpc: Rpc) -> Iterator[Check]:
     deployment = None
     try:
         deployment = Deployment.load(settings.deployment_file)

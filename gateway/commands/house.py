@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from gateway import migrations
@@ -98,9 +98,9 @@ class House:
         command = anvil_command(self.rpc_port, self.state.chain)
         chain = Child("the local chain", command, self.state.logs / "chain.log")
         self.children.append(chain)
-        rpc = Rpc(self.rpc_url)
-        chain.wait_until(lambda: _answers(rpc))
-        deployment = self._deployment(rpc)
+        with closing(Rpc(self.rpc_url)) as rpc:
+            chain.wait_until(lambda: _answers(rpc))
+            deployment = self._deployment(rpc)
         self.say(f"local chain {deployment.chain_id} at {self.rpc_url}")
 
     def _deployment(self, rpc: Rpc) -> Deployment:
@@ -125,8 +125,8 @@ class House:
         if not self.state.relayer.exists():
             self.state.relayer.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             keystore.create(self.state.relayer, self.state.secret(self.state.relayer_password).hex())
-        address = relayer_address(self.state)
-        local.fund_gas(Rpc(self.rpc_url), address)
+        with closing(Rpc(self.rpc_url)) as rpc:
+            local.fund_gas(rpc, relayer_address(self.state))
         database = Database(self.environment()["LOYALTY_DATABASE_URL"])
         try:
             migrations.upgrade(database)

@@ -55,7 +55,8 @@ def new(
     local_state = State(state)
     # There is a key already after a failure between it and the gateway's answer: this is the second try.
     address = wallets.ensure(local_state, name, KIND)
-    record = admit(local_state, name, title or name, checksum(address))
+    known = {record.name: record for record in local_state.merchants()}
+    record = known.get(name) or admit(local_state, name, title or name, checksum(address))
     keystore = str(local_state.keystore(KIND, name))
     answer = {"name": name, "id": record.id, "address": record.address, "keystore": keystore}
     out.result(answer, lambda: facts("Merchant", answer.items()))
