@@ -8,6 +8,7 @@ from functools import partial
 
 import structlog
 from fastapi import APIRouter
+from sqlalchemy.orm import Session
 
 from gateway import migrations
 from gateway.chain import keystore
@@ -31,6 +32,12 @@ from gateway.identity.wallets.orders import OpenOrders
 from gateway.identity.wallets.proofs import Proofs
 from gateway.loyalty.campaigns import routes as campaigns_routes
 from gateway.loyalty.campaigns.service import Campaigns
+from gateway.loyalty.earning import routes as earning_routes
+from gateway.loyalty.earning.batches import Settler
+from gateway.loyalty.earning.claims import Claims
+from gateway.loyalty.earning.landing import Landing
+from gateway.loyalty.earning.release import Releaser
+from gateway.loyalty.earning.service import Earning
 from gateway.loyalty.ledger.service import Ledger
 from gateway.loyalty.moves import routes as moves_routes
 from gateway.loyalty.moves.service import Moves
@@ -44,6 +51,9 @@ from gateway.loyalty.redemptions.settlement import Settlement as RedemptionSettl
 from gateway.loyalty.redemptions.submission import Submission
 from gateway.loyalty.wallet_views import routes as wallets_routes
 from gateway.settings import Settings
+from gateway.statistics import routes as statistics_routes
+from gateway.statistics.facts import Facts
+from gateway.statistics.release import Closing
 from gateway.web import chain as chain_routes
 from gateway.web import health as health_routes
 from gateway.web.checks import Checks
@@ -90,6 +100,11 @@ class House:
             db, reads, clock, desk.address, least_wallets=settings.min_wallets, least_window=settings.min_window
         )
         self.ledger = Ledger()
+        self.earning = Earning(self.campaigns, secrets, jobs, clock, frozenset(contracts))
+        self.claims = Claims(db, clock, jobs, frozenset(contracts))
+        self.settler = Settler(db, clock, reads, desk, deployment.hub)
+        self.landing = Landing(db, clock, jobs, self.campaigns, reads, desk, deployment.hub)
+        self.releaser = Releaser(db, clock, desk, deployment.hub, self._releasable)
         self.offers = Offers(clock, deployment.chain_id, deployment.hub)
         self.codes = Codes(secrets, jobs, clock)
         self.redemptions = Redemptions(
@@ -99,11 +114,16 @@ class House:
         self.redemption_settlement = RedemptionSettlement(db, clock, jobs, self.orders, self.codes)
         self.moves = Moves(db, clock, deployment.domains, reads, desk, self.orders, self.ledger, contracts)
         self.move_settlement = MoveSettlement(clock, self.orders)
+        self.facts = Facts(clock)
+        self.closing = Closing(db, clock, jobs, settings.statistics_quiet)
         jobs.registry = Registry(self._handlers(), EVENTS)
 
     def _handlers(self) -> Mapping[str, Handler]:
         """What each kind of job does."""
         return {
+            "earning.tx_failed": self.landing.on_tx_failed,
+            "statistics.accepted": self.facts.accepted,
+            "statistics.claimed": self.facts.claimed,
             "redemptions.tx_failed": self.submission.tx_failed,
             "redemptions.tx_done": self.submission.tx_done,
             "moves.tx_refused": self.move_settlement.tx_refused,
@@ -114,7 +134,7 @@ class House:
         """Who reads the chain's events, by the name of its cursor. The ledger comes first: others ask it."""
         return {
             "ledger": self.ledger.apply_events,
-            "campaigns": self.campaigns.apply_events,
+            "earning": self.landing.apply_events,
             "redemptions": self.redemption_settlement.apply_events,
             "moves": self.move_settlement.apply_events,
         }
@@ -125,6 +145,8 @@ class House:
         return [
             merchants_routes.build(g.db, self.auth, self.merchants, self.keys, g.secrets, g.clock),
             campaigns_routes.build(g.db, self.auth, self.campaigns, self.merchants, g.clock),
+            earning_routes.build(g.db, self.auth, self.earning, self.claims, g.clock),
+            statistics_routes.build(g.db, self.auth, self.ledger),
             offers_routes.build(g.db, self.auth, self.offers, self.codes, g.clock),
             redemptions_routes.build(g.db, self.redemptions),
             moves_routes.build(g.db, self.moves),
@@ -140,6 +162,12 @@ class House:
             chain_routes.build(g.reads, g.deployment),
             health_routes.build(self._checks().all()),
         ]
+
+    def _releasable(self, session: Session, campaign: int, now: int, limit: int) -> list[bytes]:
+        """Who has matured points and no open order on them: a release would take them from under the order."""
+        ordering = self.orders.holders(session, campaign)
+        holders = self.ledger.matured_holders(session, campaign, now, limit + len(ordering))
+        return [holder for holder in holders if holder not in ordering][:limit]
 
     def _checks(self) -> Checks:
         g, settings = self.ground, self.settings
@@ -168,6 +196,11 @@ class House:
         return wheels | {
             "jobs": partial(g.jobs.run_due, g.db),
             "campaigns.refresh": self.campaigns.refresh_due,
+            "earning.settle": self.settler.settle_due,
+            "earning.resend": self.landing.resend_due,
+            "earning.lapse": self.claims.lapse_due,
+            "earning.release": self.releaser.release_due,
+            "statistics.close": self.closing.close_due,
             "redemptions.submit": self.submission.submit_due,
             "redemptions.sweep": self.redemption_settlement.sweep_dead,
             "redemptions.wipe": self.redemption_settlement.wipe_due,
@@ -178,8 +211,10 @@ class House:
 
 #: Event → the kinds of jobs that it starts.
 EVENTS: Mapping[str, tuple[str, ...]] = {
-    "tx.refused": ("redemptions.tx_failed", "moves.tx_refused"),
-    "tx.reverted": ("redemptions.tx_failed", "moves.tx_reverted"),
+    "action.accepted": ("statistics.accepted",),
+    "action.claimed": ("statistics.claimed",),
+    "tx.refused": ("earning.tx_failed", "redemptions.tx_failed", "moves.tx_refused"),
+    "tx.reverted": ("earning.tx_failed", "redemptions.tx_failed", "moves.tx_reverted"),
     "tx.done": ("redemptions.tx_done",),
 }
 

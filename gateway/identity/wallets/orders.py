@@ -98,6 +98,10 @@ class OpenOrders:
         )
         return int(session.scalar(query) or 0)
 
+    def holders(self, session: Session, campaign: int) -> set[bytes]:
+        """Who has an open order on an account of this campaign."""
+        return set(session.scalars(sa.select(OpenOrder.holder).where(OpenOrder.campaign == campaign)))
+
     def check_deadline(self, deadline: int) -> None:
         """Raises `order-expired` unless `deadline` is 60 seconds to 7 days ahead."""
         left = deadline - self.clock.now()

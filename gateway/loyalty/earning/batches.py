@@ -1,0 +1,292 @@
+"""Settles campaigns: what waits becomes batches with numbers, on their way to the chain, in one transaction.
+
+Whatever dies between any two lines: before the commit nothing has happened; after it the batch has its number and its
+content for ever, and the relayer has it. The number lands once, whoever sends it and however often.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Protocol
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.orm import Session, aliased
+
+from gateway.chain import calls
+from gateway.chain.errors import Permanent
+from gateway.chain.relayer.models import Purpose
+from gateway.core.clock import Clock
+from gateway.core.columns import MAX_HUNDREDTHS
+from gateway.core.db import Database
+from gateway.loyalty.campaigns import promises, schedule
+from gateway.loyalty.campaigns.models import Campaign
+from gateway.loyalty.earning import settlement
+from gateway.loyalty.earning.models import (
+    Action,
+    ActionKind,
+    ActionState,
+    Batch,
+    BatchEntry,
+    BatchKind,
+    BatchState,
+    Carry,
+)
+from gateway.loyalty.earning.settlement import MAX_ENTRIES, Entry, Net, Waiting
+
+log = structlog.get_logger(__name__)
+
+#: Batches in one transaction at most; what is beyond follows in the next turn.
+MAX_BATCHES = 40
+#: Values in one IN.
+CHUNK = 5_000
+#: Seconds until a campaign is looked at again that the chain does not know, and one of which nothing could be settled.
+PUT_OFF, STALLED = 600, 5
+
+
+class Enqueues(Protocol):
+    """What of the relayer is needed here."""
+
+    def enqueue(self, session: Session, purpose: Purpose, ref: int, to: bytes, data: bytes) -> int: ...
+
+
+class LandedReads(Protocol):
+    """What of the chain's reads is needed here."""
+
+    def landed(self, campaign: int, number: int) -> bool: ...
+
+
+class Settler:
+    """`hub` is the contract's address."""
+
+    def __init__(self, db: Database, clock: Clock, reads: LandedReads, relayer: Enqueues, hub: bytes) -> None:
+        self.db, self.clock, self.reads, self.relayer, self.hub = db, clock, reads, relayer, hub
+        self.random = random.SystemRandom()
+
+    def settle_due(self, limit: int = 20) -> int:
+        """Settles campaigns whose time has come; returns how many batches were made.
+
+        Raises Temporary when the node does not answer; then everything waits where it is.
+        """
+        now = self.clock.now()
+        with self.db.read() as session:
+            due = sa.select(Campaign.id).where(
+                Campaign.settle_at <= now, sa.or_(Campaign.settle_every > 0, _has_work(now))
+            )
+            ids = list(session.scalars(due.order_by(Campaign.settle_at, Campaign.id).limit(limit)))
+        made = 0
+        for campaign in ids:
+            try:
+                made += self._settle(campaign, now)
+            except Permanent as error:  # the chain does not know this campaign: stop no other
+                log.error("settlement.refused", campaign=campaign, error=str(error))
+                self._put_off(campaign, now)
+        return made
+
+    def _put_off(self, campaign: int, now: int) -> None:
+        with self.db.begin() as session:
+            promises.lock(session, [campaign])[campaign].settle_at = now + PUT_OFF
+
+    def _settle(self, campaign: int, now: int) -> int:
+        with self.db.read() as session:
+            row = session.get_one(Campaign, campaign)
+            wallets = sa.select(sa.func.count(Action.wallet.distinct())).where(*_waiting(campaign))
+            most = (session.scalar(wallets) or 0) + self._carriers(session, campaign)
+            first = row.next_number
+        # The contract is asked outside of the transaction: nobody must wait for a node that is slow.
+        numbers = self._free_numbers(campaign, first, min(MAX_BATCHES, most // MAX_ENTRIES + 2)) if most else []
+        with self.db.begin() as session:
+            locked = promises.lock(session, [campaign])[campaign]
+            if locked.settle_at > now:  # another worker was first
+                return 0
+            return Settlement(self, session, locked, now, [n for n in numbers if n >= locked.next_number]).run()
+
+    def _carriers(self, session: Session, campaign: int) -> int:
+        query = sa.select(sa.func.count()).where(Carry.campaign_id == campaign, Carry.points > 0)
+        return session.scalar(query) or 0
+
+    def _free_numbers(self, campaign: int, first: int, count: int) -> list[int]:
+        """So many numbers from `first` on that no batch has used on the chain.
+
+        One that is taken shows that this database knows less than the chain (it was restored, or another gateway serves
+        the campaign): it is skipped.
+        """
+        numbers: list[int] = []
+        while len(numbers) < count:
+            if self.reads.landed(campaign, first):
+                log.error("batch.number_taken", campaign=campaign, number=first)
+            else:
+                numbers.append(first)
+            first += 1
+        return numbers
+
+
+class Settlement:
+    """One campaign's settlement, inside one transaction that holds the campaign's lock."""
+
+    def __init__(self, settler: Settler, session: Session, campaign: Campaign, now: int, numbers: list[int]) -> None:
+        self.settler, self.session, self.campaign, self.now, self.numbers = settler, session, campaign, now, numbers
+        self.open = now < schedule.closes_at(campaign.end)
+        self.final = self.open and now >= schedule.last_call(campaign.end)
+        self.carries: dict[bytes, int] = {}
+
+    def run(self) -> int:
+        """Makes the batches; returns how many."""
+        campaign = self.campaign
+        nets = self._nets()
+        crowd = sum(1 for net in nets if net.award or net.shortfall)
+        few = 0 < crowd < campaign.min_wallets and campaign.settle_every > 0
+        if few and schedule.may_wait(self.now, campaign.settled_at, campaign.end):
+            self._next_time(waiting=True)
+            return 0
+        if not campaign.daily_cap:  # our key is not authorised, or no longer: nothing could land
+            self._next_time(waiting=bool(nets))
+            return 0
+        made, left = self._write(nets)
+        if left:
+            return made  # settle_at stays: the rest follows at once
+        self._next_time(waiting=False, made=made)
+        return made
+
+    def _next_time(self, waiting: bool, made: int = 0) -> None:
+        campaign = self.campaign
+        campaign.settle_at = schedule.next_settlement(self.now, campaign.settle_every, campaign.end)
+        if not made and not campaign.settle_every:
+            campaign.settle_at += STALLED
+        if not waiting:
+            campaign.settled_at = schedule.window_start(self.now, campaign.settle_every)
+
+    # --------------------------------------------------------------- reading
+
+    def _nets(self) -> list[Net]:
+        campaign = self.campaign
+        waiting = self._awards() if self.open else []  # the chain takes no awards after that
+        refunds = self._refunds({award.id for award in waiting})
+        # What rounding leaves over stays with us until the campaign's end; then it is paid out to the last hundredth.
+        step = 1 if self.now >= campaign.end else campaign.step
+        limit = min(MAX_HUNDREDTHS, campaign.daily_cap)
+        wallets = {action.wallet for action in waiting} | {action.wallet for action in refunds}
+        self.carries = self._carries(wallets) if self.open else {}
+        return settlement.fold([*waiting, *refunds], self.carries, step, limit)
+
+    def _awards(self) -> list[Waiting]:
+        query = sa.select(Action.id, Action.wallet, Action.points)
+        rows = self.session.execute(query.where(*_waiting(self.campaign.id), Action.kind != ActionKind.REFUND))
+        return [Waiting(id, wallet, points) for id, wallet, points in rows.tuples() if wallet is not None]
+
+    def _refunds(self, awards: set[int]) -> list[Waiting]:
+        """Refunds whose award is in this fold, or was settled before.
+
+        Then only once its batch has landed, because points can be taken back only where they are.
+        """
+        target, batch = aliased(Action), aliased(Batch)
+        query = (
+            sa.select(Action.id, Action.wallet, Action.points, Action.refers_to, target.state, batch.state)
+            .join(target, target.id == Action.refers_to)
+            .join(batch, batch.id == target.batch_id, isouter=True)
+            .where(*_waiting(self.campaign.id), Action.kind == ActionKind.REFUND)
+        )
+        return [
+            Waiting(id, wallet, points, refers_to)
+            for id, wallet, points, refers_to, state, batch_state in self.session.execute(query).tuples()
+            if wallet is not None
+            and (refers_to in awards or (state == ActionState.SETTLED and batch_state != BatchState.QUEUED))
+        ]
+
+    def _carries(self, wallets: set[bytes]) -> dict[bytes, int]:
+        """What these wallets carry; in the last settlement, what any wallet does."""
+        query = sa.select(Carry.wallet, Carry.points).where(Carry.campaign_id == self.campaign.id, Carry.points > 0)
+        rows = self.session.execute(query).tuples()
+        return {wallet: points for wallet, points in rows if wallet in wallets or self.final}
+
+    # --------------------------------------------------------------- writing
+
+    def _write(self, nets: list[Net]) -> tuple[int, bool]:
+        """Writes as many batches as there are free numbers; how many, and whether something is left for the next turn."""
+        self.settler.random.shuffle(nets)
+        limit = self.campaign.daily_cap
+        awards = settlement.cut([(net.wallet, net.award) for net in nets if net.award], limit)
+        owing = [(net.wallet, net.shortfall) for net in nets if net.shortfall]
+        clawbacks = settlement.cut(owing, limit) if self.campaign.hold else []
+        planned = [(BatchKind.AWARD, entries) for entries in awards]
+        planned += [(BatchKind.CLAWBACK, entries) for entries in clawbacks]
+        room = len(self.numbers)
+        left_out = {wallet for _, entries in planned[room:] for wallet, _ in entries}
+        kept = [net for net in nets if net.wallet not in left_out]
+        batch_of: dict[bytes, int] = {}
+        for number, (kind, entries) in zip(self.numbers, planned, strict=False):
+            batch_id = self._batch(kind, number, entries)
+            batch_of |= dict.fromkeys((wallet for wallet, _ in entries), batch_id)
+        self._settle_actions(kept, batch_of)
+        self._write_carries(kept)
+        promises.release(self.session, self.campaign.id, sum(net.released for net in kept))
+        return min(room, len(planned)), bool(left_out)
+
+    def _batch(self, kind: BatchKind, number: int, entries: Sequence[Entry]) -> int:
+        campaign = self.campaign
+        batch = Batch(
+            campaign_id=campaign.id,
+            kind=kind,
+            number=number,
+            total=sum(amount for _, amount in entries),
+            created_at=self.now,
+        )
+        self.session.add(batch)
+        campaign.next_number = number + 1
+        self.session.flush()
+        rows = [{"batch_id": batch.id, "wallet": wallet, "amount": amount} for wallet, amount in entries]
+        self.session.execute(sa.insert(BatchEntry), rows)
+        send(self.session, self.settler.relayer, self.settler.hub, batch, entries)
+        return batch.id
+
+    def _settle_actions(self, nets: Sequence[Net], batch_of: dict[bytes, int]) -> None:
+        groups: dict[int | None, list[int]] = {}
+        for net in nets:
+            groups.setdefault(batch_of.get(net.wallet), []).extend(net.actions)
+        for batch_id, ids in groups.items():
+            for start in range(0, len(ids), CHUNK):
+                change = sa.update(Action).where(Action.id.in_(ids[start : start + CHUNK]))
+                self.session.execute(
+                    change.values(state=ActionState.SETTLED, batch_id=batch_id).execution_options(
+                        synchronize_session=False
+                    )
+                )
+
+    def _write_carries(self, nets: Sequence[Net]) -> None:
+        rows: dict[bytes, Carry] = {}
+        wallets = [net.wallet for net in nets]
+        for start in range(0, len(wallets), CHUNK):
+            part = Carry.wallet.in_(wallets[start : start + CHUNK])
+            query = sa.select(Carry).where(Carry.campaign_id == self.campaign.id, part)
+            rows |= {row.wallet: row for row in self.session.scalars(query)}
+        for net in nets:
+            owed = 0 if self.campaign.hold else net.shortfall
+            change = net.carry - self.carries.get(net.wallet, 0)
+            row = rows.get(net.wallet)
+            if row is None and (change or owed):
+                row = Carry(campaign_id=self.campaign.id, wallet=net.wallet, points=0, owed=0)
+                self.session.add(row)
+            if row is not None:
+                row.points += change
+                row.owed += owed
+        self.session.flush()
+
+
+def send(session: Session, relayer: Enqueues, hub: bytes, batch: Batch, entries: Sequence[Entry]) -> None:
+    """Hands a batch to the relayer: always the same number and content."""
+    pack = calls.award_batch if batch.kind == BatchKind.AWARD else calls.clawback_batch
+    purpose = Purpose.AWARD if batch.kind == BatchKind.AWARD else Purpose.CLAWBACK
+    relayer.enqueue(session, purpose, batch.id, hub, pack(batch.campaign_id, batch.number, entries))
+
+
+def _waiting(campaign: int) -> tuple[sa.ColumnElement[bool], ...]:
+    return Action.campaign_id == campaign, Action.state == ActionState.ACCEPTED
+
+
+def _has_work(now: int) -> sa.ColumnElement[bool]:
+    """Something waits, or something carried on is to be paid out in the last settlement."""
+    waiting = sa.select(Action.id).where(Action.campaign_id == Campaign.id, Action.state == ActionState.ACCEPTED)
+    carried = sa.select(Carry.wallet).where(Carry.campaign_id == Campaign.id, Carry.points > 0)
+    called = Campaign.end.between(now - schedule.GRACE, now - schedule.GRACE + schedule.LAST_CALL)
+    return sa.or_(waiting.exists(), sa.and_(called, carried.exists()))

@@ -1,0 +1,132 @@
+"""Bearer codes for points that nobody's wallet was named for."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gateway.core.clock import Clock
+from gateway.core.db import Database
+from gateway.core.jobs import Jobs
+from gateway.core.secrets import Secrets
+from gateway.identity.wallets.addresses import NOBODY
+from gateway.loyalty.campaigns import promises, schedule
+from gateway.loyalty.campaigns.models import Campaign
+from gateway.loyalty.earning.errors import CLAIM_LAPSED, CLAIM_UNKNOWN, CLAIM_USED, WALLET_REFUSED
+from gateway.loyalty.earning.models import Action, ActionKind, ActionState
+
+#: 128 bits: nobody guesses one, and 26 characters fit on a receipt.
+SIZE = 16
+
+
+def code_of(secrets: Secrets, merchant_id: int, key_hash: bytes) -> str:
+    """The code of the action that the merchant reported under this key: 26 characters of base32.
+
+    Derived, so that the first answer can be given again without keeping the code; from the merchant's own key rather
+    than from a row's number, which a database restored from a backup gives out a second time.
+    """
+    digest = secrets.mac("claim", merchant_id.to_bytes(8, "big") + key_hash)
+    return base64.b32encode(digest[:SIZE]).decode().rstrip("=")
+
+
+def hash_of(code: str) -> bytes:
+    """What is kept of a code, in any case of its letters."""
+    return hashlib.sha256(code.upper().encode()).digest()
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """What the holder is told. `points`: what the code was worth when it was claimed, in hundredths."""
+
+    campaign: int
+    points: int
+
+
+class Claims:
+    """`refused` are the addresses that can be nobody's wallet."""
+
+    def __init__(self, db: Database, clock: Clock, jobs: Jobs, refused: frozenset[bytes]) -> None:
+        self.db, self.clock, self.jobs, self.refused = db, clock, jobs, refused | {NOBODY}
+
+    def claim(self, session: Session, code: str, wallet: bytes) -> Claimed:
+        """Gives an unclaimed code's points to `wallet`; the same again gives the same answer.
+
+        `wallet-refused`, `claim-unknown`, `claim-used`, `claim-lapsed`.
+        """
+        if wallet in self.refused:
+            raise WALLET_REFUSED.at("wallet")
+        by_code = sa.select(Action).where(Action.claim_hash == hash_of(code))
+        found = session.scalar(by_code)
+        if found is None:
+            raise CLAIM_UNKNOWN.at("code")
+        campaign = promises.lock(session, [found.campaign_id])[found.campaign_id]
+        action = session.execute(by_code.execution_options(populate_existing=True)).scalar_one()
+        worth = action.points - self._refunded(session, action.id)
+        if action.wallet is not None:
+            if action.wallet != wallet:
+                raise CLAIM_USED.at("code")
+            return Claimed(campaign.id, worth)
+        if action.state != ActionState.UNCLAIMED or self._is_late(action, campaign):
+            raise CLAIM_LAPSED.at("code")
+        # Refunds made meanwhile go with what they refund, so that both are folded together.
+        session.execute(
+            sa.update(Action)
+            .where(sa.or_(Action.id == action.id, Action.refers_to == action.id))
+            .where(Action.state == ActionState.UNCLAIMED)
+            .values(wallet=wallet, state=ActionState.ACCEPTED)
+        )
+        self.jobs.publish(session, "action.claimed", action.id)
+        return Claimed(campaign.id, worth)
+
+    def lapse_due(self, limit: int = 1_000) -> int:
+        """Ends codes that were not claimed in time and frees what was reserved for them; returns how many."""
+        now = self.clock.now()
+        last_end = now - schedule.GRACE + schedule.LAST_CALL
+        with self.db.read() as session:
+            query = (
+                sa.select(Action.campaign_id)
+                .join(Campaign, Campaign.id == Action.campaign_id)
+                .where(Action.claim_expires.is_not(None), Action.state == ActionState.UNCLAIMED)
+                .where(sa.or_(Action.claim_expires <= now, Campaign.end <= last_end))
+                .distinct()
+            )
+            campaigns = list(session.scalars(query))
+        return sum(self._lapse(campaign, now, limit) for campaign in campaigns)
+
+    def _lapse(self, campaign_id: int, now: int, limit: int) -> int:
+        with self.db.begin() as session:
+            campaign = promises.lock(session, [campaign_id])[campaign_id]
+            query = sa.select(Action.id, Action.points).where(
+                Action.campaign_id == campaign_id,
+                Action.state == ActionState.UNCLAIMED,
+                Action.claim_hash.is_not(None),
+            )
+            if now < schedule.last_call(campaign.end):
+                query = query.where(Action.claim_expires <= now)
+            lapsed = dict(session.execute(query.limit(limit)).tuples().all())
+            if not lapsed:
+                return 0
+            refunds = sa.select(sa.func.coalesce(sa.func.sum(Action.points), 0)).where(Action.refers_to.in_(lapsed))
+            promises.release(session, campaign_id, sum(lapsed.values()) - int(session.scalar(refunds) or 0))
+            session.execute(
+                sa.update(Action)
+                .where(sa.or_(Action.id.in_(lapsed), Action.refers_to.in_(lapsed)))
+                .where(Action.state == ActionState.UNCLAIMED)
+                .values(state=ActionState.LAPSED)
+            )
+            return len(lapsed)
+
+    def _is_late(self, action: Action, campaign: Campaign) -> bool:
+        now = self.clock.now()
+        return now >= (action.claim_expires or 0) or now >= schedule.last_call(campaign.end)
+
+    def _refunded(self, session: Session, action_id: int) -> int:
+        """What refunds took off the code before it was claimed, or since."""
+        query = sa.select(sa.func.coalesce(sa.func.sum(Action.points), 0)).where(
+            Action.refers_to == action_id, Action.kind == ActionKind.REFUND
+        )
+        return int(session.scalar(query) or 0)

@@ -1,0 +1,189 @@
+"""What the chain says about batches, and what follows. The indexed event alone makes a batch landed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.orm import Session
+
+from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.chain.relayer.models import ChainTx, Purpose, TxState
+from gateway.core.clock import Clock
+from gateway.core.columns import MAX_ID
+from gateway.core.db import Database
+from gateway.core.jobs import Jobs
+from gateway.loyalty.campaigns import promises
+from gateway.loyalty.campaigns.models import Campaign
+from gateway.loyalty.campaigns.service import Campaigns
+from gateway.loyalty.earning.batches import Enqueues, LandedReads, send
+from gateway.loyalty.earning.models import Batch, BatchEntry, BatchKind, BatchState, Carry
+
+log = structlog.get_logger(__name__)
+
+KINDS = {EventKind.AWARD_LANDED: BatchKind.AWARD, EventKind.CLAWBACK_LANDED: BatchKind.CLAWBACK}
+#: Seconds until a refused batch is sent again, doubling.
+FIRST_RETRY, LAST_RETRY = 15, 3_600
+#: Seconds to wait for the indexer once the contract says that a number has landed.
+WAIT_FOR_INDEXER = 600
+#: A batch refused so often needs a human (cap revoked, budget taken, campaign over).
+STUCK_AFTER = 5
+#: Marks a batch whose number the chain knows with another content.
+FOREIGN = 10_000
+
+
+class Landing:
+    """Follows batches to their end; `hub` is the contract's address."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        jobs: Jobs,
+        campaigns: Campaigns,
+        reads: LandedReads,
+        relayer: Enqueues,
+        hub: bytes,
+    ) -> None:
+        self.db, self.clock, self.jobs, self.campaigns = db, clock, jobs, campaigns
+        self.reads, self.relayer, self.hub = reads, relayer, hub
+
+    # ---------------------------------------------------------------- events
+
+    def apply_events(self, session: Session, events: Sequence[ChainEvent]) -> None:
+        """Follows the stream for campaigns and batches together: what lands leaves the budget and what is promised
+        against it in one transaction, so that no moment shows more left than there is."""
+        self.campaigns.apply_events(session, events)
+        for event in events:
+            if event.kind == EventKind.REWIND:
+                self._rewind(session, event.block)
+            elif event.kind in KINDS:
+                self._landed(session, event)
+
+    def _landed(self, session: Session, event: ChainEvent) -> None:
+        campaign = session.get(Campaign, event.campaign)
+        if campaign is None:
+            return
+        number = int.from_bytes(event.number or b"", "big")
+        batch = session.scalar(
+            sa.select(Batch).where(Batch.campaign_id == campaign.id, Batch.number == number)
+            if number <= MAX_ID
+            else sa.select(Batch).where(sa.false())
+        )
+        if batch is None:
+            self._skip(campaign, number)
+        elif batch.state == BatchState.QUEUED and not self._is_ours(batch, event):
+            log.error("batch.number_has_other_content", batch=batch.id, campaign=campaign.id, number=number)
+            batch.refusals, batch.retry_at = FOREIGN, None
+        elif batch.state == BatchState.QUEUED:
+            batch.state, batch.landed_block, batch.retry_at = BatchState.LANDED, event.block, None
+            if batch.kind == BatchKind.AWARD:
+                promises.release(session, campaign.id, batch.total)
+            else:
+                self._count_taken(session, batch, event)
+            self.jobs.publish(session, "batch.landed", batch.id)
+
+    def _skip(self, campaign: Campaign, number: int) -> None:
+        """Somebody else's batch, or one that this database forgot when it was restored: its number is used up."""
+        log.warning("batch.unknown", campaign=campaign.id, number=min(number, MAX_ID))
+        if campaign.next_number <= number < MAX_ID:
+            campaign.next_number = number + 1
+
+    def _is_ours(self, batch: Batch, event: ChainEvent) -> bool:
+        if KINDS[event.kind] != batch.kind:
+            return False
+        return batch.kind == BatchKind.CLAWBACK or event.amount == batch.total
+
+    def _count_taken(self, session: Session, batch: Batch, event: ChainEvent) -> None:
+        """What is pending is the most that can be taken: the events before this one in its transaction say how much."""
+        query = sa.select(ChainEvent.holder, ChainEvent.amount).where(
+            ChainEvent.kind == EventKind.ACCOUNT_CLAWED_BACK,
+            ChainEvent.block == event.block,
+            ChainEvent.tx_hash == event.tx_hash,
+            ChainEvent.log_index < event.log_index,
+            ChainEvent.campaign == event.campaign,
+            ChainEvent.orphaned == 0,
+        )
+        taken = {holder: amount or 0 for holder, amount in session.execute(query).tuples()}
+        for entry in session.scalars(sa.select(BatchEntry).where(BatchEntry.batch_id == batch.id)):
+            entry.taken = taken.get(entry.wallet, 0)
+            self._owe(session, batch.campaign_id, entry.wallet, entry.amount - entry.taken)
+
+    def _owe(self, session: Session, campaign: int, wallet: bytes, points: int) -> None:
+        if points == 0:
+            return
+        row = session.get(Carry, (campaign, wallet))
+        if row is None:
+            row = Carry(campaign_id=campaign, wallet=wallet, points=0, owed=0)
+            session.add(row)
+        row.owed += points
+
+    def _rewind(self, session: Session, block: int) -> None:
+        """Batches above `block` are on their way again. The relayer sends what vanished; should it not know any more,
+        they are handed to it anew after a while."""
+        gone = sa.select(Batch).where(Batch.state == BatchState.LANDED, Batch.landed_block > block)
+        for batch in session.scalars(gone):
+            batch.state, batch.landed_block = BatchState.QUEUED, None
+            batch.retry_at = self.clock.now() + FIRST_RETRY
+            if batch.kind == BatchKind.AWARD:
+                promises.restore(session, batch.campaign_id, batch.total)
+                continue
+            for entry in session.scalars(sa.select(BatchEntry).where(BatchEntry.batch_id == batch.id)):
+                self._owe(session, batch.campaign_id, entry.wallet, (entry.taken or 0) - entry.amount)
+                entry.taken = None
+
+    # -------------------------------------------------------------- refusals
+
+    def on_tx_failed(self, session: Session, tx_id: int) -> None:
+        """Handler of tx.refused and tx.reverted; may be called more than once for one transaction.
+
+        The batch is looked at again in `resend_due`, where the chain can be asked without holding up anybody.
+        """
+        tx = session.get(ChainTx, tx_id)
+        if tx is None or tx.purpose not in (Purpose.AWARD, Purpose.CLAWBACK):
+            return
+        batch = session.get(Batch, tx.ref, with_for_update=True)
+        if batch is None or batch.state != BatchState.QUEUED or batch.retry_at is not None or _open(session, batch):
+            return
+        batch.refusals = min(batch.refusals + 1, FOREIGN - 1)
+        batch.retry_at = self.clock.now() + min(LAST_RETRY, FIRST_RETRY << min(batch.refusals - 1, 10))
+
+    def resend_due(self, limit: int = 50) -> int:
+        """Hands batches that were refused to the relayer again, unless they landed after all; returns how many."""
+        now = self.clock.now()
+        with self.db.read() as session:
+            due = sa.select(Batch).where(Batch.state == BatchState.QUEUED, Batch.retry_at <= now)
+            batches = list(session.scalars(due.order_by(Batch.retry_at).limit(limit)))
+        return sum(self._resend(batch, self.reads.landed(batch.campaign_id, batch.number), now) for batch in batches)
+
+    def _resend(self, seen: Batch, landed: bool, now: int) -> bool:
+        with self.db.begin() as session:
+            batch = session.get(Batch, seen.id, with_for_update=True)
+            if batch is None or batch.state != BatchState.QUEUED or batch.retry_at != seen.retry_at:
+                return False
+            if landed:
+                batch.retry_at = now + WAIT_FOR_INDEXER
+                return False
+            batch.retry_at = None
+            if _open(session, batch):
+                return False
+            entries = sa.select(BatchEntry.wallet, BatchEntry.amount).where(BatchEntry.batch_id == batch.id)
+            send(session, self.relayer, self.hub, batch, list(session.execute(entries).tuples()))
+            log.info("batch.sent_again", batch=batch.id, refusals=batch.refusals)
+            return True
+
+    def stuck(self, session: Session) -> int:
+        """Batches that were refused so often that a human should look: for the health page."""
+        query = sa.select(sa.func.count()).where(Batch.state == BatchState.QUEUED, Batch.refusals >= STUCK_AFTER)
+        return session.scalar(query) or 0
+
+
+def _open(session: Session, batch: Batch) -> bool:
+    """Whether the relayer still works on it."""
+    query = sa.select(ChainTx.id).where(
+        ChainTx.state.in_((TxState.QUEUED, TxState.SIGNED)),
+        ChainTx.purpose.in_((Purpose.AWARD, Purpose.CLAWBACK)),
+        ChainTx.ref == batch.id,
+    )
+    return session.scalar(query.limit(1)) is not None

@@ -1,0 +1,155 @@
+"""HTTP of actions and claims."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path
+from pydantic import TypeAdapter, ValidationError
+
+from gateway.core.clock import Clock
+from gateway.core.columns import MAX_ID
+from gateway.core.db import Database
+from gateway.core.idempotency import key_hash, once
+from gateway.core.problems import INVALID_REQUEST, Problem
+from gateway.identity.merchants.auth import Auth
+from gateway.identity.merchants.keys import Caller
+from gateway.identity.merchants.models import Scope
+from gateway.identity.wallets.routes import anonymous
+from gateway.loyalty.earning.answers import Answer
+from gateway.loyalty.earning.claims import Claims
+from gateway.loyalty.earning.intake import Report, Result
+from gateway.loyalty.earning.schemas import (
+    ActionDetailOut,
+    ActionIn,
+    ActionOut,
+    BulkIn,
+    BulkItem,
+    BulkOut,
+    ClaimedOut,
+    ClaimIn,
+    ClaimOut,
+    CountOut,
+    ResultOut,
+    SettleOut,
+)
+from gateway.loyalty.earning.service import Earning
+
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
+Id = Annotated[int, Path(ge=1, le=MAX_ID)]
+ITEM: TypeAdapter[BulkItem] = TypeAdapter(BulkItem)
+
+
+def build(db: Database, auth: Auth, earning: Earning, claims: Claims, clock: Clock) -> APIRouter:
+    """The room's routes."""
+    router = APIRouter(prefix="/v1", tags=["actions"])
+    _add_actions(router, db, Depends(auth.require(Scope.ACTIONS)), earning)
+    _add_others(router, db, Depends(auth.require(Scope.MANAGE)), earning, claims, clock)
+    return router
+
+
+def _add_actions(router: APIRouter, db: Database, till: Any, earning: Earning) -> None:
+    @router.post("/actions", status_code=202)
+    def accept(body: ActionIn, caller: Annotated[Caller, till], key: IdempotencyKey = None) -> ActionOut:
+        """Reports one action. Accepted means that its points will be on the chain, once; the same key and body get the
+        same answer again, code included."""
+        key_hash(key)
+        with db.begin() as session:
+            return _out(earning.accept(session, caller.merchant, key or "", body))
+
+    @router.post("/actions/bulk")
+    def accept_bulk(body: BulkIn, caller: Annotated[Caller, till]) -> BulkOut:
+        """Reports up to 1,000 actions, each under a key of its own. Each gets its own answer or problem; all that are
+        accepted are committed together."""
+        items = [_item(raw) for raw in body.actions]
+        good = [Report(item.key, item) for item in items if isinstance(item, BulkItem)]
+        with db.begin() as session:
+            results = iter(earning.accept_bulk(session, caller.merchant, good) if good else [])
+        return BulkOut.model_construct(
+            results=[
+                _result(item.key, next(results)) if isinstance(item, BulkItem) else _result(_key_of(raw), item)
+                for raw, item in zip(body.actions, items, strict=True)
+            ]
+        )
+
+    @router.get("/actions/{id}")
+    def get(id: Id, caller: Annotated[Caller, till]) -> ActionDetailOut:
+        """One of the merchant's own actions."""
+        with db.read() as session:
+            detail = earning.get(session, caller.merchant, id)
+        out = _out(detail.answer)
+        state = out.state if detail.answer.claim else detail.state
+        fields = out.model_dump() | {"state": state, "claim": None}
+        return ActionDetailOut(**fields, occurred_at=detail.occurred_at, refunded=detail.refunded, owed=detail.owed)
+
+
+def _add_others(router: APIRouter, db: Database, manager: Any, earning: Earning, claims: Claims, clock: Clock) -> None:
+    @router.post("/claims", dependencies=[Depends(anonymous)])
+    def claim(body: ClaimIn) -> ClaimedOut:
+        """Gives a code's points to a wallet. Anonymous: refuses cookies and credentials."""
+        with db.begin() as session:
+            claimed = claims.claim(session, body.code, body.wallet)
+        return ClaimedOut(campaign=claimed.campaign, points=claimed.points)
+
+    @router.post("/campaigns/{id}/settle", status_code=202)
+    def settle(id: Id, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> SettleOut:
+        """Settles now instead of at the fixed time, if enough wallets wait."""
+        with db.begin() as session:
+
+            def write() -> str:
+                return SettleOut(settle_at=earning.settle_now(session, id, caller.merchant)).model_dump_json()
+
+            text = once(session, caller.merchant, key, f"POST /campaigns/{id}/settle", b"", clock.now(), write)
+        return SettleOut.model_validate_json(text)
+
+
+def _item(raw: Any) -> BulkItem | Problem:
+    try:
+        return ITEM.validate_python(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        unexpected = first["type"] == "extra_forbidden"  # its name was chosen by the caller: not repeated
+        location = first["loc"][:-1] if unexpected else first["loc"]
+        return INVALID_REQUEST.at(
+            _path(location), "unexpected field" if unexpected else first["type"].replace("_", " ")
+        )
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path or "body"
+
+
+def _key_of(raw: Any) -> str | None:
+    """The key of an item that was malformed, if that much of it was right."""
+    key = raw.get("key") if isinstance(raw, dict) else None
+    try:
+        key_hash(key)
+    except (Problem, TypeError, AttributeError):
+        return None
+    return str(key)
+
+
+def _out(answer: Answer) -> ActionOut:
+    claim = ClaimOut(code=answer.claim[0], expires_at=answer.claim[1]) if answer.claim else None
+    kind: Any = answer.kind.name.lower()
+    return ActionOut.model_construct(
+        id=answer.id,
+        campaign=answer.campaign,
+        kind=kind,
+        points=answer.points,
+        state="code-issued" if claim else "accepted",
+        claim=claim,
+        rules=[
+            CountOut.model_construct(rule=count.rule, eligible=count.eligible, points=count.points)
+            for count in answer.counts
+        ],
+    )
+
+
+def _result(key: str | None, result: Result) -> ResultOut:
+    if isinstance(result, Problem):
+        return ResultOut.model_construct(
+            key=key, status=result.refusal.status, repeated=False, action=None, problem=result.body()
+        )
+    return ResultOut.model_construct(key=key, status=202, repeated=result.repeated, action=_out(result), problem=None)

@@ -1,0 +1,144 @@
+"""Actions and claims on the wire."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StringConstraints
+
+from gateway.core.columns import MAX_HUNDREDTHS
+from gateway.identity.wallets.fields import Address, CampaignId, Moment, RowId
+from gateway.loyalty.campaigns.rules import ActionName, Ref
+
+MAX_LINES = 2_000
+MAX_BULK = 1_000
+WALLET = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+
+Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[!-~]{1,200}$")]
+Amount = Annotated[int, Field(strict=True, ge=0, le=MAX_HUNDREDTHS)]
+
+
+class LineIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    product: Ref = Field(description="The merchant's own identifier. Compared with the rules and not kept")
+    category: Ref | None = None
+    quantity: int = Field(strict=True, ge=1, le=1_000_000)
+    amount: Amount = Field(description="For the whole quantity, hundredths")
+
+
+class ActionIn(BaseModel):
+    """Which fields belong to which kind is checked in reports.py, where the offending one can be named."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "campaign": 1,
+                    "kind": "purchase",
+                    "occurred_at": 1_767_225_600,
+                    "wallet": WALLET,
+                    "lines": [{"product": "85123A", "category": "home", "quantity": 6, "amount": 1_530}],
+                },
+                {"campaign": 1, "kind": "purchase", "occurred_at": 1_767_225_600, "claim": True, "amount": 1_530},
+                {"campaign": 1, "kind": "custom", "occurred_at": 1_767_225_600, "wallet": WALLET, "action": "review"},
+                {"campaign": 1, "kind": "refund", "occurred_at": 1_767_225_600, "refers_to_key": "receipt-536365"},
+            ]
+        },
+    )
+
+    campaign: CampaignId
+    kind: Literal["purchase", "visit", "custom", "refund"]
+    occurred_at: Moment
+    wallet: Address | None = Field(None, description="Whose points they are; or `claim`")
+    claim: bool = Field(False, strict=True, description="Answer with a code that whoever holds it may claim")
+    lines: list[LineIn] | None = Field(None, min_length=1, max_length=MAX_LINES)
+    amount: Amount | None = Field(None, description="Hundredths; instead of `lines`")
+    action: ActionName | None = Field(None, description="Kind custom: which one of the campaign's rules")
+    refers_to: RowId | None = Field(None, description="Refund: the id of what is taken back")
+    refers_to_key: Key | None = Field(None, description="Refund: or the Idempotency-Key under which it was reported")
+
+    def canonical(self) -> bytes:
+        """The same report always as the same bytes, also when fields are added to the schema one day."""
+        content = self.model_dump(mode="json", exclude_defaults=True, exclude={"key"})
+        return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+
+
+class BulkItem(ActionIn):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": []})
+
+    key: Key = Field(description="The item's own idempotency key")
+
+
+class BulkIn(BaseModel):
+    """Every item is judged by itself: a malformed one is answered with its problem and hinders no other."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    actions: list[SkipValidation[BulkItem]] = Field(min_length=1, max_length=MAX_BULK)
+
+
+class ClaimOut(BaseModel):
+    code: str
+    expires_at: int
+
+
+class CountOut(BaseModel):
+    rule: int
+    eligible: int
+    points: int
+
+
+class ActionOut(BaseModel):
+    """`code-issued`: points belong to whoever claims the code; whether it was claimed is not told. `accepted`: waits
+    for its settlement. `settled`: folded into a settlement. `landed`: seen on the chain at depth."""
+
+    id: int
+    campaign: int
+    kind: Literal["purchase", "visit", "custom", "refund"]
+    points: int = Field(description="Hundredths of a point, earned or (refund) taken back")
+    state: Literal["code-issued", "accepted", "settled", "landed"]
+    claim: ClaimOut | None = None
+    rules: list[CountOut]
+
+
+class ActionDetailOut(ActionOut):
+    occurred_at: int
+    refunded: int = Field(description="Hundredths of a point that refunds have taken back")
+    owed: int | None = Field(
+        None, description="Refund of points of a named wallet: hundredths that could not be reached any more"
+    )
+
+
+class ResultOut(BaseModel):
+    key: str | None
+    status: int
+    repeated: bool = Field(False, description="True when this key had been answered before")
+    action: ActionOut | None = None
+    problem: dict[str, Any] | None = Field(None, description="RFC 9457")
+
+
+class BulkOut(BaseModel):
+    results: list[ResultOut] = Field(description="One for each item, in their order")
+
+
+class ClaimIn(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"code": "MFRGGZDFMZTWQ2LKNNWG23TPOA", "wallet": WALLET}]},
+    )
+
+    code: str = Field(pattern=r"^[A-Za-z2-7]{26}$", strict=True)
+    wallet: Address
+
+
+class ClaimedOut(BaseModel):
+    campaign: int
+    points: int = Field(description="Hundredths of a point")
+    state: Literal["accepted"] = "accepted"
+
+
+class SettleOut(BaseModel):
+    settle_at: int = Field(description="Unix seconds")

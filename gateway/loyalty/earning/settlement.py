@@ -1,0 +1,101 @@
+"""What waits in a campaign, folded into one net for each wallet, and cut into batches. Pure.
+
+For each wallet of a fold, in hundredths of a point: awards - refunds = award - shortfall + carry - carry before.
+An award's refund in the same fold ("early") has already freed what was reserved; a later one has not, so that
+`released` is what the fold frees: the part of what was reserved that neither goes out nor is carried on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.core.columns import MAX_HUNDREDTHS
+
+#: 500 fresh holders under hold cost 13.1 of the 16.7 million gas that a transaction may use (EIP-7825).
+MAX_ENTRIES = 500
+
+Entry = tuple[bytes, int]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An accepted action; `refers_to` is set for a refund."""
+
+    id: int
+    wallet: bytes
+    points: int
+    refers_to: int | None = None
+
+
+@dataclass(frozen=True)
+class Net:
+    """One wallet's part of a settlement. `award` goes out, `shortfall` is to be taken back, `carry` waits."""
+
+    wallet: bytes
+    actions: tuple[int, ...]
+    award: int
+    shortfall: int
+    carry: int
+    released: int
+
+
+def fold(waiting: Iterable[Waiting], carries: Mapping[bytes, int], step: int, limit: int) -> list[Net]:
+    """One net for each wallet that waits or carries something.
+
+    Awards are multiples of `step`. At most `limit` hundredths go out to a wallet at once (but one action at least, and
+    never more than an entry holds); what is beyond stays for the next fold.
+    """
+    mine: dict[bytes, list[Waiting]] = {wallet: [] for wallet in carries}
+    for action in waiting:
+        mine.setdefault(action.wallet, []).append(action)
+    return [_fold_wallet(wallet, actions, carries.get(wallet, 0), step, limit) for wallet, actions in mine.items()]
+
+
+def _fold_wallet(wallet: bytes, actions: Sequence[Waiting], carried: int, step: int, limit: int) -> Net:
+    awards = sorted((a for a in actions if a.refers_to is None), key=lambda a: a.id)
+    waiting = {award.id for award in awards}
+    early: dict[int, list[Waiting]] = defaultdict(list)
+    late = []
+    for refund in sorted((a for a in actions if a.refers_to is not None), key=lambda a: a.id):
+        if refund.refers_to in waiting:
+            early[refund.refers_to or 0].append(refund)
+        else:
+            late.append(refund)
+
+    taken: list[int] = []
+    reserved = carried
+    for award in awards:
+        worth = award.points - sum(refund.points for refund in early[award.id])
+        if taken and reserved + worth > limit:
+            break
+        reserved += worth
+        taken += [award.id, *(refund.id for refund in early[award.id])]
+    back = 0
+    for count, refund in enumerate(late):
+        if count and back + refund.points > MAX_HUNDREDTHS:
+            break
+        back += refund.points
+        taken.append(refund.id)
+
+    net = reserved - back
+    if net < 0:
+        return Net(wallet, tuple(taken), 0, -net, 0, reserved)
+    out = min(net, MAX_HUNDREDTHS)
+    out -= out % step
+    return Net(wallet, tuple(taken), out, 0, net - out, back)
+
+
+def cut(entries: Sequence[Entry], limit: int) -> list[list[Entry]]:
+    """Batches in the given order: at most MAX_ENTRIES each and at most `limit` hundredths together (but one entry at
+    least), because the contract refuses a batch above the day's cap as a whole."""
+    batches: list[list[Entry]] = []
+    total = 0
+    for entry in entries:
+        if not batches or len(batches[-1]) == MAX_ENTRIES or total + entry[1] > limit:
+            batches.append([])
+            total = 0
+        batches[-1].append(entry)
+        total += entry[1]
+    return batches
