@@ -13,6 +13,7 @@ from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import Caller
 from gateway.identity.merchants.models import Scope
 from gateway.identity.merchants.service import Merchants
+from gateway.identity.wallets.asking import asking
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.campaigns.schemas import (
     CampaignIn,
@@ -68,7 +69,8 @@ def _add_owning(router: APIRouter, db: Database, manager: Any, campaigns: Campai
     @router.post("/campaigns", status_code=201, response_model=CampaignOut)
     def register(body: CampaignIn, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> Response:
         """Registers a campaign that the merchant's wallet created on the chain."""
-        seen = campaigns.look(body.id, caller.merchant)
+        with asking():
+            seen = campaigns.look(body.id, caller.merchant)
         with db.begin() as session:
 
             def write() -> str:

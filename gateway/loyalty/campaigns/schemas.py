@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from gateway.chain.hexes import to_hex
 from gateway.core.columns import MAX_SUM
 from gateway.identity.merchants.schemas import Name
-from gateway.identity.wallets.fields import CampaignId, Moment, Points
+from gateway.identity.wallets.fields import CampaignId, Moment
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion
 from gateway.loyalty.campaigns.rules import EXAMPLE, RulesDocument, parse
 from gateway.loyalty.campaigns.service import NewCampaign
@@ -47,7 +47,13 @@ class CampaignIn(BaseModel):
         DEFAULT_WINDOW, strict=True, ge=0, le=7 * 86_400, description="Seconds between settlements; 0: at once"
     )
     min_wallets: int = Field(DEFAULT_WALLETS, strict=True, ge=1, le=10_000, description="Fewer wait, at most a week")
-    step: Points = Field(1, description="Settled amounts are multiples of so many hundredths; the rest is carried on")
+    step: int = Field(
+        1,
+        strict=True,
+        ge=1,
+        le=1_000_000,
+        description="Settled amounts are multiples of so many hundredths; the rest waits",
+    )
     rules: RulesDocument
 
     def new(self) -> NewCampaign:

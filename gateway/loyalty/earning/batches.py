@@ -203,7 +203,7 @@ class Settlement:
     # --------------------------------------------------------------- writing
 
     def _write(self, nets: list[Net]) -> tuple[int, bool]:
-        """Writes as many batches as there are free numbers; how many, and whether something is left for the next turn."""
+        """Writes as many batches as there are free numbers; how many, and whether some are left for the next turn."""
         self.settler.random.shuffle(nets)
         limit = self.campaign.daily_cap
         awards = settlement.cut([(net.wallet, net.award) for net in nets if net.award], limit)
