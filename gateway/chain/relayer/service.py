@@ -119,14 +119,16 @@ class Relayer:
         if now < self._next_look and (view.out_of_gas or not view.queued):
             return 0
         chain = self._look(view)
-        self._next_look = now + (self._settings.look_every if view.flights else self._settings.resend_after)
         if self._reopen(view, chain):
             view = self._store.view()
         moved = self._settle(view, chain)
         moved += self._fill_gaps(view, chain)
         moved += self._replace(view, chain)
         moved += self._sign(view, chain)
-        self._send(self._store.view() if moved else view, chain)
+        if moved:
+            view = self._store.view()
+        self._send(view, chain)
+        self._next_look = now + (self._settings.look_every if view.flights else self._settings.resend_after)
         return moved
 
     # ------------------------------------------------------------------ looking

@@ -4,7 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.gateway.chain.world import World, build, opened
+from gateway.core.clock import Clock
+from gateway.core.db import Database
+from tests.gateway.chain.pipeline import Pipeline
+from tests.gateway.chain.world import FaultyRpc, World, build, opened
 from tests.support.anvil import Anvil, anvil
 
 
@@ -34,3 +37,11 @@ def _connections_are_closed(shared_world: World) -> Iterator[None]:
 def world(node: Anvil) -> World:
     """A platform on a chain of its own, for tests that bend the chain."""
     return build(node)
+
+
+@pytest.fixture
+def pipeline(world: World, db: Database, clock: Clock) -> Pipeline:
+    """A relayer of its own chain, which mines only when the test says so."""
+    campaign = world.campaign()
+    world.node.rpc("evm_setAutomine", False)
+    return Pipeline(db, world, clock, campaign, FaultyRpc(world.node.url))
