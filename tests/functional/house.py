@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 import secrets
-import signal
 import subprocess
 import sys
 import time
@@ -44,7 +43,7 @@ FLAGS = ("--mixed-mining", "--enable-tx-gas-limit")
 
 
 class House:
-    """One gateway and one worker on one database and one chain. `tuning` are settings (`LOYALTY_…`) beyond the usual."""
+    """One gateway and one worker on one database and one chain. `tuning`: settings (`LOYALTY_…`) beyond the usual."""
 
     def __init__(self, folder: Path, database_url: str, node: Anvil, tuning: Mapping[str, str] | None = None) -> None:
         self.folder, self.database_url, self.node = folder, database_url, node
@@ -136,13 +135,13 @@ class House:
             processes.stop(self.running.pop(name), seconds=20)
 
     @contextmanager
-    def asleep(self, name: str) -> Iterator[None]:
-        """Holds a process still, as a machine that swaps or a debugger would."""
-        self.running[name].send_signal(signal.SIGSTOP)
+    def without_worker(self) -> Iterator[None]:
+        """Nothing is sent, indexed or settled meanwhile; HTTP goes on."""
+        self.stop("worker")
         try:
             yield
         finally:
-            self.running[name].send_signal(signal.SIGCONT)
+            self.start_worker()
 
     def _answers(self) -> bool:
         try:
@@ -187,7 +186,7 @@ class House:
         return self._clients.setdefault(key, Client(self.url, key))
 
     def call(self, method: str, path: str, body: Any = None, key: str | None = None, **more: Any) -> httpx.Response:
-        """One raw request below /v1. `key` is an API key; with it goes a fresh Idempotency-Key unless `once` is given."""
+        """One raw request below /v1. With the API key `key` goes a fresh Idempotency-Key unless `once` is given."""
         headers = dict(more.pop("headers", {}))
         if key is not None:
             headers["Authorization"] = f"Bearer {key}"

@@ -40,7 +40,8 @@ class Settlement:
             Move.state != MoveState.DONE,
             Move.source == event.campaign if event.kind == EventKind.ACCOUNT_ORDER else Move.source == 0,
         )
-        for move in session.scalars(query.order_by(Move.id).with_for_update()):
+        # Open ones first: an order that was refused may differ from the one signed in its place by its minimum alone.
+        for move in session.scalars(query.order_by(Move.state != MoveState.ACCEPTED, Move.id).with_for_update()):
             effect = self._effect(session, move, event)
             if effect is not None:
                 move.state, move.received = MoveState.DONE, kinds.received(move, effect)
