@@ -1,0 +1,173 @@
+"""The move walk on a real chain: every kind, with what it costs and brings."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from gateway.chain import calls
+from gateway.chain.relayer.models import ChainTx
+from gateway.identity.wallets.models import OpenOrder
+from gateway.loyalty.moves.models import Move, MoveState
+from tests.gateway.redemptions.world import (
+    CLOSED,
+    IN_CLOSED,
+    IN_OPEN,
+    IN_WALLET,
+    OPEN,
+    POT,
+    World,
+    address_of,
+    refused,
+)
+
+
+def held(world: World, name: str, campaign: int = 0) -> int:
+    with world.db.read() as session:
+        return world.ledger.holding(session, address_of(name), campaign, world.clock.now()).matured
+
+
+def move_row(world: World, number: int = 1) -> Move:
+    with world.db.read() as session:
+        return session.get_one(Move, number)
+
+
+def open_orders(world: World) -> int:
+    with world.db.read() as session:
+        return session.scalar(sa.select(sa.func.count()).select_from(OpenOrder)) or 0
+
+
+def test_points_move_to_a_closed_campaign_with_the_bonus_that_was_quoted(world: World) -> None:
+    asked = {"kind": "move", "source": OPEN, "target": CLOSED, "amount": 20_000}
+    quote = world.call("POST", "/moves/quote", asked).json()
+    assert quote == {"received": 22_000, "bonus": 2_000, "min_received": 22_000}
+    answer = world.move("move", source=OPEN, target=CLOSED, amount=20_000, min_received=quote["min_received"])
+    assert (answer.status_code, answer.json()["state"]) == (202, "accepted")
+    world.settle()
+    done = world.call("GET", f"/moves/{answer.json()['id']}").json()
+    assert (done["state"], done["received"]) == ("done", 22_000)
+    assert (held(world, "ann", OPEN), held(world, "ann", CLOSED)) == (IN_OPEN - 20_000, IN_CLOSED + 22_000)
+    # The pot has 1,700 left: the next one is quoted, and gets, just that.
+    asked["amount"] = 30_000
+    assert world.call("POST", "/moves/quote", asked).json()["bonus"] == POT - 2_000
+    greedy = world.move("move", "bob", source=OPEN, target=CLOSED, amount=30_000, min_received=33_000)
+    refused(greedy, 409, "below-minimum", "min_received")
+    fair = world.move("move", "bob", source=OPEN, target=CLOSED, amount=30_000, min_received=31_700)
+    world.settle()
+    assert world.call("GET", f"/moves/{fair.json()['id']}").json()["received"] == 31_700
+    assert open_orders(world) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "received", "wallet", "account"),
+    [
+        ("enter", {"target": OPEN, "amount": 5_000, "min_received": 5_000}, 5_000, -5_000, 5_000),
+        ("leave", {"source": OPEN, "amount": 5_000}, 5_000, 5_000, -5_000),
+        ("send", {"recipient": address_of("stranger"), "amount": 5_000}, 5_000, -5_000, 0),
+        ("cash_out", {"recipient": address_of("ann"), "amount": 5_000}, 5_000, -5_000, 0),
+        ("stay", {"source": OPEN, "stay": False}, 0, 0, 0),
+    ],
+)
+def test_each_kind_lands(
+    world: World, kind: str, fields: dict[str, object], received: int, wallet: int, account: int
+) -> None:
+    assert world.move(kind, **fields).status_code == 202
+    world.settle()
+    move = move_row(world)
+    assert (move.state, move.received) == (MoveState.DONE, received)
+    assert held(world, "ann") == IN_WALLET + wallet
+    assert held(world, "ann", OPEN) == IN_OPEN + account
+    if kind == "send":
+        assert held(world, "stranger") == 5_000
+    if kind == "cash_out":
+        assert world.reads.asset_balance(address_of("ann")) == 5_000 * world.deployment.par
+    if kind == "stay":
+        assert world.reads.account(OPEN, address_of("ann")).stay is False
+    assert open_orders(world) == 0
+
+
+def test_orders_signed_one_after_the_other_land_one_after_the_other(world: World) -> None:
+    to = address_of("stranger")
+    for nonce in range(3):
+        answer = world.move("send", recipient=to, amount=1_000 + nonce, nonce=nonce)
+        assert answer.status_code == 202, answer.text
+    with world.db.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(ChainTx)) == 1  # the others wait for their turn
+    for _ in range(3):
+        world.clock.offset += 5
+        world.settle()
+    assert [move_row(world, n).state for n in (1, 2, 3)] == [MoveState.DONE] * 3
+    assert held(world, "stranger") == 3_003
+
+
+def test_an_order_that_was_sent_twice_is_one_move(world: World) -> None:
+    body = world.move_body("leave", source=OPEN, amount=1_000)
+    first, again = (world.call("POST", "/moves", body) for _ in range(2))
+    assert (again.status_code, again.json()) == (202, first.json())
+    world.settle()
+    later = world.call("POST", "/moves", body)
+    assert (later.json()["id"], later.json()["state"]) == (first.json()["id"], "done")
+
+
+def test_what_the_chain_would_refuse_is_refused_and_its_nonce_is_free_again(world: World) -> None:
+    assert world.move("send", recipient=address_of("bob"), amount=50_000).status_code == 202
+    balance = world.reads.balance(address_of("ann"))
+    world.market.send("ann", world.deployment.token, calls.transfer(address_of("stranger"), balance - 10_000))
+    for _ in range(5):
+        world.clock.offset += 10
+        world.settle()
+    assert move_row(world).state == MoveState.REFUSED
+    assert open_orders(world) == 0
+    assert world.move("send", recipient=address_of("bob"), amount=10_000, nonce=0).status_code == 202
+    world.settle()
+    assert move_row(world, 2).state == MoveState.DONE
+
+
+def test_another_order_under_the_same_nonce_kills_it(world: World) -> None:
+    # Two sends; the second waits. The holder cancels both by itself.
+    for nonce in range(2):
+        assert world.move("send", recipient=address_of("bob"), amount=1_000, nonce=nonce).status_code == 202
+    for _ in range(2):
+        world.market.send("ann", world.deployment.token, calls.cancel_wallet())
+    world.settle()
+    for _ in range(5):
+        world.clock.offset += 40
+        world.settle()
+    assert {move_row(world, n).state for n in (1, 2)} <= {MoveState.DEAD, MoveState.REFUSED}
+    assert move_row(world, 2).state == MoveState.DEAD
+    assert open_orders(world) == 0
+    assert held(world, "bob") == IN_WALLET
+
+
+def test_a_refused_order_that_somebody_else_relays_is_done(world: World) -> None:
+    body = world.move_body("send", recipient=address_of("bob"), amount=1_000)
+    assert world.call("POST", "/moves", body).status_code == 202
+    with world.db.begin() as session:
+        session.get_one(Move, 1).state = MoveState.REFUSED
+    signature = bytes.fromhex(body["signature"][2:])
+    data = calls.transfer_by_sig(
+        address_of("ann"), address_of("bob"), 1_000, body["nonce"], body["deadline"], signature
+    )
+    world.market.send("stranger", world.deployment.token, data)
+    world.catch_up()
+    assert move_row(world).state == MoveState.DONE
+
+
+def test_a_deep_reorganisation_opens_a_move_again_and_it_lands_again(world: World) -> None:
+    before = world.node.snapshot()
+    fields = {"source": OPEN, "target": CLOSED, "amount": 20_000, "min_received": 22_000}
+    assert world.move("move", **fields).status_code == 202
+    world.settle()
+    assert move_row(world).state == MoveState.DONE
+    world.node.revert(before)
+    world.node.mine(30)
+    world.catch_up()
+    opened = move_row(world)
+    assert (opened.state, opened.received, opened.done_block) == (MoveState.ACCEPTED, None, None)
+    assert open_orders(world) == 1
+    for _ in range(4):
+        world.clock.offset += 10
+        world.settle()
+    assert (move_row(world).state, move_row(world).received) == (MoveState.DONE, 22_000)
+    assert held(world, "ann", CLOSED) == IN_CLOSED + 22_000
+    assert open_orders(world) == 0
