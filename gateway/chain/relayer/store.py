@@ -99,9 +99,12 @@ class Store:
 
     def wanted(self, limit: int) -> list[Wanted]:
         """Due transactions without a nonce, awards first, then as they came."""
-        first = sa.case((ChainTx.purpose.in_(URGENT), 0), else_=1)
+        urgent = ChainTx.purpose.in_(URGENT)
         with self._db.read() as session:
-            rows = session.scalars(self._due().order_by(first, ChainTx.id).limit(limit))
+            rows: list[ChainTx] = []
+            for these in (urgent, sa.not_(urgent)):
+                query = self._due().where(these).order_by(ChainTx.id)
+                rows += session.scalars(query.limit(limit - len(rows)))
             return [Wanted(row.id, row.purpose, row.recipient, row.data, row.attempts) for row in rows]
 
     def raw(self, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
