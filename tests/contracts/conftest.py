@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.contracts.support import DAY, NO_HASH, entry, know_errors
+from ape_ethereum.trace import TransactionTrace
 
-PAR = 100  # asset units of a hundredth of a point
+from tests.contracts.support import DAY, NO_HASH, PAR, entry, know_errors
+
 RICH = 10**15  # asset units that everybody starts with
 CAP = 10**9
 
@@ -26,6 +27,15 @@ class People:
     carol: Any
     stranger: Any
     treasury: Any
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_call_trees():
+    """Ape traces and draws every refused transaction; here refusals are wanted by the hundred, and read otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTrace, "show", lambda *_, **__: None)
+        patch.setattr(TransactionTrace, "get_addresses_used", lambda *_, **__: iter(()))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from eth_account import Account
 from eth_utils.address import is_address, to_checksum_address
 from eth_utils.crypto import keccak
 
+PAR = 100  # asset units of a hundredth of a point
 DAY = 86_400
 GRACE = 7 * DAY
 FAR = 2**40 - 1  # a deadline that never passes

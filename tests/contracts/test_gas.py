@@ -2,6 +2,7 @@
 
 import pytest
 from eth_utils.crypto import keccak
+
 from tests.contracts.support import DAY, FAR, REDEMPTION, digest_of, entry, sign
 
 TRANSACTION_CAP = 2**24

@@ -1,8 +1,8 @@
 """LoyaltyToken: what it is, minting against the asset, cashing out at par."""
 
 import pytest
-from tests.contracts.conftest import PAR
-from tests.contracts.support import ZERO, entry, events, overflows, refused
+
+from tests.contracts.support import PAR, ZERO, entry, events, overflows, refused
 
 MAX_SUPPLY = 2**96 - 1
 

@@ -1,8 +1,8 @@
 """LoyaltyToken: orders that a holder signed and somebody else sends."""
 
 import pytest
-from tests.contracts.conftest import PAR
-from tests.contracts.support import ENTER, FAR, NO_HASH, REDEMPTION, ZERO, digest_of, events, refused, sign
+
+from tests.contracts.support import ENTER, FAR, NO_HASH, PAR, REDEMPTION, ZERO, digest_of, events, refused, sign
 
 WITNESS = ("Redemption", REDEMPTION)
 WITNESS_TYPE = "Redemption witness)Redemption(address merchant,bytes32 offer,bytes32 sealKey)"

@@ -4,6 +4,7 @@ import random
 
 import pytest
 from ape.exceptions import ContractLogicError
+
 from tests.contracts.support import FAR, ZERO, events, reason, refused, sign
 
 OPERATIONS = 45
@@ -23,7 +24,7 @@ def stock(contracts, people, token):
 def test_same_as_stock(token, stock, people):
     """Random operations, good and bad: same refusals, same events, same state after each."""
     holders = [people.alice, people.bob, people.carol]
-    dice = random.Random(2612)  # noqa: S311 - a repeatable choice of tests
+    dice = random.Random(2612)
     refusals = 0
     for _ in range(OPERATIONS):
         operation = dice.choice([_transfer, _transfer_from, _approve, _permit])
