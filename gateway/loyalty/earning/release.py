@@ -18,10 +18,10 @@ from gateway.loyalty.earning.batches import Enqueues
 #: (session, campaign, now, limit) → holders whose matured points anybody may release.
 MaturedHolders = Callable[[Session, int, int, int], list[bytes]]
 
-#: Holders in one transaction.
-MAX_HOLDERS = 100
-#: Seconds between two releases of a campaign: the ledger learns of one only at depth.
-RELEASE_EVERY = 60
+#: Holders in one transaction: about 12 million gas when all their wallets are empty.
+MAX_HOLDERS = 250
+#: Seconds until the same holder is tried again: the ledger learns of a release only at depth.
+AGAIN_AFTER = 600
 
 
 class Releaser:
@@ -32,28 +32,32 @@ class Releaser:
     ) -> None:
         self.db, self.clock, self.relayer, self.hub = db, clock, relayer, hub
         self.matured_holders = matured_holders
-        self._not_before: dict[int, int] = {}
+        # May be forgotten: releasing twice moves nothing twice, it only costs gas.
+        self._sent: dict[int, dict[bytes, int]] = {}
 
     def release_due(self) -> int:
-        """Enqueues at most one release for each campaign; returns how many.
-
-        Releasing twice moves nothing twice, it only costs gas.
-        """
+        """Enqueues at most one release for each campaign; returns how many."""
         now = self.clock.now()
         with self.db.read() as session:
-            query = sa.select(Campaign.id).where(Campaign.closed == 0, Campaign.hold > 0)
-            ids = [id for id in session.scalars(query) if self._not_before.get(id, 0) <= now]
-            due = [id for id in ids if self.matured_holders(session, id, now, 1)]
+            ids = list(session.scalars(sa.select(Campaign.id).where(Campaign.closed == 0, Campaign.hold > 0)))
+            due = [id for id in ids if self._next(session, id, now)]
         return sum(self._release(campaign, now) for campaign in due)
+
+    def _next(self, session: Session, campaign: int, now: int) -> list[bytes]:
+        """Holders whose turn it is, without those of the last minutes."""
+        sent = {holder: at for holder, at in self._sent.get(campaign, {}).items() if at > now - AGAIN_AFTER}
+        self._sent[campaign] = sent
+        holders = self.matured_holders(session, campaign, now, MAX_HOLDERS + len(sent))
+        return [holder for holder in holders if holder not in sent][:MAX_HOLDERS]
 
     def _release(self, campaign: int, now: int) -> bool:
         with self.db.begin() as session:
             promises.lock(session, [campaign])
-            holders = self.matured_holders(session, campaign, now, MAX_HOLDERS)
+            holders = self._next(session, campaign, now)
             if not holders or self._is_under_way(session, campaign):
                 return False
             self.relayer.enqueue(session, Purpose.RELEASE, campaign, self.hub, calls.release(campaign, holders))
-        self._not_before[campaign] = now + RELEASE_EVERY
+        self._sent[campaign] |= dict.fromkeys(holders, now)
         return True
 
     def _is_under_way(self, session: Session, campaign: int) -> bool:
