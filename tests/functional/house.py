@@ -213,14 +213,18 @@ class House:
         self.bank.do("asset minted", self.deployment.asset, calls.mint(address, units))
 
     def give_points(self, address: bytes, points: int) -> None:
-        """Points from outside the gateway: anyone who pays may mint. Waits until the gateway's ledger has them."""
+        """Points from outside the gateway. Waits until the gateway's ledger has them."""
         before = self.balance(address)
+        self.mint_points(address, points)
+        self.until(lambda: self.balance(address) == before + points, "the ledger sees minted points")
+
+    def mint_points(self, address: bytes, points: int) -> None:
+        """Anyone who pays may mint."""
         asset, token = self.deployment.asset, self.deployment.token
         bank = self.bank
         bank.do("asset minted", asset, calls.mint(bank.address, points * self.deployment.par))
         bank.do("asset approved", asset, calls.approve(token))
         bank.token("points minted", calls.mint(address, points))
-        self.until(lambda: self.balance(address) == before + points, "the ledger sees minted points")
 
     def balance(self, address: bytes) -> int:
         """A wallet's points as the gateway shows them."""
