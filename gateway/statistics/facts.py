@@ -34,7 +34,8 @@ class Facts:
         self.clock = clock
 
     def accepted(self, session: Session, action_id: int) -> None:
-        """Counts an accepted action that names its wallet; one with a claim code only keeps its week open."""
+        """Counts an accepted action that names its wallet; one with a claim code only keeps its week open, and so does a
+        guest's that earned nothing and therefore has no code."""
         action = session.get_one(Action, action_id)
         if action.kind == ActionKind.REFUND:
             return
@@ -42,7 +43,7 @@ class Facts:
         if week is None:
             return
         week.last_report_at = self.clock.now()
-        if action.claim_hash is None:
+        if action.claim_hash is None and action.wallet is not None:
             self._count(session, action, week, _values(action))
 
     def claimed(self, session: Session, action_id: int) -> None:
