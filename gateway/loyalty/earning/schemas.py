@@ -67,7 +67,21 @@ class ActionIn(BaseModel):
 
 
 class BulkItem(ActionIn):
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": []})
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "key": "receipt-536365",
+                    "campaign": 1,
+                    "kind": "purchase",
+                    "occurred_at": 1_767_225_600,
+                    "wallet": WALLET,
+                    "amount": 1_530,
+                }
+            ]
+        },
+    )
 
     key: Key = Field(description="The item's own idempotency key")
 
