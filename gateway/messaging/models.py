@@ -42,7 +42,10 @@ class Delivery(Base):
     """One message to one endpoint; its body is built from `kind` and `ref` each time, its id stays."""
 
     __tablename__ = "webhook_deliveries"
-    __table_args__ = (sa.UniqueConstraint("endpoint_id", "kind", "ref"),)
+    __table_args__ = (
+        sa.UniqueConstraint("endpoint_id", "kind", "ref"),
+        sa.Index("ix_webhook_deliveries_due", "state", "next_at"),
+    )
 
     id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
     endpoint_id: Mapped[int] = mapped_column(sa.ForeignKey("webhook_endpoints.id"))
@@ -51,5 +54,5 @@ class Delivery(Base):
     ref: Mapped[int] = mapped_column(Int())
     state: Mapped[DeliveryState] = mapped_column(Choice(DeliveryState), default=DeliveryState.WAITING)
     attempts: Mapped[int] = mapped_column(Int(0, 100), default=0)
-    next_at: Mapped[int] = mapped_column(Seconds(), index=True)
+    next_at: Mapped[int] = mapped_column(Seconds())
     created_at: Mapped[int] = mapped_column(Seconds())
