@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -45,10 +45,11 @@ def demo(
     with _directory(state) as local, only_one(local), ending_in_order():
         set_aside(local)
         tuning = {"LOYALTY_STATISTICS_QUIET": str(QUIET)}
-        house = House(local, port, free_port(), tuning, say=_say)
+        say = _timed(started)
+        house = House(local, port, free_port(), tuning, say=say)
         try:
             house.start()
-            figures, chain = _play(local, file)
+            figures, chain = _play(local, file, say)
             audit = _audit(house, chain)
             answer = summary(figures, audit, chain, round(time.monotonic() - started))
             _finish(answer, report)
@@ -77,15 +78,15 @@ def _directory(state: Path | None) -> Iterator[State]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _say(text: str) -> None:
-    out.note(f"[green]✓[/] {text}")
+def _timed(started: float) -> Callable[[str], None]:
+    return lambda text: out.note(f"[green]✓[/] [dim]{time.monotonic() - started:4.0f} s[/] {text}")
 
 
-def _play(state: State, file: Path) -> tuple[Figures, Chain]:
+def _play(state: State, file: Path, say: Callable[[str], None]) -> tuple[Figures, Chain]:
     chain = open_chain(state)
     with out.progress() as progress:
         bar = Bar(progress)
-        scenario = Scenario(state, chain, file, _say, bar.show)
+        scenario = Scenario(state, chain, file, say, bar.show)
         return scenario.run(), chain
 
 

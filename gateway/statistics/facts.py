@@ -34,7 +34,7 @@ class Facts:
         self.clock = clock
 
     def accepted(self, session: Session, action_id: int) -> None:
-        """Counts an accepted action that names its wallet; one with a claim code only keeps its week open, and so does a
+        """Counts an accepted action that names its wallet; one with a claim code only keeps its week open, as does a
         guest's that earned nothing and therefore has no code."""
         action = session.get_one(Action, action_id)
         if action.kind == ActionKind.REFUND:
