@@ -98,6 +98,11 @@ class Merchant:
         if registered:
             values = {"name": "Points", "starts_at": int(time.time()) - DAY, "settle_every": 0, "min_wallets": 1}
             campaigns.register(self.client, campaign, text, Registration(**values | {"step": 1, "rules": rules} | told))
+            # Money and caps count once the gateway has seen them at depth.
+            terms: dict[str, Any] = {"budget": budget, "pot": pot, "daily_cap": daily_cap}
+            self.house.until(
+                lambda: terms.items() <= self.client.campaign(campaign).items(), "the gateway sees the money"
+            )
         return campaign
 
     def invite(self, other: Merchant, campaign: int, daily_quota: int | None = None) -> None:
