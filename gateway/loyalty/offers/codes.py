@@ -68,7 +68,8 @@ class Codes:
         rows = [(code, self._digest(offer.merchant_id, bare)) for code, bare in texts.read_csv(data)]
         for start in range(0, len(rows), CHUNK):
             self._refuse_known(session, offer.merchant_id, rows[start : start + CHUNK], first_row=start + 2)
-        session.execute(sa.insert(Code), [self._row(offer, code, digest) for code, digest in rows])
+        # The table, not the class: half the time for rows that nobody looks at here.
+        session.connection().execute(sa.insert(Code.__table__), [self._row(offer, *row) for row in rows])
         free = Offer.free + len(rows)
         session.execute(sa.update(Offer).where(Offer.id == offer.id).values(free=free))
         return len(rows)

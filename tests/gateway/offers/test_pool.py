@@ -1,0 +1,139 @@
+"""Uploading codes and drawing them."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from gateway.chain.hexes import checksum
+from gateway.core.problems import Problem
+from gateway.loyalty.offers.models import Code, CodeState, Offer
+from tests.gateway.redemptions.world import World, address_of, refused
+
+
+def counts(world: World, offer: int) -> dict[str, int]:
+    answer: dict[str, int] = world.call("GET", f"/offers/{offer}/codes", who="corner").json()
+    return answer
+
+
+def draw(world: World, offer: int) -> str:
+    with world.db.begin() as session:
+        return world.codes.draw(session, offer).text.decode()
+
+
+def test_a_hundred_thousand_codes_in_seconds(world: World) -> None:
+    offer = world.offer()["id"]
+    data = "code\n" + "".join(f"SPRING-{number:06}\n" for number in range(100_000))
+    started = time.monotonic()
+    answer = world.upload(offer, data, once="big")
+    took = time.monotonic() - started
+    assert answer.json() == {"offer": offer, "added": 100_000}
+    assert took < 60, f"{took:.1f} s on a busy machine; 3 to 5 s on a quiet one"
+    assert counts(world, offer) == {"free": 100_000, "reserved": 0, "delivered": 0, "used": 0}
+    assert world.upload(offer, data, once="big").json() == {"offer": offer, "added": 100_000}
+    refused(world.upload(offer, data), 409, "codes-already-uploaded", "rows[2].code")
+    late = "code\n" + "".join(f"SUMMER-{number:06}\n" for number in range(2_500)) + "spring 000007\nSUMMER-X\n"
+    answer = world.upload(offer, late)
+    refused(answer, 409, "codes-already-uploaded", "rows[2502].code")
+    assert "000007" not in answer.text
+    assert counts(world, offer)["free"] == 100_000
+
+
+def test_all_or_nothing(world: World) -> None:
+    offer = world.offer()["id"]
+    good = "".join(f"C{number}\n" for number in range(3_000))
+    refused(world.upload(offer, f"code\n{good}Ä\n"), 422, "csv-malformed", "rows[3002].code")
+    refused(world.upload(offer, f"code\n{good}c-7\n"), 422, "csv-malformed", "rows[3002].code")
+    assert counts(world, offer)["free"] == 0
+    with world.db.read() as session:
+        assert session.scalar(sa.select(Code.id)) is None
+        assert session.get_one(Offer, offer).free == 0
+
+
+def test_two_merchants_may_have_the_same_code(world: World) -> None:
+    first = world.offer()["id"]
+    body = world.offer_body("bakery", merchant=checksum(address_of("bakery")))
+    second = world.call("POST", "/offers", body, "bakery").json()["id"]
+    assert world.upload(first, "code\nSAME\n").status_code == 201
+    assert world.upload(second, "code\nSAME\n", "bakery").status_code == 201
+
+
+def test_texts_are_encrypted_at_rest_and_forgotten_at_delivery(world: World) -> None:
+    offer = world.offer()["id"]
+    world.upload(offer, "code\nSECRET-CODE-1\n")
+    with world.db.begin() as session:
+        code = session.scalars(sa.select(Code)).one()
+        assert b"SECRET" not in bytes(code.text_box or b"")
+        drawn = world.codes.draw(session, offer)
+        assert drawn.text == b"SECRET-CODE-1"
+        world.codes.deliver(session, drawn.id)
+    with world.db.read() as session:
+        code = session.scalars(sa.select(Code)).one()
+        assert (code.state, code.text_box) == (CodeState.DELIVERED, None)
+
+
+def test_codes_are_drawn_at_random_and_each_once(world: World) -> None:
+    offer = world.offer(codes=60)["id"]
+    drawn = [draw(world, offer) for _ in range(60)]
+    assert len(set(drawn)) == 60
+    assert drawn != sorted(drawn)
+    with pytest.raises(Problem) as refusal:
+        draw(world, offer)
+    assert refusal.value.refusal.code == "out-of-stock"
+    assert counts(world, offer)["reserved"] == 60
+
+
+def test_a_freed_code_is_drawn_again_but_not_first(world: World) -> None:
+    offer = world.offer(codes=40)["id"]
+    with world.db.begin() as session:
+        first = world.codes.draw(session, offer)
+        world.codes.free(session, first.id)
+        world.codes.free(session, first.id)  # twice is once
+    assert counts(world, offer) == {"free": 40, "reserved": 0, "delivered": 0, "used": 0}
+    with world.db.read() as session:
+        row = session.get_one(Offer, offer)
+        assert (row.free, row.drawn) == (40, 0)
+    assert sorted(draw(world, offer) for _ in range(40))[0] == f"CODE-{offer:02}-0001"
+
+
+def test_two_at_the_same_time_never_draw_the_same_code(world: World) -> None:
+    offer = world.offer(codes=40)["id"]
+    drawn: list[str] = []
+
+    def take() -> None:
+        for _ in range(10):
+            drawn.append(draw(world, offer))
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(drawn)) == len(drawn) == 40
+
+
+def test_generated_codes_and_the_stock_limit(world: World) -> None:
+    offer = world.generated(stock_limit=3)["id"]
+    made = {draw(world, offer) for _ in range(3)}
+    assert len(made) == 3
+    assert all(code.startswith("CAFE-") and len(code) == 21 for code in made)
+    with pytest.raises(Problem) as refusal:
+        draw(world, offer)
+    assert refusal.value.refusal.code == "out-of-stock"
+    assert world.call("GET", f"/offers/{offer}").json()["in_stock"] is False
+    with world.db.begin() as session:
+        freed = session.scalars(sa.select(Code)).first()
+        assert freed is not None
+        world.codes.free(session, freed.id)
+    assert draw(world, offer) in made  # given back, not made anew
+
+
+def test_a_low_pool_tells_its_merchant_once(world: World) -> None:
+    offer = world.offer(codes=5, low_stock=3)["id"]
+    for _ in range(4):
+        draw(world, offer)
+    world.jobs.run_due(world.db)
+    assert world.seen == [("codes.low", offer)]
