@@ -121,7 +121,8 @@ class Earning:
         )
         sent = {campaign: int(points) for campaign, points in session.execute(entries).tuples()}
         ids = sorted(waiting.keys() | carried.keys() | sent.keys())
-        settle = dict(session.execute(sa.select(Campaign.id, Campaign.settle_at).where(Campaign.id.in_(ids))).tuples())
+        times = sa.select(Campaign.id, Campaign.settle_at).where(Campaign.id.in_(ids))
+        settle = dict(session.execute(times).tuples().all())
         return [
             Underway(
                 id, max(0, waiting.get(id, 0) + carried.get(id, 0)), carried.get(id, 0), sent.get(id, 0), settle[id]

@@ -1,0 +1,407 @@
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from gateway.chain.relayer.models import ChainTx, Purpose, TxState
+from gateway.loyalty.campaigns.schedule import GRACE
+from gateway.loyalty.earning.landing import STUCK_AFTER
+from gateway.loyalty.earning.models import Action, Batch, BatchEntry, BatchState
+from tests.gateway.earning.conftest import DAY, OPERATOR, Room, address, wallet
+
+
+def to_window(room: Room, campaign: int = 1) -> None:
+    """Turns the clock to the campaign's next fixed time."""
+    room.clock.offset += room.row(campaign).settle_at - room.clock.now()
+
+
+def batches(room: Room) -> list[Batch]:
+    with room.db.begin() as session:
+        return list(session.scalars(sa.select(Batch).order_by(Batch.id)))
+
+
+def transactions(room: Room) -> list[ChainTx]:
+    with room.db.begin() as session:
+        return list(session.scalars(sa.select(ChainTx).order_by(ChainTx.id)))
+
+
+def test_a_wallets_actions_are_one_entry_and_every_action_is_in_one_batch(room: Room) -> None:
+    room.campaign()
+    for who in (5, 6, 5, 7, 5):
+        room.buy(who, 100)
+    assert room.settle() == 1
+    assert room.hub.given == {(1, address(5)): 300, (1, address(6)): 100, (1, address(7)): 100}
+    (batch,) = batches(room)
+    assert (batch.state, batch.number, batch.total) == (BatchState.LANDED, 1, 500)
+    assert (room.row().reserved, room.row().budget, room.row().next_number) == (0, 10**9 - 500, 2)
+    assert room.events("test.landed") == 1
+    assert room.settle() == 0
+    room.check()
+
+
+def test_the_order_of_entries_tells_nothing(room: Room) -> None:
+    room.campaign()
+    for who in range(1, 40):
+        room.buy(who, 100)
+    room.settle()
+    with room.db.read() as session:
+        ids = dict(session.execute(sa.select(Action.wallet, Action.id)).tuples().all())
+    (tx,) = transactions(room)
+    words = [tx.data[start : start + 20] for start in range(4 + 4 * 32, len(tx.data), 32)]
+    order = [ids[word] for word in words]
+    assert sorted(order) == list(range(1, 40))
+    assert order != sorted(order)
+
+
+def test_a_campaign_settles_at_fixed_times(room: Room) -> None:
+    room.campaign(settle_every=DAY)
+    room.buy(5, 100)
+    assert room.settle() == 0
+    to_window(room)
+    assert room.clock.now() % DAY == 0
+    assert room.settle() == 1
+    room.buy(5, 100)
+    assert room.settle() == 0
+
+
+def test_too_few_wallets_wait_a_week_at_most(room: Room) -> None:
+    room.campaign(settle_every=DAY, min_wallets=3)
+    to_window(room)
+    room.settle()  # nothing waits
+    room.buy(5, 100)
+    room.buy(6, 100)
+    bought = room.clock.now()
+    turns = 0
+    while not room.hub.given:
+        to_window(room)
+        room.settle()
+        turns += 1
+    assert turns == 7
+    assert room.clock.now() - bought <= 7 * DAY
+    room.buy(5, 100)
+    room.buy(6, 100)
+    room.buy(7, 100)
+    to_window(room)
+    assert room.settle() == 1
+
+
+def test_amounts_are_rounded_and_the_rest_is_carried_on_to_the_end(room: Room) -> None:
+    room.campaign(step=500, lasts=10 * DAY, settle_every=DAY)
+    room.buy(5, 700)
+    room.buy(6, 499)
+    to_window(room)
+    room.settle()
+    assert room.hub.given == {(1, address(5)): 500}
+    assert room.row().reserved == 699
+    room.check()
+    room.buy(5, 350)
+    to_window(room)
+    room.settle()
+    assert room.hub.given == {(1, address(5)): 1_000}
+    room.check()
+    room.clock.offset += room.row().end + GRACE - DAY - room.clock.now()
+    room.settle()
+    assert room.hub.given == {(1, address(5)): 1_050, (1, address(6)): 499}
+    assert room.row().reserved == 0
+    room.check()
+
+
+def test_carried_points_alone_do_not_keep_the_settlement_busy(room: Room) -> None:
+    room.campaign(step=500)
+    room.buy(5, 100)
+    room.settle()
+    calls = room.hub.calls
+    assert room.settle() == 0
+    assert room.hub.calls == calls
+    with room.db.read() as session:
+        (underway,) = room.earning.underway(session, address(5))
+    assert (underway.campaign, underway.waiting, underway.carried, underway.sent) == (1, 100, 100, 0)
+
+
+def test_what_is_under_way_is_shown(room: Room) -> None:
+    room.campaign(settle_every=DAY)
+    action = room.buy(5, 900)
+    room.refund(action, amount=200)
+
+    def seen() -> tuple[int, int, int]:
+        with room.db.read() as session:
+            (underway,) = room.earning.underway(session, address(5)) or [None]
+        return (0, 0, 0) if underway is None else (underway.waiting, underway.sent, underway.settle_at)
+
+    assert seen() == (700, 0, room.row().settle_at)
+    to_window(room)
+    room.settler.settle_due()
+    assert seen()[:2] == (0, 700)
+    room.hub.mine()
+    room.drain()
+    assert seen() == (0, 0, 0)
+
+
+def test_batches_fit_into_the_days_cap(room: Room) -> None:
+    room.campaign(cap=1_000, settle_every=DAY)
+    for _ in range(3):
+        for who in range(1, 6):
+            room.buy(who, 190)
+        room.clock.offset += DAY
+    to_window(room)
+    while room.settle():
+        to_window(room)
+    assert all(batch.total <= 1_000 for batch in batches(room))
+    assert sum(batch.total for batch in batches(room)) == 3 * 5 * 190
+    room.check()
+
+
+def test_without_a_cap_nothing_is_sent_and_nothing_lost(room: Room) -> None:
+    from gateway.chain.indexer.models import ChainEvent, EventKind
+
+    room.campaign()
+    room.buy(5, 100)
+
+    def cap(amount: int) -> None:
+        with room.db.begin() as session:
+            session.add(
+                ChainEvent(
+                    kind=EventKind.OPERATOR_SET,
+                    block=2,
+                    block_time=room.clock.now(),
+                    log_index=amount,
+                    tx_hash=bytes(32),
+                    campaign=1,
+                    counterparty=OPERATOR,
+                    amount=amount,
+                )
+            )
+        room.drain()
+
+    cap(0)
+    assert room.report(wallet=wallet(5), amount=1).json()["code"] == "daily-cap-reached"
+    assert room.settle() == 0
+    cap(1_000)
+    room.clock.offset += 10
+    assert room.settle() == 1
+    room.check()
+
+
+def test_a_crowd_goes_out_in_many_batches(room: Room) -> None:
+    from gateway.loyalty.earning.intake import Report
+    from gateway.loyalty.earning.schemas import ActionIn
+
+    room.campaign()
+    now = room.clock.now()
+    items = [
+        Report(f"k{n}", ActionIn(campaign=1, kind="purchase", occurred_at=now, wallet=wallet(n), amount=n))
+        for n in range(1, 1_201)
+    ]
+    with room.db.begin() as session:
+        room.earning.accept_bulk(session, room.merchant, items)
+    assert room.settle() == 3
+    assert room.hub.given == {(1, address(n)): n for n in range(1, 1_201)}
+    with room.db.read() as session:
+        sizes = session.scalars(sa.select(sa.func.count()).select_from(BatchEntry).group_by(BatchEntry.batch_id)).all()
+    assert sorted(sizes) == [200, 500, 500]
+    room.check()
+
+
+# --------------------------------------------------------------------- trouble
+
+
+def test_a_refused_batch_is_sent_again_with_the_same_number_and_content(room: Room) -> None:
+    room.campaign()
+    room.buy(5, 100)
+    room.hub.refuse = True
+    room.settle()
+    for turn in range(1, STUCK_AFTER + 1):
+        room.fail_refused()
+        room.fail_refused()  # told twice
+        assert batches(room)[0].refusals == turn
+        assert room.landing.resend_due() == 0  # not before its time
+        room.clock.offset += 3_600
+        assert room.landing.resend_due() == 1
+        assert room.landing.resend_due() == 0
+        room.hub.mine()
+    with room.db.read() as session:
+        assert room.landing.stuck(session) == 1
+    room.hub.refuse = False
+    room.fail_refused()
+    room.clock.offset += 3_600
+    room.landing.resend_due()
+    room.hub.mine()
+    room.drain()
+    assert room.hub.given == {(1, address(5)): 100}
+    assert len({tx.data for tx in transactions(room)}) == 1
+    with room.db.read() as session:
+        assert room.landing.stuck(session) == 0
+    room.check()
+
+
+def test_the_pause_between_attempts_grows(room: Room) -> None:
+    room.campaign()
+    room.buy(5, 100)
+    room.hub.refuse = True
+    room.settle()
+    pauses = []
+    for _ in range(6):
+        room.fail_refused()
+        retry_at = batches(room)[0].retry_at
+        assert retry_at is not None
+        pauses.append(round((retry_at - room.clock.now()) / 15) * 15)
+        room.clock.offset += 3_600
+        room.landing.resend_due()
+        room.hub.mine()
+    assert pauses == [15, 30, 60, 120, 240, 480]
+
+
+def test_a_batch_that_landed_though_refused_waits_for_the_indexer(room: Room) -> None:
+    room.campaign()
+    room.buy(5, 100)
+    room.settler.settle_due()
+    room.hub.mine(tell=False)  # landed, and not yet at depth
+    with room.db.begin() as session:
+        tx = session.scalars(sa.select(ChainTx)).one()
+        tx.state = TxState.REVERTED
+        room.landing.on_tx_failed(session, tx.id)
+    room.clock.offset += 60
+    assert room.landing.resend_due() == 0
+    assert len(transactions(room)) == 1
+
+
+def test_a_late_word_about_an_old_transaction_sends_nothing_twice(room: Room) -> None:
+    room.campaign()
+    room.buy(5, 100)
+    room.hub.refuse = True
+    room.settle()
+    room.fail_refused()
+    room.clock.offset += 60
+    room.landing.resend_due()
+    room.fail_refused()  # the first one's event comes again while the second is under way
+    assert batches(room)[0].retry_at is None
+    room.clock.offset += 3_600
+    assert room.landing.resend_due() == 0
+    assert len(transactions(room)) == 2
+
+
+def test_a_reorganisation_puts_a_batch_back_on_its_way(room: Room) -> None:
+    room.campaign(hold=5)
+    action = room.buy(5, 100)
+    room.settle()
+    first = room.hub.block
+    room.buy(6, 50)
+    room.refund(action, amount=30)
+    room.settle()
+    assert room.hub.given == {(1, address(5)): 70, (1, address(6)): 50}
+    room.check()
+    room.hub.rewind(first)
+    room.drain()
+    assert [batch.state for batch in batches(room)] == [BatchState.LANDED, BatchState.QUEUED, BatchState.QUEUED]
+    assert room.row().reserved == 50
+    room.check()
+    room.clock.offset += 60
+    room.landing.resend_due()
+    room.hub.mine()
+    room.drain()
+    assert room.hub.given == {(1, address(5)): 70, (1, address(6)): 50}
+    assert (room.row().reserved, room.row().budget) == (0, 10**9 - 120)
+    room.check()
+
+
+def test_a_restored_database_skips_numbers_that_the_chain_knows(room: Room) -> None:
+    room.campaign()
+    room.hub.taken |= {(1, 1), (1, 2), (1, 4)}
+    for turn in range(2):
+        room.buy(5 + turn, 100)
+        assert room.settle() == 1
+    assert [batch.number for batch in batches(room)] == [3, 5]
+    room.check()
+
+
+def test_an_unknown_batch_on_the_chain_uses_up_its_number(room: Room) -> None:
+    from gateway.chain.indexer.models import ChainEvent, EventKind
+
+    room.campaign()
+    room.buy(5, 100)
+    for log, number in enumerate((7, 2**255)):
+        with room.db.begin() as session:
+            session.add(
+                ChainEvent(
+                    kind=EventKind.AWARD_LANDED,
+                    block=5,
+                    block_time=room.clock.now(),
+                    log_index=log,
+                    tx_hash=bytes(32),
+                    campaign=1,
+                    amount=40,
+                    number=number.to_bytes(32, "big"),
+                )
+            )
+    room.drain()
+    assert (room.row().next_number, room.row().budget, room.row().reserved) == (8, 10**9 - 80, 100)
+    room.settle()
+    assert [batch.number for batch in batches(room)] == [8]
+    room.check()
+
+
+def test_a_number_taken_with_other_content_is_flagged_and_not_believed(room: Room) -> None:
+    from gateway.chain.indexer.models import ChainEvent, EventKind
+
+    room.campaign()
+    room.buy(5, 100)
+    room.settler.settle_due()
+    with room.db.begin() as session:
+        session.add(
+            ChainEvent(
+                kind=EventKind.AWARD_LANDED,
+                block=5,
+                block_time=room.clock.now(),
+                log_index=0,
+                tx_hash=bytes(32),
+                campaign=1,
+                amount=99,
+                number=(1).to_bytes(32, "big"),
+            )
+        )
+    room.drain()
+    assert (batches(room)[0].state, room.row().reserved) == (BatchState.QUEUED, 100)
+    with room.db.read() as session:
+        assert room.landing.stuck(session) == 1
+
+
+def test_the_owner_settles_early_only_with_a_crowd(room: Room) -> None:
+    room.campaign(settle_every=DAY, min_wallets=3)
+    room.buy(5, 100)
+    room.buy(6, 100)
+    few = room.call("POST", "/campaigns/1/settle")
+    assert (few.status_code, few.json()["code"]) == (409, "too-few-wallets")
+    room.buy(7, 100)
+    _, stranger = room.new_merchant()
+    assert room.call("POST", "/campaigns/1/settle", key=stranger).json()["code"] == "unknown-campaign"
+    answer = room.call("POST", "/campaigns/1/settle")
+    assert answer.status_code == 202
+    assert answer.json()["settle_at"] <= room.clock.now()
+    assert room.settle() == 1
+
+
+def test_releases_are_sent_once_at_a_time(room: Room) -> None:
+    from gateway.chain.relayer.queue import Queue
+    from gateway.loyalty.earning.release import AGAIN_AFTER, Releaser
+
+    room.campaign(1, hold=5)
+    room.campaign(2, hold=5, closed=True)
+    room.campaign(3)
+    asked: list[int] = []
+
+    def matured(_session: object, campaign: int, _now: int, limit: int) -> list[bytes]:
+        asked.append(campaign)
+        return [address(5), address(6)][:limit]
+
+    releaser = Releaser(room.db, room.clock, Queue(room.clock, OPERATOR), b"h" * 20, matured)
+    assert [releaser.release_due(), releaser.release_due()] == [1, 0]
+    room.clock.offset += 120
+    assert releaser.release_due() == 0  # still under way
+    (tx,) = transactions(room)
+    assert (tx.purpose, tx.ref, tx.recipient) == (Purpose.RELEASE, 1, b"h" * 20)
+    assert tx.data[4:36] == (1).to_bytes(32, "big")
+    assert tx.data.endswith(address(5).rjust(32, b"\0") + address(6).rjust(32, b"\0"))
+    with room.db.begin() as session:
+        session.get_one(ChainTx, tx.id).state = TxState.DONE
+    room.clock.offset += AGAIN_AFTER
+    assert releaser.release_due() == 1
+    assert set(asked) == {1}
