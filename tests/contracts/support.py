@@ -209,3 +209,22 @@ def events(receipt: Any, *kinds: Any) -> list[tuple[Any, ...]]:
 
 def _comparable(value: Any) -> Any:
     return bytes(value) if isinstance(value, bytes) else value
+
+
+# ------------------------------------------------------------------------ sums
+
+
+def sums(token: Any, hub: Any, asset: Any, campaigns: Any, holders: Any) -> bool:
+    """The invariants that are sums, over everybody there is; exact, as nobody has made gifts by mistake."""
+    accounts = 0
+    for campaign in campaigns:
+        states = [hub.account(campaign, holder) for holder in holders]
+        accounts += sum(state.matured + state.pending for state in states)
+    wallets = sum(token.balanceOf(holder) for holder in holders)
+    funds = sum(state.budget + state.pot for state in map(hub.campaign, campaigns))
+    supply = token.totalSupply()
+    assert asset.balanceOf(token) == PAR * supply
+    assert wallets + token.balanceOf(hub) == supply
+    assert token.balanceOf(hub) == accounts
+    assert asset.balanceOf(hub) == PAR * funds
+    return True

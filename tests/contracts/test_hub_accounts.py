@@ -96,7 +96,7 @@ def test_enter_by_sig_holds_for_its_fields_only(hub, token, people, make, clock)
     signature = payment(token, hub, people.alice, campaign, 50)
     good = [campaign, people.alice, 100, 50, 0, FAR]
     for place, value in ((0, other), (1, people.bob), (2, 99), (3, 49), (5, FAR - 1)):
-        changed = good[:place] + [value] + good[place + 1 :]
+        changed = [*good[:place], value, *good[place + 1 :]]
         with refused("BadSignature", changed[1]):
             hub.enterBySig(*changed, signature, sender=people.stranger)
     with refused("InvalidAccountNonce", people.alice, 0):
@@ -196,7 +196,7 @@ def test_leave_by_sig_refuses(hub, people, make, clock, chain, token):
     good = [campaign, people.alice, 60, 0, FAR]
     signature = leave_order(hub, people.alice, campaign)
     for place, value in ((0, other), (1, people.bob), (2, 61), (4, FAR - 1)):
-        changed = good[:place] + [value] + good[place + 1 :]
+        changed = [*good[:place], value, *good[place + 1 :]]
         with refused("BadSignature", changed[1]):
             hub.leaveBySig(*changed, signature, sender=people.stranger)
     with refused("NonceMismatch", 1, 0):
@@ -321,7 +321,7 @@ def test_move_by_sig_holds_for_its_fields_only(hub, people, pair, make, clock):
     good = [source, target, people.alice, 200, 210, 0, FAR]
     signature = move_order(hub, people.alice, source, target)
     for place, value in ((0, other), (1, other), (2, people.bob), (3, 199), (4, 209), (6, FAR - 1)):
-        changed = good[:place] + [value] + good[place + 1 :]
+        changed = [*good[:place], value, *good[place + 1 :]]
         with refused("BadSignature", changed[2]):
             hub.moveBySig(*changed, signature, sender=people.stranger)
     with refused("NonceMismatch", 3, 0):
@@ -386,7 +386,7 @@ def test_set_stay_by_sig(hub, people, make, clock):
     signature = sign(people.alice, hub, "Stay", order).whole
     good = [campaign, people.alice, True, 0, FAR]
     for place, value in ((0, other), (1, people.bob), (2, False), (4, FAR - 1)):
-        changed = good[:place] + [value] + good[place + 1 :]
+        changed = [*good[:place], value, *good[place + 1 :]]
         with refused("BadSignature", changed[1]):
             hub.setStayBySig(*changed, signature, sender=people.stranger)
     past = clock.now - 1

@@ -367,9 +367,7 @@ def test_merchants_count_by_their_own_word(hub, people, make):
 
 def test_delegates_are_the_merchants_own(hub, people):
     receipt = hub.setDelegate(people.delegate, True, sender=people.merchant)
-    assert events(receipt, hub.DelegateSet) == [
-        ("DelegateSet", people.merchant.address, people.delegate.address, True)
-    ]
+    assert events(receipt, hub.DelegateSet) == [("DelegateSet", people.merchant.address, people.delegate.address, True)]
     assert hub.isDelegate(people.merchant, people.delegate)
     assert not hub.isDelegate(people.bob, people.delegate)
     hub.setDelegate(people.delegate, False, sender=people.merchant)
