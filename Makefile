@@ -85,8 +85,10 @@ artifacts: setup
 artifacts-check: setup
 	.venv/bin/python scripts/build_artifacts.py --check
 
+# Ape keeps what it compiled and does not see a change in a file's imports.
 contracts-test: setup
 	$(call section,Contracts on Ape's own EVM)
+	.venv/bin/ape compile --force
 	.venv/bin/ape test tests/contracts --network ethereum:local:test
 	$(call section,Contracts on anvil)
 	.venv/bin/ape test tests/contracts --network ethereum:local:foundry
