@@ -99,6 +99,11 @@ def test_an_order_may_depend_on_one_that_is_under_way(pipeline: Pipeline) -> Non
     pipeline.enqueue(Purpose.MOVE, calls.enter_by_sig(pipeline.campaign, ann.address, 500, 500, 0, LATER, sig))
     sig = ann.sign(hub.leave(ann.address, pipeline.campaign, 200, 0, LATER))
     pipeline.enqueue(Purpose.MOVE, calls.leave_by_sig(pipeline.campaign, ann.address, 200, 0, LATER, sig))
+    for _ in range(4):
+        pipeline.relayer.step()
+        pipeline.later(2)
+    assert pipeline.states() == [TxState.SIGNED] * 3  # nothing is mined yet, but the pool has them in order
+    pipeline.mine()
     pipeline.run()
     assert pipeline.states() == [TxState.DONE] * 3
     assert world.balance_of(ann.address) == 200

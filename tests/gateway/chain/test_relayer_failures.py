@@ -234,6 +234,26 @@ def test_a_foreign_transaction_took_the_nonce(pipeline: Pipeline) -> None:
     assert nonces(pipeline) == [0, 1]
 
 
+def test_what_a_foreign_transaction_displaced_is_sent_when_the_chain_forgets_that_one(pipeline: Pipeline) -> None:
+    lost = pipeline.award()[0]
+    pipeline.rpc.before = stop_sends
+    with pytest.raises(Crash):
+        pipeline.relayer.step()
+    world = pipeline.world
+    back = world.node.snapshot()
+    world.node.rpc("evm_setAutomine", True)
+    Sender(world.rpc, world.relayer_key, world.deployment.chain_id).send(wallet(), b"")
+    world.node.rpc("evm_setAutomine", False)
+    pipeline.restart()
+    pipeline.run()
+    assert pipeline.row(lost).state is TxState.REVERTED
+    world.node.revert(back)
+    pipeline.later()
+    pipeline.run()
+    assert pipeline.row(lost).state is TxState.DONE
+    pipeline.check_landed()
+
+
 def stop_sends(method: str, params: Sequence[Any]) -> None:
     if method == "eth_sendRawTransaction":
         raise Crash
