@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets as random
 from dataclasses import dataclass
+from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -29,6 +30,7 @@ from gateway.loyalty.offers.models import Code, CodeSource, CodeState, Offer
 #: Seconds within which the same till may take a use back.
 UNDO_WITHIN = 600
 CHUNK = 1_000
+TABLE = cast(sa.Table, Code.__table__)
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Codes:
         for start in range(0, len(rows), CHUNK):
             self._refuse_known(session, offer.merchant_id, rows[start : start + CHUNK], first_row=start + 2)
         # The table, not the class: half the time for rows that nobody looks at here.
-        session.connection().execute(sa.insert(Code.__table__), [self._row(offer, *row) for row in rows])
+        session.connection().execute(sa.insert(TABLE), [self._row(offer, *row) for row in rows])
         free = Offer.free + len(rows)
         session.execute(sa.update(Offer).where(Offer.id == offer.id).values(free=free))
         return len(rows)

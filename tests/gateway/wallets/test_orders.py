@@ -1,0 +1,103 @@
+"""The list of open orders: what the sweep may believe."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from gateway.chain import calls
+from gateway.chain.indexer.models import IndexedBlock, Subscription
+from gateway.identity.wallets.models import OpenOrder, OrderKind
+from gateway.identity.wallets.orders import LOOK_EVERY, Claim
+from tests.gateway.redemptions.world import OPEN, World, address_of
+
+
+def add(world: World, nonce: int, campaign: int = 0, seconds: int = 3_600, amount: int = 100) -> Claim:
+    claim = Claim(address_of("ann"), campaign, nonce, amount, world.clock.now() + seconds)
+    with world.db.begin() as session:
+        world.orders.add(session, OrderKind.MOVE, 100 * campaign + nonce + 1, claim)
+    return claim
+
+
+def sweep(world: World) -> list[int]:
+    buried: list[int] = []
+
+    def bury(_session: Session, ref: int) -> None:
+        buried.append(ref)
+
+    world.orders.sweep(OrderKind.MOVE, "moves", bury)
+    return sorted(buried)
+
+
+def test_the_next_nonce_is_the_first_free_one(world: World) -> None:
+    for nonce in (0, 1, 3):
+        add(world, nonce)
+    add(world, 2, campaign=OPEN)
+    ann, bob = address_of("ann"), address_of("bob")
+    with world.db.read() as session:
+        assert [world.orders.next_nonce(session, ann, 0, chain) for chain in (0, 1, 2, 3, 4)] == [2, 2, 2, 4, 4]
+        assert world.orders.next_nonce(session, ann, OPEN, 2) == 3
+        assert world.orders.next_nonce(session, bob, 0, 0) == 0
+        assert world.orders.promised(session, ann, 0) == 300
+
+
+def test_two_orders_never_share_a_nonce(world: World) -> None:
+    add(world, 0)
+    claim = Claim(address_of("ann"), 0, 0, 5, world.clock.now() + 99)
+    with pytest.raises(IntegrityError), world.db.begin() as session:
+        world.orders.add(session, OrderKind.REDEMPTION, 7, claim)
+
+
+def test_a_nonce_that_passed_at_depth_is_dead_and_no_sooner(world: World) -> None:
+    add(world, 0)
+    add(world, 1)
+    add(world, 0, campaign=OPEN)
+    world.market.send("ann", world.deployment.token, calls.cancel_wallet())
+    world.clock.offset += LOOK_EVERY + 1
+    assert sweep(world) == []  # not at depth
+    world.catch_up()
+    assert sweep(world) == []  # looked at a moment ago
+    world.clock.offset += LOOK_EVERY + 1
+    assert sweep(world) == [1]
+    with world.db.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(OpenOrder)) == 2
+
+
+def test_a_deadline_that_passed_on_the_chain_is_dead(world: World) -> None:
+    add(world, 0, seconds=100)
+    world.clock.offset += 200
+    world.catch_up()
+    assert sweep(world) == []  # by our clock only
+    world.node.pass_time(200)
+    world.catch_up()
+    assert sweep(world) == [1]
+
+
+def test_a_reader_that_lags_behind_buries_nothing(world: World) -> None:
+    """The event of the very order may be among those not yet applied."""
+    add(world, 0)
+    world.market.send("ann", world.deployment.token, calls.cancel_wallet())
+    world.catch_up()
+    world.clock.offset += LOOK_EVERY + 1
+    with world.db.begin() as session:
+        cursor = session.get_one(Subscription, "moves")
+        cursor.last_event -= 1
+    assert sweep(world) == []
+    with world.db.begin() as session:
+        session.get_one(Subscription, "moves").last_event += 1
+    assert sweep(world) == [1]
+
+
+def test_a_chain_that_took_another_turn_buries_nothing(world: World) -> None:
+    """The nonce would be read from a history whose events nobody has applied."""
+    add(world, 0)
+    world.market.send("ann", world.deployment.token, calls.cancel_wallet())
+    world.catch_up()
+    world.clock.offset += LOOK_EVERY + 1
+    with world.db.begin() as session:
+        newest = session.scalars(sa.select(IndexedBlock).order_by(IndexedBlock.number.desc())).first()
+        assert newest is not None
+        newest.hash = b"\x01" * 32
+    assert sweep(world) == []
