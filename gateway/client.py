@@ -72,7 +72,7 @@ class Client:
         return self._send("GET", path, params={name: value for name, value in params.items() if value is not None})
 
     def look(self, path: str, proof: str | None = None, **params: str | int | None) -> Json:
-        """As `get`, but without a key: what concerns wallets refuses it. `proof`: the wallet's own, where it is asked."""
+        """As `get`, but without a key: what concerns wallets refuses it. `proof`: the wallet's own, where asked."""
         given = {name: value for name, value in params.items() if value is not None}
         headers = {"Wallet-Proof": proof} if proof else {}
         return self._send("GET", path, params=given, headers=headers, anonymous=True)

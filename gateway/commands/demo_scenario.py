@@ -43,6 +43,7 @@ class Shop:
     """One merchant of the demo with its campaign."""
 
     record: MerchantRecord
+    key: bytes
     own: Own
     client: Client
     campaign: int
@@ -119,7 +120,8 @@ class Scenario:
     def _shop(self, name: str, title: str, terms: Terms, pot: int) -> Shop:
         address = wallets.ensure(self.state, name, merchants.KIND)
         record = merchants.admit(self.state, name, title, checksum(address))
-        own = self.chain.own(wallets.load_key(self.state, name, merchants.KIND))
+        key = wallets.load_key(self.state, name, merchants.KIND)
+        own = self.chain.own(key)
         with self._lock:  # one giver of mock assets after the other
             merchants.give(self.chain, address, 2 * (BUDGET + pot) * self.chain.deployment.par)
         operator = relayer_address(self.state)
@@ -128,16 +130,17 @@ class Scenario:
         told = Registration(f"{title} points", FIRST_DAY, 0, 1, 1, {"rules": [CATEGORY_RULE]})
         campaigns.register(client, number, terms.text, told)
         own.fund(number, BUDGET, pot)
-        return Shop(record, own, client, number)
+        return Shop(record, key, own, client, number)
 
     def _accepted(self) -> bool:
         members = self.public.campaign(self.lane.campaign)["merchants"]
         return any(member["merchant_id"] == self.gifts.record.id and member["accepted"] for member in members)
 
     def _offer(self, shop: Shop, title: str, price: int, campaign: int | None) -> int:
-        key = wallets.load_key(self.state, shop.record.name, merchants.KIND)
         ends_at = self.chain.reads.head().time + 90 * DAY
-        text, signature = offers.document(key, self.chain.deployment.domains, title, price, ends_at, campaign=campaign)
+        text, signature = offers.document(
+            shop.key, self.chain.deployment.domains, title, price, ends_at, campaign=campaign
+        )
         offer: int = offers.publish(shop.client, text, signature)["id"]
         codes = "code\n" + "".join(f"{shop.record.name.upper()}-{number:05}\n" for number in range(500))
         shop.client.upload_codes(offer, codes.encode(), f"codes-{offer}")

@@ -157,8 +157,7 @@ class House:
 
 def relayer_address(state: State) -> bytes:
     """The address of the gateway's own key, from its keystore file."""
-    text: str = json.loads(state.relayer.read_text())["address"]
-    return bytes.fromhex(text.removeprefix("0x"))
+    return keystore.address(state.relayer)
 
 
 @contextmanager

@@ -126,8 +126,7 @@ def of_key(state: State, name: str, key: bytes) -> Wallet:
 def listed(state: State, kind: str = "wallets") -> Iterator[tuple[str, str]]:
     """(name, address) of every key of a kind, without any password."""
     for path in sorted((state.root / kind).glob("*.key.json")):
-        address = json.loads(path.read_text()).get("address", "")
-        yield path.name.removesuffix(".key.json"), checksum(bytes.fromhex(address.removeprefix("0x")))
+        yield path.name.removesuffix(".key.json"), checksum(keystore.address(path))
 
 
 def address_of_name(state: State, name: str) -> str:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from eth_account import Account
 from typer.testing import CliRunner
 
+from gateway.chain import keystore
 from gateway.cli import app
 from gateway.client import Client
 from gateway.commands.house import House
@@ -49,13 +51,36 @@ class CommandLine:
         assert result.exit_code == fails, f"{words}: {result.stdout}\n{result.stderr}\n{result.exception!r}"
         return answer
 
+    def supply(self) -> int:
+        """All points there are, hundredths."""
+        with self.client() as client:
+            return int(client.chain()["supply"])
+
     def client(self, merchant: str | None = None) -> Client:
         """The gateway, as one of this machine's merchants or as nobody."""
         return Client(self.house.url, self.state.merchant(merchant).api_key if merchant else None)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cheap_keystores() -> Iterator[None]:
+    """Keystores whose password costs a thousandth of the time; a file says by itself what it costs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keystore, "Account", Cheap)
+        yield
+
+
+class Cheap:
+    """eth_account's two functions of keystores."""
+
+    decrypt = Account.decrypt
+
+    @staticmethod
+    def encrypt(key: bytes, password: str) -> Any:
+        return Account.encrypt(key, password, iterations=256)
+
+
 @pytest.fixture(scope="module")
-def loyalty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+def loyalty(tmp_path_factory: pytest.TempPathFactory, cheap_keystores: None) -> Iterator[CommandLine]:
     """A running house with nothing in it."""
     state = State(tmp_path_factory.mktemp("house") / "state")
     house = House(state, free_port(), free_port())

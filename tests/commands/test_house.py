@@ -79,7 +79,7 @@ def test_a_file_is_replayed_once_however_often_it_is_sent(shops: CommandLine, tm
     assert first["lines_not_sent"] == {"refund-of-nothing-bought-in-file": 1}
     assert first["rejected"] == first["claims_refused"] == {}
     supply = 4_300 - 250
-    until(lambda: bool(shops.client().chain()["supply"] == supply))
+    until(lambda: shops.supply() == supply)
     second = shops.run(*words).document
     assert second["repeated"] == second["actions"] == 3
     assert {**second, "repeated": 0, "seconds": 0, "actions_per_second": 0} == {
@@ -88,7 +88,7 @@ def test_a_file_is_replayed_once_however_often_it_is_sent(shops: CommandLine, tm
         "actions_per_second": 0,
     }
     time.sleep(3)
-    assert shops.client().chain()["supply"] == supply
+    assert shops.supply() == supply
 
 
 def test_a_bad_file_sends_nothing_and_names_the_cell(shops: CommandLine, tmp_path: Path) -> None:
