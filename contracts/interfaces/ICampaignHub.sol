@@ -98,6 +98,7 @@ interface ICampaignHub {
     event MerchantInvited(uint256 indexed campaign, address indexed merchant);
     event MerchantAccepted(uint256 indexed campaign, address indexed merchant);
     event DelegateSet(address indexed merchant, address indexed delegate, bool allowed);
+    /// @param fee units of the asset, on top of the price of budget and pot
     event Funded(uint256 indexed campaign, address indexed funder, uint256 budget, uint256 pot, uint256 fee);
     event Swept(uint256 indexed campaign, address indexed to, uint256 points);
 
@@ -152,7 +153,7 @@ interface ICampaignHub {
     /// @notice Another change is announced and not yet due.
     error ChangePending(uint256 effectiveAt);
     error NoChangePending();
-    /// @notice Too late: the campaign ended (or its grace is over).
+    /// @notice Too late. `end` is the moment that was passed: the end, end + GRACE, or expiry + GRACE.
     error CampaignEnded(uint256 end);
     /// @notice Too early: possible from `from` on.
     error NotYet(uint256 from);
@@ -220,6 +221,7 @@ interface ICampaignHub {
     /// before it takes effect; closed loop: keeps the distance to expiry).
     function scheduleEnd(uint256 id, uint40 end) external;
 
+    /// @notice Announces a new entry bonus in basis points, closed loop only.
     function scheduleBonus(uint256 id, uint16 bonus) external;
 
     /// @notice Announces that `merchant` no longer counts from GRACE from now.
@@ -228,13 +230,17 @@ interface ICampaignHub {
     /// @notice Takes back the announced change before it is due.
     function withdrawChange(uint256 id) external;
 
+    /// @notice Offers the campaign to `candidate`, in place of whom it was offered to before; zero: to nobody.
     function offerOwnership(uint256 id, address candidate) external;
 
+    /// @notice The candidate's own word moves the ownership.
     function acceptOwnership(uint256 id) external;
 
     /// @notice Authorises an operator key, changes its cap or (0) revokes it, at once.
     function setOperator(uint256 id, address key, uint96 dailyCap) external;
 
+    /// @notice Invites a merchant, which counts once it has accepted. Refused for one that has: only a scheduled change
+    /// puts it off.
     function inviteMerchant(uint256 id, address merchant) external;
 
     /// @notice The invited merchant's own word; only then does it count.
@@ -254,10 +260,12 @@ interface ICampaignHub {
 
     /// @notice Mints for earned actions, from the budget, until end + GRACE; all or nothing. Entries are 20 bytes of
     /// address and 12 bytes of amount. Each number lands once per campaign, whichever operator sends it, in any order.
+    /// @dev Refuses zero amounts, and the zero address, the token and the hub as holders. One account takes at most
+    /// 2^48 - 1 a hold period.
     function awardBatch(uint256 id, uint256 number, bytes32[] calldata entries) external;
 
     /// @notice Takes pending points (youngest first, at most what is pending) back to the budget. Same number series and
-    /// same daily cap as awards.
+    /// same daily cap as awards, which counts what was really taken. Lands even when nothing was left to take.
     function clawbackBatch(uint256 id, uint256 number, bytes32[] calldata entries) external;
 
     // ------------------------------------------------------------- accounts
@@ -325,7 +333,7 @@ interface ICampaignHub {
     /// @notice Anyone, closed loop, from expiry + GRACE: takes expired accounts back to the budget.
     function expire(uint256 id, address[] calldata holders) external;
 
-    /// @notice Voids everything the caller signed for this account.
+    /// @notice Voids what the caller signed for this account with its present nonce, by using that nonce up.
     function cancel(uint256 id) external;
 
     // ---------------------------------------------------------- redemptions

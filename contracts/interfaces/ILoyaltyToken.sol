@@ -57,11 +57,11 @@ interface ILoyaltyToken is IERC20Metadata, IERC20Permit {
     function par() external view returns (uint256);
 
     /// @notice Mints `points` to `to`, paid by the caller with `points * par` of the asset.
-    /// @dev Reverts unless exactly that much arrives.
+    /// @dev Reverts unless exactly that much arrives. Refuses a zero amount, the zero address and the token itself.
     function mint(address to, uint256 points) external;
 
     /// @notice Mints to many: each entry is 20 bytes of address followed by 12 bytes of amount.
-    /// @dev All or nothing. Refuses zero amounts, the zero address and the token itself.
+    /// @dev All or nothing. Refuses zero amounts, the zero address, the token itself and an empty list.
     /// @return total points minted
     function mintBatch(bytes32[] calldata entries) external returns (uint256 total);
 
@@ -70,11 +70,12 @@ interface ILoyaltyToken is IERC20Metadata, IERC20Permit {
     function transferBatch(bytes32[] calldata entries) external returns (uint256 total);
 
     /// @notice Burns `points` of the caller and pays `to` at par.
+    /// @dev Refuses a zero amount, and the zero address and the token itself as `to`.
     function cashOut(uint256 points, address to) external;
 
     /// @notice A transfer that `holder` signed and anyone may relay.
     /// @dev EIP-712: `Transfer(address holder,address to,uint256 amount,uint256 nonce,uint256 deadline)`.
-    /// ECDSA or ERC-1271.
+    /// ECDSA or ERC-1271. A wrong nonce is OpenZeppelin's `InvalidAccountNonce(holder, current)`.
     function transferBySig(
         address holder,
         address to,
@@ -111,13 +112,14 @@ interface ILoyaltyToken is IERC20Metadata, IERC20Permit {
 
     /// @notice Takes many signed payments (ECDSA only) to the caller. A bad one is skipped and changes nothing.
     /// @dev Bad is: expired, another nonce, a zero amount, more than the balance, a signature of somebody else, or a
-    /// holder that is the payee. Typed data as in `receiveOne`.
+    /// holder that is the payee. Typed data as in `receiveOne`. Two orders of one holder follow each other in a batch
+    /// when their nonces do.
     /// @return paid bit i is set when payment i was taken
     /// @return total points taken
     function receiveBatch(Payment[] calldata payments, bytes32[] calldata witnesses, string calldata witnessType)
         external
         returns (uint256 paid, uint256 total);
 
-    /// @notice Voids everything the caller has signed so far, permits included.
+    /// @notice Voids what the caller signed with its present nonce, permits included, by using that nonce up.
     function cancel() external;
 }

@@ -25,6 +25,9 @@ library Accounts {
 
     uint256 private constant POINTS = (1 << PERIOD) - 1;
 
+    /// @dev Half of what fits: whatever matures on top of it later, no account is ever locked by an overflow.
+    uint256 private constant MAX_CREDITED = (1 << 87) - 1;
+
     // --------------------------------------------------------------- fields
 
     /// @notice Points free to spend, leave or move.
@@ -84,9 +87,11 @@ library Accounts {
 
     // -------------------------------------------------------------- changes
 
-    /// @notice Adds points that are free at once.
+    /// @notice Adds points that are free at once, up to 2^87 - 1 in all.
     function credit(AccountWord self, uint256 points) internal pure returns (AccountWord) {
-        return self.withMatured(self.matured() + points);
+        uint256 sum = self.matured() + points;
+        if (sum > MAX_CREDITED) revert SafeCast.SafeCastOverflowedUintDowncast(87, sum);
+        return self.withMatured(sum);
     }
 
     /// @notice Adds points that are held first. At most 2^48 - 1 a period and holder.

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.contracts.conftest import Maker
 from tests.contracts.support import DAY, ENTER, FAR, GRACE, PAR, ZERO, events, refused, sign
 
 HOLD = 14 * DAY
@@ -122,6 +123,32 @@ def test_enter_by_sig_keeps_the_minimum(hub, token, people, make):
     # Nothing was used up: the same order lands once the pot is filled.
     hub.fund(campaign, 0, 5, sender=people.owner)
     hub.enterBySig(campaign, people.alice, 100, 110, 0, FAR, signature, sender=people.stranger)
+
+
+def test_no_account_is_locked_by_an_overflow(contracts, asset, people, clock):
+    """One unit of the asset a hundredth, so that somebody can own 2^88 of them."""
+    token = contracts.LoyaltyToken.deploy("Cheap", "CHEAP", asset, 1, sender=people.owner)
+    hub = contracts.CampaignHub.deploy(token, people.treasury, 0, sender=people.owner)
+    asset.mint(people.owner, 2**90, sender=people.owner)
+    for spender in (token, hub):
+        asset.approve(spender, 2**256 - 1, sender=people.owner)
+    token.mint(people.bob, 2**88, sender=people.owner)
+    token.approve(hub, 2**256 - 1, sender=people.bob)
+    make = Maker(hub, people, clock)
+    start = make.period_start(HOLD)
+    campaign = make.campaign(hold=HOLD, budget=2**49, merchant=False)
+    hub.setOperator(campaign, people.operator, 2**96 - 1, sender=people.owner)
+
+    with refused("SafeCastOverflowedUintDowncast", 87, 2**87):
+        hub.enter(campaign, 2**87, 0, sender=people.bob)
+    hub.enter(campaign, 2**87 - 1, 0, sender=people.bob)
+    with refused("SafeCastOverflowedUintDowncast", 87, 2**87):
+        hub.enter(campaign, 1, 0, sender=people.bob)
+    # What matures on top has room, and all of it can leave.
+    make.award(campaign, 1, (people.bob, 2**48 - 1))
+    clock.next_at(start + 2 * HOLD)
+    hub.leave(campaign, 2**87 - 1 + 2**48 - 1, sender=people.bob)
+    assert token.balanceOf(people.bob) == 2**88 + 2**48 - 1
 
 
 # -------------------------------------------------------------------- leave
