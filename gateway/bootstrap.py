@@ -116,14 +116,13 @@ class House:
         self.move_settlement = MoveSettlement(clock, self.orders)
         self.facts = Facts(clock)
         self.closing = Closing(db, clock, jobs, settings.statistics_quiet)
-        jobs.registry = Registry(self._handlers(), EVENTS)
+        bulk = {"statistics.accepted": self.facts.accepted, "statistics.claimed": self.facts.claimed}
+        jobs.registry = Registry(self._handlers(), EVENTS, bulk)
 
     def _handlers(self) -> Mapping[str, Handler]:
         """What each kind of job does."""
         return {
             "earning.tx_failed": self.landing.on_tx_failed,
-            "statistics.accepted": self.facts.accepted,
-            "statistics.claimed": self.facts.claimed,
             "redemptions.tx_failed": self.submission.tx_failed,
             "redemptions.tx_done": self.submission.tx_done,
             "moves.tx_refused": self.move_settlement.tx_refused,

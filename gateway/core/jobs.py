@@ -1,13 +1,15 @@
 """Later work is a row in the caller's transaction.
 
 `publish` writes one job for each handler of an event; the worker claims due jobs, runs each handler in a transaction of
-its own that also deletes the job, and puts a failed one off. A job carries a kind and one integer, never text.
+its own that also deletes the job, and puts a failed one off. Kinds that come by the thousand have a bulk handler, which
+takes many jobs in one transaction: a commit to disk costs more than the work. A job carries a kind and one integer,
+never text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 import structlog
@@ -20,8 +22,11 @@ from gateway.core.db import Base, Database
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[Session, int], None]
+BulkHandler = Callable[[Session, Sequence[int]], None]
 #: First retry after a second, doubling up to an hour.
 MAX_DELAY = 3600
+#: Jobs in one transaction of a bulk handler.
+BULK = 500
 
 
 class Job(Base):
@@ -36,13 +41,15 @@ class Job(Base):
 
 @dataclass(frozen=True)
 class Registry:
-    """What the house does: `handlers` by job kind, and the kinds that each event starts. Built in bootstrap only."""
+    """What the house does: `handlers` and `bulk` handlers by job kind, and the kinds that each event starts. Built in
+    bootstrap only."""
 
     handlers: Mapping[str, Handler]
     events: Mapping[str, Sequence[str]]
+    bulk: Mapping[str, BulkHandler] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        missing = {kind for kinds in self.events.values() for kind in kinds} - set(self.handlers)
+        missing = {kind for kinds in self.events.values() for kind in kinds} - set(self.handlers) - set(self.bulk)
         if missing:
             raise ValueError(f"events name unknown handlers: {sorted(missing)}")
 
@@ -64,11 +71,35 @@ class Jobs:
             self.enqueue(session, kind, ref)
 
     def run_due(self, db: Database, limit: int = 100) -> int:
-        """Runs up to `limit` due jobs, oldest first; returns how many succeeded. Safe in several processes at once."""
+        """Runs up to `limit` due jobs, and `BULK` of each bulk kind, oldest first; returns how many succeeded. Safe in
+        several processes at once."""
+        bulk = list(self.registry.bulk)
         with db.read() as session:
-            due = sa.select(Job.id).where(Job.run_at <= self.clock.now()).order_by(Job.run_at, Job.id).limit(limit)
-            ids = list(session.scalars(due))
-        return sum(self._run(db, job_id) for job_id in ids)
+            due = sa.select(Job.id).where(Job.run_at <= self.clock.now()).order_by(Job.run_at, Job.id)
+            ids = list(session.scalars(due.where(Job.kind.not_in(bulk)).limit(limit)))
+            bundles = {kind: list(session.scalars(due.where(Job.kind == kind).limit(BULK))) for kind in bulk}
+        done = sum(self._run_bulk(db, kind, bundle) for kind, bundle in bundles.items() if bundle)
+        return done + sum(self._run(db, job_id) for job_id in ids)
+
+    def _run_bulk(self, db: Database, kind: str, ids: Sequence[int]) -> int:
+        """All of them in one transaction; when that fails, each alone, so that only the bad ones wait."""
+        try:
+            with db.begin() as session:
+                mine = sa.select(Job).where(Job.id.in_(ids), Job.run_at <= self.clock.now()).order_by(Job.id)
+                jobs = session.scalars(mine.with_for_update(skip_locked=True)).all()
+                if jobs:
+                    self.registry.bulk[kind](session, [job.ref for job in jobs])
+                    session.execute(sa.delete(Job).where(Job.id.in_([job.id for job in jobs])))
+            return len(jobs)
+        except Exception as error:
+            log.warning("jobs.bulk_failed", kind=kind, error=type(error).__name__)
+            return sum(self._run(db, job_id) for job_id in ids)
+
+    def _handle(self, session: Session, kind: str, ref: int) -> None:
+        if kind in self.registry.bulk:
+            self.registry.bulk[kind](session, [ref])
+        else:
+            self.registry.handlers[kind](session, ref)
 
     def _run(self, db: Database, job_id: int) -> bool:
         try:
@@ -77,7 +108,7 @@ class Jobs:
                 if job is None or job.run_at > self.clock.now():
                     return False
                 kind, ref = job.kind, job.ref
-                self.registry.handlers[kind](session, ref)
+                self._handle(session, kind, ref)
                 session.delete(job)
             return True
         except Exception as error:  # whatever a handler raises, its job stays and is tried again

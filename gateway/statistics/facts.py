@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
+import sqlalchemy as sa
 import structlog
 from prometheus_client import Counter
 from sqlalchemy.orm import Session
@@ -23,70 +26,87 @@ log = structlog.get_logger(__name__)
 LATE = Counter("loyalty_statistics_late_facts", "Actions that came after their week was closed and are not counted")
 
 
-#: Kind of the job that brings an accepted action here.
-ACCEPTED = "statistics.accepted"
+#: Kinds of the jobs that bring actions here.
+ACCEPTED, CLAIMED = "statistics.accepted", "statistics.claimed"
+
+
+Values = dict[Metric, int]
+#: One merchant's week: merchant id, Monday.
+Key = tuple[int, int]
 
 
 class Facts:
-    """Job handlers of action events. Refunds change no fact: what is counted is what happened."""
+    """Bulk job handlers of action events. Refunds change no fact: what is counted is what happened."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
 
-    def accepted(self, session: Session, action_id: int) -> None:
-        """Counts an accepted action that names its wallet; one with a claim code only keeps its week open, as does a
-        guest's that earned nothing and therefore has no code."""
-        action = session.get_one(Action, action_id)
-        if action.kind == ActionKind.REFUND:
-            return
-        week = self._open_week(session, action)
-        if week is None:
-            return
-        week.last_report_at = self.clock.now()
-        if action.claim_hash is None and action.wallet is not None:
-            self._count(session, action, week, _values(action))
+    def accepted(self, session: Session, action_ids: Sequence[int]) -> None:
+        """Counts accepted actions that name their wallet; one with a claim code only keeps its week open."""
+        actions = [action for action in _actions(session, action_ids) if action.kind != ActionKind.REFUND]
+        for week, mine in self._by_open_week(session, actions):
+            week.last_report_at = self.clock.now()
+            _count(session, week, [(action, _values(action)) for action in mine if action.claim_hash is None])
 
-    def claimed(self, session: Session, action_id: int) -> None:
-        """Counts an action whose claim code was used."""
-        action = session.get_one(Action, action_id)
-        week = self._open_week(session, action)
-        if week is not None:
-            self._count(session, action, week, {**_values(action), Metric.CLAIMS: 1})
+    def claimed(self, session: Session, action_ids: Sequence[int]) -> None:
+        """Counts actions whose claim codes were used."""
+        for week, mine in self._by_open_week(session, _actions(session, action_ids)):
+            _count(session, week, [(action, {**_values(action), Metric.CLAIMS: 1}) for action in mine])
 
-    def _open_week(self, session: Session, action: Action) -> StatWeek | None:
-        """The action's week, locked; None (and counted) when it is closed."""
-        key = (action.merchant_id, weeks.week_of(action.occurred_at))
-        week = session.get(StatWeek, key, with_for_update=True)
-        if week is None:
-            week = StatWeek(
-                merchant_id=key[0],
-                week=key[1],
-                last_report_at=self.clock.now(),
-                closed=False,
-                spent=0,
-                tag_key=secrets.token_bytes(32),
-            )
-            session.add(week)
-            session.flush()
-        if week.closed:
-            LATE.inc()
-            log.info("statistics.late", merchant=key[0], week=key[1])
-            return None
+    def _by_open_week(self, session: Session, actions: Iterable[Action]) -> list[tuple[StatWeek, list[Action]]]:
+        """The actions by their weeks, which are locked; those of closed weeks are counted as late and left out."""
+        groups: defaultdict[Key, list[Action]] = defaultdict(list)
+        for action in actions:
+            groups[(action.merchant_id, weeks.week_of(action.occurred_at))].append(action)
+        found = []
+        for key, mine in sorted(groups.items()):  # in one order everywhere: two workers must not wait for each other
+            week = session.get(StatWeek, key, with_for_update=True) or self._open(session, key)
+            if week.closed:
+                LATE.inc(len(mine))
+                log.info("statistics.late", merchant=key[0], week=key[1], actions=len(mine))
+            else:
+                found.append((week, mine))
+        return found
+
+    def _open(self, session: Session, key: Key) -> StatWeek:
+        week = StatWeek(
+            merchant_id=key[0],
+            week=key[1],
+            last_report_at=self.clock.now(),
+            closed=False,
+            spent=0,
+            tag_key=secrets.token_bytes(32),
+        )
+        session.add(week)
+        session.flush()
         return week
 
-    def _count(self, session: Session, action: Action, week: StatWeek, values: dict[Metric, int]) -> None:
+
+def _actions(session: Session, ids: Sequence[int]) -> Sequence[Action]:
+    return session.scalars(sa.select(Action).where(Action.id.in_(ids)).order_by(Action.id)).all()
+
+
+def _count(session: Session, week: StatWeek, counted: Sequence[tuple[Action, Values]]) -> None:
+    sums: defaultdict[tuple[bytes, Metric], int] = defaultdict(int)
+    for action, values in counted:
         if action.wallet is None or week.tag_key is None:
             raise ValueError("an action without a wallet is counted for nobody")
         tag = hmac.digest(week.tag_key, action.wallet, hashlib.sha256)[:16]
         for metric, value in values.items():
-            fact = session.get(StatFact, (week.merchant_id, week.week, tag, metric))
-            if fact is None:
-                fact = StatFact(merchant_id=week.merchant_id, week=week.week, tag=tag, metric=metric, value=0)
-                session.add(fact)
-            fact.value = cells.clamped(metric, fact.value + value)
+            sums[(tag, metric)] += value
+    here = sa.select(StatFact).where(StatFact.merchant_id == week.merchant_id, StatFact.week == week.week)
+    known = session.scalars(here.where(StatFact.tag.in_({tag for tag, _ in sums})))
+    facts = {(fact.tag, fact.metric): fact for fact in known}
+    for (tag, metric), value in sums.items():
+        fact = facts.get((tag, metric))
+        if fact is None:
+            fact = StatFact(merchant_id=week.merchant_id, week=week.week, tag=tag, metric=metric, value=0)
+            session.add(fact)
+        fact.value = cells.clamped(metric, fact.value + value)
+    session.flush()
 
 
-def _values(action: Action) -> dict[Metric, int]:
+def _values(action: Action) -> Values:
     values = {Metric.WALLETS: 1}
     if action.kind == ActionKind.PURCHASE:
         values |= {Metric.PURCHASES: 1, Metric.REVENUE: action.amount}

@@ -13,7 +13,7 @@ from gateway.core.jobs import Jobs, Registry
 from gateway.identity.merchants.models import Merchant
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
 from gateway.loyalty.earning.models import Action, ActionKind, ActionState
-from gateway.statistics.facts import ACCEPTED, Facts
+from gateway.statistics.facts import ACCEPTED, CLAIMED, Facts
 from gateway.statistics.models import Metric, Release
 from gateway.statistics.release import Closing
 from tests.support.rows import add
@@ -109,8 +109,9 @@ class Scene:
 def scene(db: Database, clock: Clock, jobs: Jobs) -> Scene:
     facts = Facts(clock)
     jobs.registry = Registry(
-        {ACCEPTED: facts.accepted, "statistics.claimed": facts.claimed, "seen.closed": lambda session, ref: None},
-        {"action.accepted": [ACCEPTED], "action.claimed": ["statistics.claimed"], "week.closed": ["seen.closed"]},
+        {"seen.closed": lambda session, ref: None},
+        {"action.accepted": [ACCEPTED], "action.claimed": [CLAIMED], "week.closed": ["seen.closed"]},
+        {ACCEPTED: facts.accepted, CLAIMED: facts.claimed},
     )
     closing = Closing(db, clock, jobs, QUIET, random.Random(5).randrange)
     scene = Scene(db, clock, jobs, closing, facts)

@@ -1,0 +1,111 @@
+"""Jobs run once, a failed one waits, and in bulk a bad one does not take the good ones with it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gateway.core import jobs as jobs_module
+from gateway.core.clock import Clock
+from gateway.core.db import Database
+from gateway.core.idempotency import IdempotentWrite, once
+from gateway.core.jobs import Job, Jobs, Registry
+
+NOW = 1_800_000_000
+
+
+class Rooms:
+    """Two handlers that write a row for each job, and fail for refs that they do not like."""
+
+    def __init__(self, db: Database, jobs: Jobs) -> None:
+        self.db, self.jobs = db, jobs
+        self.bad: set[int] = set()
+        self.calls: list[list[int]] = []
+        jobs.registry = Registry({"one.job": self.one}, {"went": ["one.job", "many.job"]}, {"many.job": self.many})
+
+    def one(self, session: Session, ref: int) -> None:
+        self._write(session, "one", ref)
+
+    def many(self, session: Session, refs: Sequence[int]) -> None:
+        self.calls.append(list(refs))
+        for ref in refs:
+            self._write(session, "many", ref)
+
+    def _write(self, session: Session, name: str, ref: int) -> None:
+        once(session, 0, f"{name}-{ref}", name, b"", NOW, lambda: str(ref))
+        if ref in self.bad:
+            raise ValueError
+
+    def publish(self, *refs: int) -> None:
+        with self.db.begin() as session:
+            for ref in refs:
+                self.jobs.publish(session, "went", ref)
+
+    def written(self) -> list[int]:
+        with self.db.read() as session:
+            return sorted(int(text) for text in session.scalars(sa.select(IdempotentWrite.response)))
+
+    def waiting(self) -> list[tuple[str, int, int]]:
+        with self.db.read() as session:
+            return sorted((job.kind, job.ref, job.attempts) for job in session.scalars(sa.select(Job)))
+
+
+@pytest.fixture
+def rooms(db: Database, jobs: Jobs) -> Rooms:
+    return Rooms(db, jobs)
+
+
+def test_every_listener_gets_its_job_once(rooms: Rooms) -> None:
+    rooms.publish(1, 2, 3)
+    assert rooms.jobs.run_due(rooms.db) == 6
+    assert rooms.written() == [1, 1, 2, 2, 3, 3]
+    assert rooms.calls == [[1, 2, 3]]
+    assert rooms.jobs.run_due(rooms.db) == 0
+
+
+def test_a_bad_job_waits_alone_and_is_tried_again(rooms: Rooms, clock: Clock) -> None:
+    rooms.bad = {2}
+    rooms.publish(1, 2, 3)
+    assert rooms.jobs.run_due(rooms.db) == 4
+    assert rooms.written() == [1, 1, 3, 3]
+    assert rooms.waiting() == [("many.job", 2, 1), ("one.job", 2, 1)]
+    rooms.bad = set()
+    assert rooms.jobs.run_due(rooms.db) == 0
+    clock.offset += 2
+    assert rooms.jobs.run_due(rooms.db) == 2
+    assert rooms.written() == [1, 1, 2, 2, 3, 3]
+
+
+def test_bulk_comes_in_portions_beside_the_others(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs_module, "BULK", 2)
+    rooms.publish(1, 2, 3)
+    assert rooms.jobs.run_due(rooms.db, limit=1) == 3
+    assert rooms.calls == [[1, 2]]
+    assert rooms.waiting() == [("many.job", 3, 0), ("one.job", 2, 0), ("one.job", 3, 0)]
+
+
+def test_several_workers_run_each_job_once(rooms: Rooms, clock: Clock) -> None:
+    rooms.publish(*range(20))
+
+    def work() -> None:
+        for _ in range(3):
+            rooms.jobs.run_due(rooms.db)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    clock.offset += 5
+    rooms.jobs.run_due(rooms.db)
+    assert rooms.waiting() == []
+    assert rooms.written() == sorted([*range(20), *range(20)])
+
+
+def test_an_event_that_names_an_unknown_handler_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"other\.job"):
+        Registry({"one.job": lambda session, ref: None}, {"went": ["one.job", "other.job"]})
