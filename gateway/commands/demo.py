@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 from rich.progress import Progress
+from rich.table import Table
 
 from gateway.client import Json
 from gateway.commands.audit import AuditReport, run_audit
@@ -52,7 +53,7 @@ def demo(
             figures, chain = _play(local, file, say)
             audit = _audit(house, chain)
             answer = summary(figures, audit, chain, round(time.monotonic() - started))
-            _finish(answer, report)
+            _finish(answer, chain, report)
             if not leave:
                 out.note(
                     f"\nThe gateway goes on at [bold]{house.url}[/] (documentation: {house.url}/docs). Ctrl-C ends it."
@@ -136,21 +137,32 @@ def summary(figures: Figures, audit: AuditReport, chain: Chain, seconds: int) ->
 
 
 MONEY = {"points_awarded", "refunds_clawed_back", "settled_between_merchants", "cashed_out", "supply"}
+#: In the table; the file of --json has everything.
+SHOWN = (
+    *("actions", "points_awarded", "wallets", "refunds", "refunds_clawed_back", "claims_by_guests", "moves"),
+    *("codes_delivered", "codes_used", "settled_between_merchants", "cashed_out", "supply", "reserve", "solvent"),
+    *("audit", "seconds"),
+)
 
 
-def _finish(answer: Json, report: Path | None) -> None:
+def _finish(answer: Json, chain: Chain, report: Path | None) -> None:
     if report:
         report.write_text(json.dumps(answer, indent=2) + "\n")
-    plain = {name: value for name, value in answer.items() if not isinstance(value, list | dict)}
-    shown = [(name.replace("_", " "), points(value) if name in MONEY else value) for name, value in plain.items()]
-    columns = ("merchant", "week", "metric", "value", "±", "ε/1000")
-    rows = [
-        [row.get(name) for name in ("merchant", "week", "metric", "value", "margin", "epsilon_thousandths")]
-        for row in answer["statistics"]
-    ]
-    out.result(answer, lambda: table("Weekly statistics", columns, rows))
-    out.result(answer, lambda: facts("The main job", shown))
+    out.result(answer, lambda: _weeks(answer["statistics"]))
+    reserve = f"{answer['reserve']:,} units, {points(answer['reserve'] // chain.deployment.par)} points at par"
+    shown = {name: points(answer[name]) if name in MONEY else answer[name] for name in SHOWN} | {"reserve": reserve}
+    out.result(answer, lambda: facts("The main job", [(name.replace("_", " "), shown[name]) for name in SHOWN]))
     if answer["audit"] != "agrees":
-        raise CommandError(
-            f"the audit differs in {len(answer['differences'])} places", "loyalty audit", "audit-differs"
-        )
+        raise CommandError(f"the audit differs in {len(answer['differences'])} places", code="audit-differs")
+
+
+def _weeks(statistics: list[Json]) -> Table:
+    """One line a merchant and week; each figure with the half width of its noise."""
+    metrics = list(dict.fromkeys(row["metric"] for row in statistics))
+    lines: dict[tuple[str, str], dict[str, str]] = {}
+    for row in statistics:
+        number = points if row["unit"] == "hundredths" else str
+        cell = "too few" if row["too_few"] else f"{number(row['value'])} ± {number(row['margin'])}"
+        lines.setdefault((row["merchant"], row["week"]), {})[row["metric"]] = cell
+    rows = [[*place, *(cells.get(metric) for metric in metrics)] for place, cells in lines.items()]
+    return table("Weekly statistics, with noise that hides each wallet", ("merchant", "week", *metrics), rows)
