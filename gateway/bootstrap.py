@@ -50,6 +50,11 @@ from gateway.loyalty.redemptions.service import Redemptions
 from gateway.loyalty.redemptions.settlement import Settlement as RedemptionSettlement
 from gateway.loyalty.redemptions.submission import Submission
 from gateway.loyalty.wallet_views import routes as wallets_routes
+from gateway.messaging import routes as messaging_routes
+from gateway.messaging.aside import Aside
+from gateway.messaging.courier import Courier
+from gateway.messaging.models import MessageKind
+from gateway.messaging.outbox import Outbox
 from gateway.settings import Settings
 from gateway.statistics import routes as statistics_routes
 from gateway.statistics.facts import Facts
@@ -116,6 +121,8 @@ class House:
         self.move_settlement = MoveSettlement(clock, self.orders)
         self.facts = Facts(clock)
         self.closing = Closing(db, clock, jobs, settings.statistics_quiet)
+        self.outbox = Outbox(clock, secrets, settings.webhooks_private)
+        self.courier = Courier(db, clock, secrets, settings.webhooks_private)
         bulk = {"statistics.accepted": self.facts.accepted, "statistics.claimed": self.facts.claimed}
         jobs.registry = Registry(self._handlers(), EVENTS, bulk)
 
@@ -127,6 +134,7 @@ class House:
             "redemptions.tx_done": self.submission.tx_done,
             "moves.tx_refused": self.move_settlement.tx_refused,
             "moves.tx_reverted": self.move_settlement.tx_reverted,
+            **{kind: self.outbox.handler(message) for kind, message in MESSAGES.items()},
         }
 
     def streams(self) -> Mapping[str, Apply]:
@@ -146,6 +154,7 @@ class House:
             campaigns_routes.build(g.db, self.auth, self.campaigns, self.merchants, g.clock),
             earning_routes.build(g.db, self.auth, self.earning, self.claims, g.clock),
             statistics_routes.build(g.db, self.auth, self.ledger),
+            messaging_routes.build(g.db, self.auth, self.outbox, g.clock),
             offers_routes.build(g.db, self.auth, self.offers, self.codes, g.clock),
             redemptions_routes.build(g.db, self.redemptions),
             moves_routes.build(g.db, self.moves),
@@ -200,6 +209,7 @@ class House:
             "earning.lapse": self.claims.lapse_due,
             "earning.release": self.releaser.release_due,
             "statistics.close": self.closing.close_due,
+            "messaging.deliver": Aside(self.courier.deliver_due).turn,
             "redemptions.submit": self.submission.submit_due,
             "redemptions.sweep": self.redemption_settlement.sweep_dead,
             "redemptions.wipe": self.redemption_settlement.wipe_due,
@@ -215,6 +225,19 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "tx.refused": ("earning.tx_failed", "redemptions.tx_failed", "moves.tx_refused"),
     "tx.reverted": ("earning.tx_failed", "redemptions.tx_failed", "moves.tx_reverted"),
     "tx.done": ("redemptions.tx_done",),
+    "batch.landed": ("messaging.batch",),
+    "redemption.delivered": ("messaging.redemption",),
+    "code.used": ("messaging.code",),
+    "codes.low": ("messaging.codes_low",),
+    "week.closed": ("messaging.statistics",),
+}
+#: Kind of job → the message to merchants that it writes.
+MESSAGES: Mapping[str, MessageKind] = {
+    "messaging.batch": MessageKind.BATCH_LANDED,
+    "messaging.redemption": MessageKind.REDEMPTION_DELIVERED,
+    "messaging.code": MessageKind.CODE_USED,
+    "messaging.codes_low": MessageKind.CODES_LOW,
+    "messaging.statistics": MessageKind.STATISTICS_RELEASED,
 }
 
 
