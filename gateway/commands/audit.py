@@ -131,7 +131,7 @@ def _database(
     keys = list(session.scalars(sa.select(KeyState.sender)))
     operator = keys[0] if len(keys) == 1 else None
     for row in session.scalars(sa.select(Campaign).order_by(Campaign.id)):
-        place = max(found["campaigns"], audit_database.position(session, row.synced_event))
+        place = max(found["earning"], audit_database.position(session, row.synced_event))
         yield from audit_rooms.campaign(row, rebuilt.until(place), operator)
     yield from audit_earning.batches(session, rebuilt.until(found["earning"]))
     yield from audit_earning.settled(session)

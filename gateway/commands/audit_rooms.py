@@ -101,6 +101,19 @@ def _codes(session: Session) -> Iterator[Difference]:
             yield Difference("code-state", f"code {code}", CodeState.RESERVED.name, CodeState.FREE.name)
     for code in sorted((out | reserved) - set(served)):
         yield Difference("code-without-order", f"code {code}", CodeState.FREE.name, "out or reserved")
+    yield from _stock(session)
+
+
+def _stock(session: Session) -> Iterator[Difference]:
+    """What an offer says of its stock is what its codes say."""
+    counts: Counter[tuple[int, bool]] = Counter()
+    query = sa.select(Code.offer_id, Code.state, sa.func.count()).group_by(Code.offer_id, Code.state)
+    for offer_id, state, count in session.execute(query):
+        counts[(offer_id, state == CodeState.FREE)] += count
+    for offer in session.scalars(sa.select(Offer)):
+        for name, free, found in (("free", True, offer.free), ("drawn", False, offer.drawn)):
+            if counts[(offer.id, free)] != found:
+                yield Difference("offer-stock", f"offer {offer.id} {name}", counts[(offer.id, free)], found)
 
 
 # ----------------------------------------------------------------------- moves
