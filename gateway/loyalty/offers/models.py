@@ -77,3 +77,15 @@ class Code(Base):
     used_at: Mapped[int | None] = mapped_column(Seconds())
     #: Id of the API key that used it: only the same till may undo.
     used_by: Mapped[int | None] = mapped_column(Int())
+
+
+class CodeMiss(Base):
+    """How many codes that were not handed out a merchant's tills asked for in the last hour in which they did."""
+
+    __tablename__ = "code_misses"
+    __table_args__ = ({"info": {"side": "merchant"}},)
+
+    merchant_id: Mapped[int] = mapped_column(sa.ForeignKey("merchants.id"), primary_key=True, autoincrement=False)
+    #: Hours since 1970.
+    hour: Mapped[int] = mapped_column(Int(0, 1_000_000))
+    misses: Mapped[int] = mapped_column(Int())

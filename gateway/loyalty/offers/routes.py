@@ -15,6 +15,7 @@ from gateway.identity.merchants.keys import Caller
 from gateway.identity.merchants.models import Scope
 from gateway.identity.wallets.routes import cookieless
 from gateway.loyalty.offers.codes import Codes, CodeView
+from gateway.loyalty.offers.misses import Misses
 from gateway.loyalty.offers.schemas import CodeCounts, CodeIn, CodeOut, OfferIn, OfferList, OfferOut, UploadOut
 from gateway.loyalty.offers.service import Offers
 
@@ -124,11 +125,12 @@ def _add_pool(router: APIRouter, db: Database, auth: Auth, offers: Offers, codes
 def _add_till(router: APIRouter, db: Database, auth: Auth, codes: Codes, clock: Clock) -> None:
     till = Depends(auth.require(Scope.CODES))
     plain = [Depends(cookieless)]
+    misses = Misses(db, clock)
 
     @router.post("/codes/check", dependencies=plain)
     def check(body: CodeIn, caller: Annotated[Caller, till]) -> CodeOut:
         """What a code is worth at the till. Changes nothing."""
-        with db.read() as session:
+        with misses.counting(caller.merchant), db.read() as session:
             return CodeOut.of(codes.check(session, caller.merchant, body.code))
 
     def writing(
@@ -136,7 +138,7 @@ def _add_till(router: APIRouter, db: Database, auth: Auth, codes: Codes, clock: 
     ) -> Response:
         # Not the code itself: see Codes.fingerprint.
         digest = codes.digest(caller.merchant, body.code)
-        with db.begin() as session:
+        with misses.counting(caller.merchant), db.begin() as session:
 
             def answered() -> str:
                 return CodeOut.of(write(session)).model_dump_json()

@@ -576,6 +576,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("batch_id", "wallet", name=op.f("pk_batch_entries")),
     )
     op.create_table(
+        "code_misses",
+        sa.Column("merchant_id", columns.PrimaryKey(), autoincrement=False, nullable=False),
+        sa.Column("hour", columns.Int(0, 1000000), nullable=False),
+        sa.Column("misses", columns.Int(0, 99999999999), nullable=False),
+        sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"], name=op.f("fk_code_misses_merchant_id")),
+        sa.PrimaryKeyConstraint("merchant_id", name=op.f("pk_code_misses")),
+    )
+    op.create_table(
         "codes",
         sa.Column("id", columns.PrimaryKey(), nullable=False),
         sa.Column("merchant_id", columns.PrimaryKey(), nullable=False),
@@ -661,6 +669,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_codes_draw")
 
     op.drop_table("codes")
+    op.drop_table("code_misses")
     op.drop_table("batch_entries")
     with op.batch_alter_table("actions", schema=None) as batch_op:
         batch_op.drop_index("ix_actions_wallet")

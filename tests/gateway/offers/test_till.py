@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.core.idempotency import IdempotentWrite
+from gateway.loyalty.offers.misses import MOST
 from gateway.loyalty.offers.models import Code
 from tests.gateway.redemptions.world import DAY, World, refused
 
@@ -93,3 +94,17 @@ def test_what_is_kept_of_a_request_does_not_help_to_guess_codes(world: World, co
     }
     assert not guesses & {each.body_hash for each in row}
     assert not any(code in each.response for each in row)
+
+
+def test_a_merchant_cannot_watch_its_own_pool(world: World, code: str) -> None:
+    """Else it saw which code was delivered when the chain shows a payment, and knew the wallet at its till."""
+    for number in range(MOST):
+        verb = ("check", "use", "undo")[number % 3]
+        refused(world.call("POST", f"/codes/{verb}", {"code": f"N-{number}"}, "corner"), 404, "code-unknown", "code")
+    for text in (code, "N-1"):  # no difference between what is known and what is not
+        answer = world.call("POST", "/codes/check", {"code": text}, "corner 2")
+        refused(answer, 429, "too-many-misses", "code")
+        assert 1 <= int(answer.headers["Retry-After"]) <= 3_600
+    refused(world.call("POST", "/codes/check", {"code": code}, "bakery"), 404, "code-unknown", "code")
+    world.clock.offset += 3_600
+    assert world.call("POST", "/codes/use", {"code": code}, "corner").status_code == 200
