@@ -9,9 +9,7 @@ from gateway.chain.deployment import Deployment
 from gateway.chain.errors import ChainError
 from gateway.chain.hexes import checksum
 from gateway.chain.reads import Reads
-from gateway.core.problems import Refusal
-
-NODE_DOWN = Refusal("node-unavailable", 503, "The chain cannot be asked just now")
+from gateway.identity.wallets.errors import CHAIN_UNREACHABLE
 
 
 class ChainOut(BaseModel):
@@ -41,7 +39,7 @@ def build(reads: Reads, deployment: Deployment) -> APIRouter:
             head = reads.head().number
             supply, reserve = reads.total_supply(head), reads.reserve(head)
         except ChainError:
-            raise NODE_DOWN.at(retry_after=5) from None
+            raise CHAIN_UNREACHABLE.at(retry_after=5) from None
         return ChainOut(
             chain_id=deployment.chain_id,
             token=checksum(deployment.token),
