@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from gateway.bootstrap import House, open_house
+from gateway.bootstrap import House, open_house, refusing
 from gateway.core import logs
 from gateway.settings import Settings
 from gateway.web import errors
@@ -26,6 +26,7 @@ def build(house: House) -> FastAPI:
 def create() -> FastAPI:
     """Entry for uvicorn (`uvicorn --factory gateway.app:create`): settings from the environment; refuses to start on a
     wrong deployment, an old schema or unsafe settings."""
-    settings = Settings()
-    logs.configure(settings.log_level)
-    return build(open_house(settings))
+    with refusing():
+        settings = Settings()
+        logs.configure(settings.log_level)
+        return build(open_house(settings))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 import structlog
 from fastapi import APIRouter
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from gateway import migrations
 from gateway.chain import keystore
-from gateway.chain.deployment import Deployment
+from gateway.chain.deployment import Deployment, WrongDeployment
 from gateway.chain.errors import ChainError
 from gateway.chain.indexer.service import Indexer
 from gateway.chain.indexer.stream import Apply, drain
@@ -266,3 +268,16 @@ def open_house(settings: Settings, clock: Clock | None = None) -> House:
         desk=Queue(clock, keystore.address(settings.relayer_keystore)),
     )
     return House(ground)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Ends the process with one line when it must not start: a stack trace would bury the reason, and could repeat a
+    secret."""
+    try:
+        yield
+    except ValidationError as error:
+        wrong = [f"{'_'.join(('LOYALTY', *map(str, e['loc']))).upper()}: {e['msg']}" for e in error.errors()]
+        raise SystemExit(f"refused to start: {'; '.join(wrong)}") from None
+    except (WrongDeployment, OldSchema, keystore.KeystoreError) as error:
+        raise SystemExit(f"refused to start: {error}") from None

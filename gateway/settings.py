@@ -16,7 +16,7 @@ class UnsafeSettings(ValueError):
 class Settings(BaseSettings):
     """Validated at start; production refuses what is only safe on a local chain."""
 
-    model_config = SettingsConfigDict(env_prefix="LOYALTY_", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="LOYALTY_", extra="forbid", hide_input_in_errors=True)
 
     environment: Literal["production", "local"] = Field("production", description="`local` allows a throw-away chain")
     database_url: str = Field("sqlite:///loyalty.db", description="SQLAlchemy URL, SQLite or PostgreSQL (psycopg)")

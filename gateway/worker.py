@@ -8,7 +8,7 @@ import time
 
 import structlog
 
-from gateway.bootstrap import House, open_house
+from gateway.bootstrap import House, open_house, refusing
 from gateway.core import logs
 from gateway.settings import Settings
 
@@ -58,9 +58,10 @@ class Worker:
 
 def main() -> None:
     """Entry of `python -m gateway.worker`."""
-    settings = Settings()
-    logs.configure(settings.log_level)
-    worker = Worker(open_house(settings))
+    with refusing():
+        settings = Settings()
+        logs.configure(settings.log_level)
+        worker = Worker(open_house(settings))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: worker.stop())
     log.info("worker.started")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -114,20 +115,43 @@ class House:
 
     def start_gateway(self) -> None:
         """Starts the HTTP process as an operator would, and waits until it answers."""
-        command = [sys.executable, "-m", "uvicorn", "--factory", "gateway.app:create", "--host", "127.0.0.1"]
-        command += ["--port", str(self.port), "--no-access-log", "--log-level", "warning"]
-        process = self._start("gateway", command)
+        process = self._start("gateway", _gateway(self.port))
         processes.wait_until(self._answers, process, self.logs["gateway"])
 
     def start_worker(self) -> None:
         """Starts the worker; it does not wait for it."""
-        self._start("worker", [sys.executable, "-m", "gateway.worker"])
+        self._start("worker", WORKER)
 
     def _start(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
-        repository = str(Path(__file__).parents[2])
-        environment = self.environment() | {"PYTHONPATH": repository}
-        self.running[name] = processes.start(command, log=self.logs[name], env=environment)
+        self.running[name] = processes.start(command, log=self.logs[name], env=self._env())
         return self.running[name]
+
+    def _env(self) -> dict[str, str]:
+        return self.environment() | {"PYTHONPATH": str(Path(__file__).parents[2])}
+
+    def try_gateway(self, settings: Mapping[str, str]) -> tuple[int | None, str]:
+        """(exit code, output) of another gateway with these settings instead; None when it goes on running."""
+        return self._try(_gateway(processes.free_port()), settings)
+
+    def try_worker(self, settings: Mapping[str, str]) -> tuple[int | None, str]:
+        """As `try_gateway`, of another worker."""
+        return self._try(WORKER, settings)
+
+    def _try(self, command: list[str], settings: Mapping[str, str]) -> tuple[int | None, str]:
+        try:
+            ended = subprocess.run(
+                command,
+                env={**os.environ, **self._env(), **settings},
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=PATIENCE,
+                text=True,
+            )
+        except subprocess.TimeoutExpired as error:
+            return None, str(error.stdout)
+        return ended.returncode, ended.stdout
 
     def stop(self, *names: str) -> None:
         """Asks processes to end (default: all) and waits."""
@@ -242,6 +266,14 @@ class House:
         empty = {"campaign": campaign, "matured": 0, "pending": 0, "next_maturity": None, "stay": False, "nonce": 0}
         accounts = self.wallet(address)["accounts"]
         return next((account for account in accounts if account["campaign"] == campaign), empty)
+
+
+WORKER = [sys.executable, "-m", "gateway.worker"]
+
+
+def _gateway(port: int) -> list[str]:
+    command = [sys.executable, "-m", "uvicorn", "--factory", "gateway.app:create", "--host", "127.0.0.1"]
+    return [*command, "--port", str(port), "--no-access-log", "--log-level", "warning"]
 
 
 @contextmanager
