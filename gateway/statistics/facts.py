@@ -1,7 +1,8 @@
 """First door: actions come in as coarse facts.
 
 Which weeks exist and when they close follows from the merchant's own reports alone. A claim adds to its week's facts
-but keeps no week open: else the date of a release would tell that somebody used a code.
+but keeps no week open, and when it comes too late it is not even counted as late: else the date of a release, or a
+public metric, would tell that somebody used a code.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 import structlog
-from prometheus_client import Counter
 from sqlalchemy.orm import Session
 
 from gateway.core.clock import Clock
@@ -23,7 +23,6 @@ from gateway.statistics import cells, weeks
 from gateway.statistics.models import Metric, StatFact, StatWeek
 
 log = structlog.get_logger(__name__)
-LATE = Counter("loyalty_statistics_late_facts", "Actions that came after their week was closed and are not counted")
 
 
 #: Kinds of the jobs that bring actions here.
@@ -44,28 +43,28 @@ class Facts:
     def accepted(self, session: Session, action_ids: Sequence[int]) -> None:
         """Counts accepted actions that name their wallet; one with a claim code only keeps its week open."""
         actions = [action for action in _actions(session, action_ids) if action.kind != ActionKind.REFUND]
-        for week, mine in self._by_open_week(session, actions):
+        for week, mine in self._by_week(session, actions):
+            if week.closed:
+                week.late += len(mine)
+                log.info("statistics.late", merchant=week.merchant_id, week=week.week, actions=len(mine))
+                continue
             week.last_report_at = self.clock.now()
             _count(session, week, [(action, _values(action)) for action in mine if action.claim_hash is None])
 
     def claimed(self, session: Session, action_ids: Sequence[int]) -> None:
         """Counts actions whose claim codes were used."""
-        for week, mine in self._by_open_week(session, _actions(session, action_ids)):
-            _count(session, week, [(action, {**_values(action), Metric.CLAIMS: 1}) for action in mine])
+        for week, mine in self._by_week(session, _actions(session, action_ids)):
+            if not week.closed:
+                _count(session, week, [(action, {**_values(action), Metric.CLAIMS: 1}) for action in mine])
 
-    def _by_open_week(self, session: Session, actions: Iterable[Action]) -> list[tuple[StatWeek, list[Action]]]:
-        """The actions by their weeks, which are locked; those of closed weeks are counted as late and left out."""
+    def _by_week(self, session: Session, actions: Iterable[Action]) -> list[tuple[StatWeek, list[Action]]]:
+        """The actions by their weeks, which are locked."""
         groups: defaultdict[Key, list[Action]] = defaultdict(list)
         for action in actions:
             groups[(action.merchant_id, weeks.week_of(action.occurred_at))].append(action)
         found = []
         for key, mine in sorted(groups.items()):  # in one order everywhere: two workers must not wait for each other
-            week = session.get(StatWeek, key, with_for_update=True) or self._open(session, key)
-            if week.closed:
-                LATE.inc(len(mine))
-                log.info("statistics.late", merchant=key[0], week=key[1], actions=len(mine))
-            else:
-                found.append((week, mine))
+            found.append((session.get(StatWeek, key, with_for_update=True) or self._open(session, key), mine))
         return found
 
     def _open(self, session: Session, key: Key) -> StatWeek:
@@ -75,6 +74,7 @@ class Facts:
             last_report_at=self.clock.now(),
             closed=False,
             spent=0,
+            late=0,
             tag_key=secrets.token_bytes(32),
         )
         session.add(week)

@@ -46,6 +46,8 @@ class StatWeek(Base):
     closed: Mapped[bool] = mapped_column(Flag(), default=False)
     #: Thousandths of epsilon; never above 1,000.
     spent: Mapped[int] = mapped_column(Int(0, 1_000), default=0)
+    #: Actions reported after the close, which are not counted.
+    late: Mapped[int] = mapped_column(Int(), default=0)
     #: Random key of the tags, forgotten when the week closes.
     tag_key: Mapped[bytes | None] = mapped_column(Blob(32))
 

@@ -15,6 +15,7 @@ from gateway.chain.rpc import Rpc
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Job
+from gateway.statistics.models import StatWeek
 from gateway.web.health import Check, Finding
 
 #: Gas of one full batch of fresh holders.
@@ -42,6 +43,7 @@ class Checks:
             "queue": Check(self.queue),
             "jobs": Check(self.jobs),
             "gas": Check(self.gas),
+            "statistics": Check(self.statistics),
         }
 
     def database(self) -> Finding:
@@ -83,6 +85,12 @@ class Checks:
             count, oldest = session.execute(sa.select(sa.func.count(), sa.func.min(Job.run_at))).one()
         age = max(0, self.clock.now() - oldest) if oldest else 0
         return Finding(age <= self.max_age, f"{count} jobs, the oldest due {age} s ago", age)
+
+    def statistics(self) -> Finding:
+        """Actions that merchants reported after their week was published; no trouble, but somebody may wonder."""
+        with self.db.read() as session:
+            late = int(session.scalar(sa.select(sa.func.sum(StatWeek.late))) or 0)
+        return Finding(True, f"{late} actions were reported too late to be counted", late)
 
     def gas(self) -> Finding:
         funds = int(self.rpc.call("eth_getBalance", to_hex(self.sender), "latest"), 16)

@@ -398,6 +398,7 @@ def upgrade() -> None:
         sa.Column("last_report_at", columns.Seconds(), nullable=False),
         sa.Column("closed", columns.Flag(), nullable=False),
         sa.Column("spent", columns.Int(0, 1000), nullable=False),
+        sa.Column("late", columns.Int(0, 4611686018427387904), nullable=False),
         sa.Column("tag_key", columns.Blob(32), nullable=True),
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"], name=op.f("fk_stat_weeks_merchant_id")),
         sa.PrimaryKeyConstraint("merchant_id", "week", name=op.f("pk_stat_weeks")),
