@@ -398,7 +398,7 @@ def upgrade() -> None:
         sa.Column("last_report_at", columns.Seconds(), nullable=False),
         sa.Column("closed", columns.Flag(), nullable=False),
         sa.Column("spent", columns.Int(0, 1000), nullable=False),
-        sa.Column("late", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("late", columns.Int(0, 99999999999), nullable=False),
         sa.Column("tag_key", columns.Blob(32), nullable=True),
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"], name=op.f("fk_stat_weeks_merchant_id")),
         sa.PrimaryKeyConstraint("merchant_id", "week", name=op.f("pk_stat_weeks")),
@@ -530,7 +530,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("message_id", name=op.f("uq_webhook_deliveries_message_id")),
     )
     with op.batch_alter_table("webhook_deliveries", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_webhook_deliveries_next_at"), ["next_at"], unique=False)
+        batch_op.create_index("ix_webhook_deliveries_due", ["state", "next_at"], unique=False)
 
     op.create_table(
         "actions",
@@ -681,7 +681,7 @@ def downgrade() -> None:
 
     op.drop_table("actions")
     with op.batch_alter_table("webhook_deliveries", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_webhook_deliveries_next_at"))
+        batch_op.drop_index("ix_webhook_deliveries_due")
 
     op.drop_table("webhook_deliveries")
     op.drop_table("rule_versions")
