@@ -12,6 +12,7 @@ from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Jobs
+from gateway.identity.merchants.models import Merchant
 from gateway.identity.wallets.models import OrderKind
 from gateway.identity.wallets.orders import Claim, OpenOrders
 from gateway.loyalty.offers.codes import Codes
@@ -46,6 +47,9 @@ class Settlement:
         row = self._match(session, event)
         if row is None:
             return
+        # First the open order, then its row, as the sweep does: two workers must not wait for each other.
+        self.orders.close(session, OrderKind.REDEMPTION, row.id)
+        session.refresh(row, with_for_update=True)
         if row.state == RedemptionState.DEAD:
             # Given up, then brought back by a reorganisation deeper than the confirmations: the code may be another's.
             log.error("redemption.paid_after_death", redemption=row.id)
@@ -57,14 +61,16 @@ class Settlement:
         elif row.state == RedemptionState.FLAGGED and row.expires_at is not None:
             row.state = RedemptionState.DELIVERED if row.box is not None else RedemptionState.CONFIRMED
         row.paid_block, row.retry_at = event.block, None
-        self.orders.close(session, OrderKind.REDEMPTION, row.id)
 
     def _match(self, session: Session, event: ChainEvent) -> Redemption | None:
-        """The order that this event executed, to the letter: a merchant may copy a commitment into another order."""
+        """The order that this event executed, to the letter: a commitment may be copied into another order, or into the
+        same order for another payee."""
         query = (
             sa.select(Redemption)
             .join(Offer, Offer.id == Redemption.offer_id)
+            .join(Merchant, Merchant.id == Redemption.merchant_id)
             .where(
+                Merchant.address == event.counterparty,
                 Redemption.commitment == event.commitment,
                 Redemption.holder == event.holder,
                 Redemption.campaign == (event.campaign or 0),
@@ -73,7 +79,7 @@ class Settlement:
                 Offer.hash == event.offer,
             )
         )
-        return session.scalar(query.with_for_update(of=Redemption))
+        return session.scalar(query)
 
     def _rewind(self, session: Session, fork: int) -> None:
         """Payments in blocks above `fork` never happened.
