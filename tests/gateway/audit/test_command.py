@@ -18,7 +18,6 @@ from gateway.loyalty.ledger.models import Holding
 from tests.gateway.audit.scene import Scene
 from tests.gateway.audit.test_ledger import follow
 
-
 Call = Callable[..., Result]
 
 
