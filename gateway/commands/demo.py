@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console, Group
 from rich.progress import Progress
 from rich.table import Table
 
@@ -38,6 +40,7 @@ def demo(
     port: Annotated[int, typer.Option(help="Port of the gateway.", min=1, max=65_535)] = 8000,
     file: Annotated[Path, typer.Option(help="The week of purchases.", exists=True, dir_okay=False)] = EXTRACT,
     state: Annotated[Path | None, typer.Option(help="Keep the state here; else it is temporary.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Draw the last tables, as SVG.", hidden=True)] = None,
 ) -> None:
     """Two merchants, two campaigns, one week of real purchases: awards, refunds, claims, moves, codes, cash-outs,
     statistics, audit. Ends with a table of figures and leaves the gateway running until Ctrl-C."""
@@ -49,11 +52,11 @@ def demo(
         say = _timed(started)
         house = House(local, port, free_port(), tuning, say=say)
         try:
-            house.start()
-            figures, chain = _play(local, file, say)
+            house.launch()
+            figures, chain = _play(house, file, say)
             audit = _audit(house, chain)
             answer = summary(figures, audit, chain, round(time.monotonic() - started))
-            _finish(answer, chain, report)
+            _finish(answer, chain, report, picture)
             if not leave:
                 out.note(
                     f"\nThe gateway goes on at [bold]{house.url}[/] (documentation: {house.url}/docs). Ctrl-C ends it."
@@ -83,11 +86,11 @@ def _timed(started: float) -> Callable[[str], None]:
     return lambda text: out.note(f"[green]✓[/] [dim]{time.monotonic() - started:4.0f} s[/] {text}")
 
 
-def _play(state: State, file: Path, say: Callable[[str], None]) -> tuple[Figures, Chain]:
-    chain = open_chain(state)
+def _play(house: House, file: Path, say: Callable[[str], None]) -> tuple[Figures, Chain]:
+    chain = open_chain(house.state)
     with out.progress() as progress:
         bar = Bar(progress)
-        scenario = Scenario(state, chain, file, say, bar.show)
+        scenario = Scenario(house, chain, file, say, bar.show)
         return scenario.run(), chain
 
 
@@ -145,24 +148,31 @@ SHOWN = (
 )
 
 
-def _finish(answer: Json, chain: Chain, report: Path | None) -> None:
+def _finish(answer: Json, chain: Chain, report: Path | None, picture: Path | None) -> None:
     if report:
         report.write_text(json.dumps(answer, indent=2) + "\n")
-    out.result(answer, lambda: _weeks(answer["statistics"]))
     reserve = f"{answer['reserve']:,} units, {points(answer['reserve'] // chain.deployment.par)} points at par"
     shown = {name: points(answer[name]) if name in MONEY else answer[name] for name in SHOWN} | {"reserve": reserve}
-    out.result(answer, lambda: facts("The main job", [(name.replace("_", " "), shown[name]) for name in SHOWN]))
+    main = facts("The main job", [(name.replace("_", " "), shown[name]) for name in SHOWN])
+    tables = Group(_weeks(answer["statistics"]), "", main)
+    out.result(answer, lambda: tables)
+    if picture:
+        canvas = Console(record=True, width=100, file=io.StringIO())
+        canvas.print(tables)
+        canvas.save_svg(str(picture), title="make demo")
     if answer["audit"] != "agrees":
         raise CommandError(f"the audit differs in {len(answer['differences'])} places", code="audit-differs")
 
 
 def _weeks(statistics: list[Json]) -> Table:
-    """One line a merchant and week; each figure with the half width of its noise."""
-    metrics = list(dict.fromkeys(row["metric"] for row in statistics))
+    """One line a merchant and week; the half width of each metric's noise, which is always the same, stands above."""
+    heads: dict[str, str] = {}
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for row in statistics:
-        number = points if row["unit"] == "hundredths" else str
-        cell = "too few" if row["too_few"] else f"{number(row['value'])} ± {number(row['margin'])}"
+        # Noise of thousands leaves no meaning in the hundredths.
+        unit = 100 if row["unit"] == "hundredths" else 1
+        heads.setdefault(row["metric"], f"{row['metric']}\n±{row['margin'] // unit:,}")
+        cell = "too few" if row["too_few"] else f"{row['value'] // unit:,}"
         lines.setdefault((row["merchant"], row["week"]), {})[row["metric"]] = cell
-    rows = [[*place, *(cells.get(metric) for metric in metrics)] for place, cells in lines.items()]
-    return table("Weekly statistics, with noise that hides each wallet", ("merchant", "week", *metrics), rows)
+    rows = [[*place, *(cells.get(metric) for metric in heads)] for place, cells in lines.items()]
+    return table("Weekly statistics, with noise that hides each wallet", ("merchant", "week", *heads.values()), rows)

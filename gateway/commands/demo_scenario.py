@@ -21,10 +21,10 @@ from gateway.commands.chain import Chain, Own
 from gateway.commands.console import CommandError
 from gateway.commands.crowd import Crowd
 from gateway.commands.holder import Holder, Received
-from gateway.commands.house import relayer_address
+from gateway.commands.house import House, relayer_address
 from gateway.commands.purchases import Refund, Sale
 from gateway.commands.sending import Replay, Tally, Till
-from gateway.commands.state import MerchantRecord, State
+from gateway.commands.state import MerchantRecord
 
 #: Awards of the open campaign mature after 15 to 30 seconds: long enough to take refunds back, short enough to watch.
 HOLD = 15
@@ -39,14 +39,21 @@ Lines = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Shop:
-    """One merchant of the demo with its campaign."""
+class Founded:
+    """One merchant's key and campaign on the chain."""
 
-    record: MerchantRecord
+    name: str
     key: bytes
     own: Own
-    client: Client
     campaign: int
+
+
+@dataclass(frozen=True)
+class Shop(Founded):
+    """The same, known to the gateway."""
+
+    record: MerchantRecord
+    client: Client
 
     @property
     def till(self) -> Till:
@@ -69,10 +76,10 @@ class Figures:
 class Scenario:
     """`say` reports each step, `lines(done, all)` the replay's progress."""
 
-    def __init__(self, state: State, chain: Chain, file: Path, say: Say, lines: Lines) -> None:
-        self.state, self.chain, self.file, self.say, self.lines = state, chain, file, say, lines
-        self.url = state.endpoints()["gateway"]
-        self.public = Client(self.url)
+    def __init__(self, house: House, chain: Chain, file: Path, say: Say, lines: Lines) -> None:
+        self.house, self.chain, self.file, self.say, self.lines = house, chain, file, say, lines
+        self.state = state = house.state
+        self.public = Client(house.url)
         self.crowd = Crowd(state.secret(state.crowd_seed))
         self.figures = Figures()
         self.busy: set[str] = set()
@@ -101,36 +108,40 @@ class Scenario:
         gifts = Terms(end, HOLD, False, 0, 0, "Harbour Gifts: a point a pound, yours after the hold, worth its par.\n")
         lane_expiry = end + campaigns.SPENDING_TIME
         lane = Terms(end, 0, True, lane_expiry, BONUS, "Mill Lane: a point a pound, to be spent with our merchants.\n")
+        # On the chain first: the gateway is still starting.
         with ThreadPoolExecutor(2) as pool:
-            first = pool.submit(self._shop, "harbour", "Harbour Gifts", gifts, 0)
-            second = pool.submit(self._shop, "mill", "Mill Lane", lane, POT)
-            self.gifts, self.lane = first.result(), second.result()
+            first = pool.submit(self._founded, "harbour", gifts, 0)
+            second = pool.submit(self._founded, "mill", lane, POT)
+            harbour, mill = first.result(), second.result()
         # Points of the closed campaign may be spent at the other merchant, too: that is where settlement happens.
-        self.lane.own.hub(
-            "Harbour Gifts invited to campaign of Mill Lane",
-            calls.invite_merchant(self.lane.campaign, self.gifts.own.address),
-        )
-        merchants.accept_campaign(self.chain, self.gifts.own, self.lane.campaign)
+        data = calls.invite_merchant(mill.campaign, harbour.own.address)
+        mill.own.hub("harbour invited to the campaign of mill", data)
+        merchants.accept_campaign(self.chain, harbour.own, mill.campaign)
+        self.house.wait()
+        self.gifts = self._registered(harbour, "Harbour Gifts", gifts)
+        self.lane = self._registered(mill, "Mill Lane", lane)
         campaigns.set_quota(self.lane.client, self.lane.campaign, self.gifts.record.id, 1_000_00)
-        self._until("the gateway sees the accepted merchant", lambda: self._accepted())
+        self._until("the gateway sees the accepted merchant", self._accepted)
         self.coffee = self._offer(self.lane, "Coffee and cake", COFFEE, None)
         self.voucher = self._offer(self.gifts, "Gift voucher", VOUCHER, self.lane.campaign)
         self.say("two merchants, two funded campaigns, two offers")
 
-    def _shop(self, name: str, title: str, terms: Terms, pot: int) -> Shop:
+    def _founded(self, name: str, terms: Terms, pot: int) -> Founded:
         address = wallets.ensure(self.state, name, merchants.KIND)
-        record = merchants.admit(self.state, name, title, checksum(address))
         key = wallets.load_key(self.state, name, merchants.KIND)
         own = self.chain.own(key)
         with self._lock:  # one giver of mock assets after the other
             merchants.give(self.chain, address, 2 * (BUDGET + pot) * self.chain.deployment.par)
-        operator = relayer_address(self.state)
-        number = campaigns.create_on_chain(self.chain, own, terms, operator, BUDGET)
+        number = campaigns.create_on_chain(self.chain, own, terms, relayer_address(self.state), BUDGET)
+        own.fund(number, BUDGET, pot)
+        return Founded(name, key, own, number)
+
+    def _registered(self, founded: Founded, title: str, terms: Terms) -> Shop:
+        record = merchants.admit(self.state, founded.name, title, checksum(founded.own.address))
         client = merchants.client_of(self.state, record)
         told = Registration(f"{title} points", FIRST_DAY, 0, 1, 1, {"rules": [CATEGORY_RULE]})
-        campaigns.register(client, number, terms.text, told)
-        own.fund(number, BUDGET, pot)
-        return Shop(record, key, own, client, number)
+        campaigns.register(client, founded.campaign, terms.text, told)
+        return Shop(founded.name, founded.key, founded.own, founded.campaign, record, client)
 
     def _accepted(self) -> bool:
         members = self.public.campaign(self.lane.campaign)["merchants"]
@@ -142,7 +153,7 @@ class Scenario:
             shop.key, self.chain.deployment.domains, title, price, ends_at, campaign=campaign
         )
         offer: int = offers.publish(shop.client, text, signature)["id"]
-        codes = "code\n" + "".join(f"{shop.record.name.upper()}-{number:05}\n" for number in range(500))
+        codes = "code\n" + "".join(f"{shop.name.upper()}-{number:05}\n" for number in range(500))
         shop.client.upload_codes(offer, codes.encode(), f"codes-{offer}")
         return offer
 
@@ -242,7 +253,7 @@ class Scenario:
         self._land([(holder, holder.cash_out(amount))], count=False)
         for shop in (self.lane, self.gifts):
             paid = self.chain.reads.balance(shop.own.address)
-            shop.own.token(f"{shop.record.name} cashes out", calls.cash_out(paid, shop.own.address))
+            shop.own.token(f"{shop.name} cashes out", calls.cash_out(paid, shop.own.address))
             amount += paid
         self.figures.cashed_out = amount
         self.say("a holder and both merchants cashed out at par")
@@ -253,7 +264,7 @@ class Scenario:
         self._until("the weeks close", lambda: all(shop.client.get("/v1/statistics")["items"] for shop in shops))
         for shop in shops:
             released = shop.client.get("/v1/statistics")["items"]
-            self.figures.statistics += [{"merchant": shop.record.name, **item} for item in released]
+            self.figures.statistics += [{"merchant": shop.name, **item} for item in released]
         self.say("weekly statistics published, with noise")
 
     # ---------------------------------------------------------------- internal

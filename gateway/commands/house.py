@@ -49,6 +49,11 @@ class House:
 
     def start(self) -> None:
         """Brings everything up, or stops what was started and raises CommandError."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """As `start`, but does not wait for the gateway; the chain is there when this returns."""
         for name, port in (("gateway", self.port), ("chain", self.rpc_port)):
             if not port_is_free(port):
                 option = "--port" if name == "gateway" else "--rpc-port"
@@ -63,6 +68,17 @@ class House:
         except BaseException:
             self.stop()
             raise
+
+    def wait(self) -> None:
+        """Waits until gateway and worker are ready."""
+        try:
+            gateway, worker = self.children[1:]
+            with Client(self.url) as client:
+                gateway.wait_until(lambda: client.ready()[0] and worker.running)
+        except BaseException:
+            self.stop()
+            raise
+        self.say(f"gateway at {self.url}")
 
     def stop(self) -> None:
         """Stops the children in reverse order; the chain last, saving itself."""
@@ -144,15 +160,9 @@ class House:
         server = [sys.executable, "-m", "uvicorn", "--factory", "gateway.app:create", "--host", HOST]
         # No access log: it would keep addresses.
         server += ["--port", str(self.port), "--no-access-log", "--log-level", "warning"]
-        gateway = Child("the gateway", server, self.state.logs / "gateway.log", environment)
-        self.children.append(gateway)
-        worker = Child(
-            "the worker", [sys.executable, "-m", "gateway.worker"], self.state.logs / "worker.log", environment
-        )
-        self.children.append(worker)
-        with Client(self.url) as client:
-            gateway.wait_until(lambda: client.ready()[0] and worker.running)
-        self.say(f"gateway at {self.url}")
+        self.children.append(Child("the gateway", server, self.state.logs / "gateway.log", environment))
+        worker = [sys.executable, "-m", "gateway.worker"]
+        self.children.append(Child("the worker", worker, self.state.logs / "worker.log", environment))
 
 
 def relayer_address(state: State) -> bytes:
