@@ -111,6 +111,10 @@ def run(state: State, file: Path) -> tuple[Once, Once]:
         try:
             chain = open_chain(state)
             tills = [open_shop(state, chain, name, hold) for name, hold in (("even", HOLD), ("odd", 0))]
+            # The gateway promises only what it has seen at depth.
+            until(
+                house, lambda: all(till.client.campaign(till.campaign)["budget"] == BUDGET for till in tills), still=0
+            )
             first = once(state, house, database, chain, tills, file)
             second = once(state, house, database, chain, tills, file)
         finally:
@@ -166,11 +170,11 @@ def once(state: State, house: House, database: Database, chain: Chain, tills: li
     return Once(sent, round(settled, 2), audit, look(database, chain, audit))
 
 
-def until(house: House, done: Callable[[], bool]) -> None:
+def until(house: House, done: Callable[[], bool], still: float = 2) -> None:
+    """Waits until `done` has been true for `still` seconds: by then nothing is on its way from room to room."""
     deadline = time.monotonic() + PATIENCE
     quiet_since: float | None = None
-    # Quiet for two seconds: nothing on its way from one room to the next.
-    while quiet_since is None or time.monotonic() - quiet_since < 2:
+    while quiet_since is None or time.monotonic() - quiet_since < still:
         if child := house.dead():
             raise CommandError(f"{child.name} ended by itself:\n{child.tail()}")
         if time.monotonic() > deadline:
