@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console, Group
 from rich.progress import Progress
 from rich.table import Table
@@ -159,7 +161,9 @@ def _finish(answer: Json, chain: Chain, report: Path | None, picture: Path | Non
     if picture:
         canvas = Console(record=True, width=100, file=io.StringIO())
         canvas.print(tables)
-        canvas.save_svg(str(picture), title="make demo")
+        # Without the fonts that rich would fetch from elsewhere.
+        plain = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+        canvas.save_svg(str(picture), title="make demo", code_format=plain)
     if answer["audit"] != "agrees":
         raise CommandError(f"the audit differs in {len(answer['differences'])} places", code="audit-differs")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.commands.wallets import listed
+from gateway.client import ProblemAnswer
+from gateway.commands.wallets import listed as listed_wallets
 from tests.commands.conftest import CommandLine
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
@@ -158,6 +159,60 @@ def test_holders_move_their_points_through_the_gateway(shops: CommandLine) -> No
     assert refused.document["error"]["problem"]["code"]
 
 
+def test_a_merchant_runs_its_campaigns_and_offers(shops: CommandLine, tmp_path: Path) -> None:
+    hill, dale = ("--merchant", "hill"), ("--merchant", "dale")
+    assert {m["name"] for m in shops.run("merchant", "list").document} >= {"hill", "dale"}
+    assert shops.run("merchant", "key", "hill", "--scopes", "codes").document["key"].startswith("loy_")
+    shops.run("merchant", "delegate", "hill", "--revoke")
+    report = shops.run("doctor").document
+    assert report["ok"], "hill sells no codes yet, so it needs no delegate"
+    shops.run("merchant", "delegate", "hill")
+
+    shops.run("campaign", "invite", 2, "hill", *dale, "--daily-quota", 5)
+    shops.run("merchant", "accept", "hill", 2)
+    until(lambda: all(member["accepted"] for member in shops.run("campaign", "show", 2).document["merchants"]))
+    rules = tmp_path / "rules.json"
+    rules.write_text('{"rules":[{"kind":"per_visit","points":500}]}')
+    assert shops.run("campaign", "rules", 2, rules, *dale).document["version"] == 2
+    assert shops.run("campaign", "pause", 2, *dale).document["paused"] is True
+    visit = {"campaign": 2, "kind": "visit", "occurred_at": int(time.time()), "wallet": "0x" + "17" * 20}
+    with shops.client("dale") as client, pytest.raises(ProblemAnswer) as caught:
+        client.report(visit, "visit-1")
+    assert caught.value.code == "campaign-paused"
+    assert shops.run("campaign", "resume", 2, *dale).document["paused"] is False
+    shops.run("campaign", "settle", 2, *dale)
+
+    made = (
+        "offer",
+        "create",
+        *hill,
+        "--title",
+        "Tea",
+        "--price",
+        "5",
+        "--campaign",
+        2,
+        "--pattern",
+        "TEA-****-****-****-%",
+    )
+    offer = shops.run(*made).document["id"]
+    assert offer in [listed["id"] for listed in shops.run("offer", "list", "--campaign", 2).document]
+    assert shops.run("offer", "show", offer).document["campaign"] == 2
+    earn(shops, "fred", 3_000)
+    shops.run("wallet", "enter", "fred", 2, 20)
+    code = shops.run("wallet", "redeem", "fred", offer).document["code"]
+    assert shops.run("codes", "use", code, *hill).document["state"] == "used"
+    assert shops.run("offer", "close", offer, *hill).document["active"] is False
+    shops.run("wallet", "redeem", "fred", offer, fails=1)
+    assert shops.run("wallet", "pending", "fred").document == []
+    shops.run("wallet", "enter", "fred", 1, 5)
+    assert shops.run("wallet", "stay", "fred", 1).document["state"] == "done"
+    shops.run("faucet", "fred")
+    assert shops.run("wallet", "cancel", "fred").document == {"cancelled": True}
+    with shops.client() as client:
+        assert client.wallet(dict(listed_wallets(shops.state))["fred"])["nonce"] == 3
+
+
 def test_errors_say_what_to_do(shops: CommandLine) -> None:
     answer = shops.run("wallet", "balance", "nobody", fails=1)
     assert "loyalty wallet new nobody" in answer.err
@@ -196,5 +251,5 @@ def test_z_a_holder_leaves_when_the_gateway_is_gone(shops: CommandLine) -> None:
     answer = json.loads(shops.run("wallet", "balance", "dora", "--direct").out)
     assert answer["balance"] == 10_000 - 5_000 + 2_000 - 1_500 - 2_500
     assert {account["campaign"]: account["matured"] for account in answer["accounts"]} == {1: 2_000, 2: 1_100}
-    emil = dict(listed(shops.state))["emil"]
+    emil = dict(listed_wallets(shops.state))["emil"]
     assert shops.run("wallet", "balance", emil, "--direct").document["balance"] == 1_500
