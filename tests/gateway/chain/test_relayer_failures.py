@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from gateway.chain import local
+from gateway.chain import calls, local
 from gateway.chain.deployment import WrongDeployment
 from gateway.chain.errors import ChainError, NodeDown, NodeTimeout, NonceTooLow
 from gateway.chain.hexes import to_hex
@@ -461,6 +461,28 @@ def test_several_workers_with_one_key(pipeline: Pipeline) -> None:
     assert sorted(nonces(pipeline)) == list(range(40))
     assert len(pipeline.told()) == 40
     assert set(pipeline.told().values()) == {1}
+
+
+def test_a_worker_that_looked_before_another_signed(pipeline: Pipeline) -> None:
+    """One wants 16 and the other, with awards that came meanwhile, 16 others; together they sign 16, each once."""
+    release = calls.release(pipeline.campaign, [wallet()])
+    for _ in range(20):
+        pipeline.enqueue(Purpose.RELEASE, release)
+    slow = FaultyRpc(pipeline.world.node.url)
+    fast = pipeline.another()
+
+    def be_overtaken(method: str, params: Sequence[Any]) -> None:
+        if method == "eth_call":
+            slow.before = lambda method, params: None
+            pipeline.award(12)
+            fast.step()
+
+    slow.before = be_overtaken
+    pipeline.another(slow).step()
+    assert sorted(nonces(pipeline)) == list(range(16))
+    pipeline.run()
+    pipeline.check_landed()
+    assert sorted(nonces(pipeline)) == list(range(32))
 
 
 def test_several_keys_share_the_queue(pipeline: Pipeline) -> None:
