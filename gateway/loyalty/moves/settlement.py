@@ -41,12 +41,14 @@ class Settlement:
             Move.source == event.campaign if event.kind == EventKind.ACCOUNT_ORDER else Move.source == 0,
         )
         # Open ones first: an order that was refused may differ from the one signed in its place by its minimum alone.
-        for move in session.scalars(query.order_by(Move.state != MoveState.ACCEPTED, Move.id).with_for_update()):
+        for move in session.scalars(query.order_by(Move.state != MoveState.ACCEPTED, Move.id)).all():
             effect = self._effect(session, move, event)
             if effect is not None:
+                # First the open order, then its row, as the sweep does: two workers must not wait for each other.
+                self.orders.close(session, OrderKind.MOVE, move.id)
+                session.refresh(move, with_for_update=True)
                 move.state, move.received = MoveState.DONE, kinds.received(move, effect)
                 move.done_block, move.retry_at = event.block, None
-                self.orders.close(session, OrderKind.MOVE, move.id)
                 return
 
     def _effect(self, session: Session, move: Move, used: ChainEvent) -> ChainEvent | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -178,3 +179,15 @@ def test_seal_keys_are_not_reflected(world: World, offer: dict[str, Any]) -> Non
     answer = world.redeem(offer, seal_key=marker, nonce=9)
     assert marker[2:] not in answer.text
     assert to_hex(address_of("ann"))[2:] not in answer.text.lower()
+
+
+def test_many_at_the_same_time_are_one_order_a_nonce(world: World, offer: dict[str, Any]) -> None:
+    rivals = [world.order(offer, nonce=0) for _ in range(3)] * 2  # three orders, each sent twice
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda body: world.call("POST", "/redemptions", body), rivals))
+    taken = {answer.json()["id"] for answer in answers if answer.status_code == 202}
+    assert len(taken) == 1
+    refusals = {answer.json()["code"] for answer in answers if answer.status_code != 202}
+    assert refusals <= {"stale-nonce", "busy"}
+    again = [world.call("POST", "/redemptions", body) for body in rivals]
+    assert sorted(answer.status_code for answer in again) == [202, 202, 409, 409, 409, 409]
