@@ -13,7 +13,7 @@ import typer
 
 from gateway.chain import calls
 from gateway.chain.hexes import checksum, from_hex, keccak256
-from gateway.client import Client, Json
+from gateway.client import Client, Json, ProblemAnswer
 from gateway.commands.chain import Chain, Own, open_chain
 from gateway.commands.console import (
     AsJson,
@@ -33,6 +33,8 @@ app = typer.Typer(cls=Group, help="Campaigns: terms, money, rules.", no_args_is_
 DAY = 86_400
 #: A closed campaign's points expire so long after its end, beyond twice the hold.
 SPENDING_TIME = 90 * DAY
+#: Seconds to wait until the gateway has seen a payment at depth.
+PATIENCE = 60
 DEFAULT_RULES = {"rules": [{"kind": "per_currency", "points": 100, "per": 100}]}
 
 Id = Annotated[int, typer.Argument(min=1, help="The campaign's number on the chain.")]
@@ -180,9 +182,29 @@ def fund(
     chain = open_chain(local)
     if not budget + pot:
         raise CommandError("nothing to pay", f"loyalty campaign fund {campaign} --merchant {merchant} --budget 10000")
-    own_key(local, chain, merchant).fund(campaign, budget, pot)
+    own = own_key(local, chain, merchant)
+    before = _money(local, campaign)
+    own.fund(campaign, budget, pot)
+    deadline = time.monotonic() + PATIENCE
+    while before is not None and _money(local, campaign) == before:
+        if time.monotonic() > deadline:
+            out.note("paid on the chain; the gateway has not seen it at depth yet")
+            break
+        time.sleep(0.5)
     answer = {"campaign": campaign, "budget": budget, "pot": pot}
     out.result(answer, lambda: facts("Funded", [("budget", points(budget)), ("pot", points(pot))]))
+
+
+def _money(state: State, campaign: int) -> tuple[int, int] | None:
+    """Budget and pot as the gateway knows them; None where there is no gateway or no such campaign at it."""
+    with Client(state.endpoints()["gateway"]) as client:
+        if not client.ready()[0]:
+            return None
+        try:
+            answer = client.campaign(campaign)
+        except ProblemAnswer:
+            return None
+    return answer["budget"], answer["pot"]
 
 
 @app.command()

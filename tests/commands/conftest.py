@@ -35,13 +35,9 @@ class Answer:
 
 @dataclass
 class CommandLine:
-    """Runs `loyalty …` on one state directory."""
+    """Runs `loyalty …` on one state directory, whose house runs."""
 
-    house: House
-
-    @property
-    def state(self) -> State:
-        return self.house.state
+    state: State
 
     def run(self, *words: object, fails: int = 0, as_json: bool = True) -> Answer:
         """One command with --json; the test fails unless it ends with the code `fails`."""
@@ -58,7 +54,7 @@ class CommandLine:
 
     def client(self, merchant: str | None = None) -> Client:
         """The gateway, as one of this machine's merchants or as nobody."""
-        return Client(self.house.url, self.state.merchant(merchant).api_key if merchant else None)
+        return Client(self.state.endpoints()["gateway"], self.state.merchant(merchant).api_key if merchant else None)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -80,7 +76,7 @@ class Cheap:
 
 
 @pytest.fixture(scope="module")
-def loyalty(tmp_path_factory: pytest.TempPathFactory, cheap_keystores: None) -> Iterator[CommandLine]:
+def house(tmp_path_factory: pytest.TempPathFactory, cheap_keystores: None) -> Iterator[House]:
     """A running house with nothing in it."""
     state = State(tmp_path_factory.mktemp("house") / "state")
     house = House(state, free_port(), free_port())
@@ -88,8 +84,14 @@ def loyalty(tmp_path_factory: pytest.TempPathFactory, cheap_keystores: None) -> 
     os.environ[PASSWORD_VARIABLE] = "test"
     house.start()
     try:
-        yield CommandLine(house)
+        yield house
     finally:
         house.stop()
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def loyalty(house: House) -> CommandLine:
+    """The command line of that house."""
+    return CommandLine(house.state)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.client import ProblemAnswer
+from gateway.commands.house import House
 from gateway.commands.wallets import listed as listed_wallets
 from tests.commands.conftest import CommandLine
 
@@ -222,8 +223,8 @@ def test_errors_say_what_to_do(shops: CommandLine) -> None:
     assert "claim-unknown" in shops.run("wallet", "claim", "ann", "A" * 26, fails=1).out
 
 
-def test_a_second_house_on_the_same_port_is_refused(shops: CommandLine, tmp_path: Path) -> None:
-    answer = shops.run("up", "--state", tmp_path / "other", "--port", shops.house.port, fails=1)
+def test_a_second_house_on_the_same_port_is_refused(shops: CommandLine, house: House, tmp_path: Path) -> None:
+    answer = shops.run("up", "--state", tmp_path / "other", "--port", house.port, fails=1)
     assert answer.document["error"]["code"] == "port-in-use"
     assert not (tmp_path / "other" / "deployment.json").exists()
 
@@ -234,10 +235,10 @@ def test_the_audit_agrees(shops: CommandLine) -> None:
     assert report["solvent"]
 
 
-def test_z_a_holder_leaves_when_the_gateway_is_gone(shops: CommandLine) -> None:
+def test_z_a_holder_leaves_when_the_gateway_is_gone(shops: CommandLine, house: House) -> None:
     earn(shops, "dora", 10_000)
     shops.run("wallet", "new", "emil")
-    for child in shops.house.children[1:]:
+    for child in house.children[1:]:
         child.stop()
     shops.run("wallet", "balance", "dora", fails=1)
     for words in (
