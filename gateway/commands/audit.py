@@ -7,6 +7,7 @@ unless only the chain is asked about, with what the gateway's database says.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,8 +37,9 @@ from gateway.core.db import Database
 from gateway.loyalty.campaigns.models import Campaign
 
 Progress = Callable[[int], None]
-#: Attempts at a chain that is reorganised while it is read.
-ATTEMPTS = 3
+#: Attempts, a second apart, while the chain is reorganised or the node lacks the state of the last block read: one that
+#: was just started again has only the state of newer blocks, which the indexer will have read in a moment.
+ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,10 @@ def run_audit(
                 return _audit(None, rpc, deployment, head, progress)
             with audit_database.snapshot(db) as session:
                 return audit_session(session, rpc, deployment, progress)
-        except ChainMoved:
+        except (ChainMoved, BlockUnavailable):
             if attempt == ATTEMPTS - 1:
                 raise
+            time.sleep(1)
     raise AssertionError
 
 

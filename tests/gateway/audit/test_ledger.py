@@ -208,5 +208,5 @@ def test_cursor_on_another_chain_is_not_compared(db: Database, scene: Scene) -> 
     with db.begin() as session:
         newest = session.scalars(sa.select(IndexedBlock).order_by(IndexedBlock.number.desc()).limit(1)).one()
         newest.hash = bytes(32)
-    with pytest.raises(ChainMoved):
-        run_audit(db, scene.rpc, scene.deployment)
+    with db.read() as session, pytest.raises(ChainMoved):
+        audit_session(session, scene.rpc, scene.deployment)
