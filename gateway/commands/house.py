@@ -64,7 +64,7 @@ class House:
         try:
             self._start_chain()
             self._prepare()
-            self._start_gateway()
+            self.start_gateway()
         except BaseException:
             self.stop()
             raise
@@ -155,7 +155,8 @@ class House:
         house = {"gateway": self.url, "rpc": self.rpc_url}
         write_private(self.state.house, json.dumps(house).encode())
 
-    def _start_gateway(self) -> None:
+    def start_gateway(self) -> None:
+        """Starts gateway and worker; see `wait`."""
         environment = self.environment()
         server = [sys.executable, "-m", "uvicorn", "--factory", "gateway.app:create", "--host", HOST]
         # No access log: it would keep addresses.
