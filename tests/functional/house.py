@@ -44,16 +44,26 @@ FLAGS = ("--mixed-mining", "--enable-tx-gas-limit")
 
 
 class House:
-    """One gateway and one worker on one database and one chain. `tuning`: settings (`LOYALTY_…`) beyond the usual."""
+    """One gateway and one worker on one database and one chain.
 
-    def __init__(self, folder: Path, database_url: str, node: Anvil, tuning: Mapping[str, str] | None = None) -> None:
+    `tuning`: settings (`LOYALTY_…`) beyond the usual; `headers` go with every request.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        node: Anvil,
+        tuning: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder, self.database_url, self.node = folder, database_url, node
-        self.tuning = dict(tuning or {})
+        self.tuning, self.headers = dict(tuning or {}), dict(headers or {})
         self.port = processes.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.logs = {name: folder / f"{name}.log" for name in ("gateway", "worker")}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
-        self.http = httpx.Client(base_url=self.url, timeout=30)
+        self.http = httpx.Client(base_url=self.url, timeout=30, transport=_Dressed(self.headers))
         self._clients: dict[str | None, Client] = {}
         self._numbers = itertools.count(1)
 
@@ -207,7 +217,9 @@ class House:
 
     def client(self, key: str | None = None) -> Client:
         """The project's own client of this gateway, kept for each API key."""
-        return self._clients.setdefault(key, Client(self.url, key))
+        if key not in self._clients:
+            self._clients[key] = Client(self.url, key, transport=_Dressed(self.headers))
+        return self._clients[key]
 
     def call(self, method: str, path: str, body: Any = None, key: str | None = None, **more: Any) -> httpx.Response:
         """One raw request below /v1. With the API key `key` goes a fresh Idempotency-Key unless `once` is given."""
@@ -268,6 +280,18 @@ class House:
         return next((account for account in accounts if account["campaign"] == campaign), empty)
 
 
+class _Dressed(httpx.HTTPTransport):
+    """Puts headers on every request."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__()
+        self._headers = headers
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.headers.update(self._headers)
+        return super().handle_request(request)
+
+
 WORKER = [sys.executable, "-m", "gateway.worker"]
 
 
@@ -278,11 +302,14 @@ def _gateway(port: int) -> list[str]:
 
 @contextmanager
 def open_house(
-    folder: Path, database_url: str, tuning: Mapping[str, str] | None = None, state: Path | None = None
+    folder: Path,
+    database_url: str,
+    tuning: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Iterator[House]:
-    """A house on a chain of its own, running. `state`: a file where the chain keeps itself."""
-    with anvil(*FLAGS, block_time=BLOCK_TIME, chain_id=CHAIN_ID, state=state) as node:
-        house = House(folder, database_url, node, tuning)
+    """A house on a chain of its own, running."""
+    with anvil(*FLAGS, block_time=BLOCK_TIME, chain_id=CHAIN_ID) as node:
+        house = House(folder, database_url, node, tuning, headers)
         try:
             house.start()
             yield house

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import structlog
+
 from gateway.chain.errors import Temporary
 from gateway.identity.wallets.errors import CHAIN_UNREACHABLE
+
+log = structlog.get_logger(__name__)
 
 
 @contextmanager
@@ -15,4 +19,5 @@ def asking() -> Iterator[None]:
     try:
         yield
     except Temporary as error:
+        log.warning("node.unavailable", error=type(error).__name__)
         raise CHAIN_UNREACHABLE.at(retry_after=max(1, error.delay)) from None
