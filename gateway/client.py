@@ -81,7 +81,9 @@ class Client:
         """Every item of a list, page after page."""
         cursor: str | int | None = None
         while True:
-            page = (self.look if anonymous else self.get)(path, cursor=cursor, **params)
+            page = (
+                self.look(path, None, cursor=cursor, **params) if anonymous else self.get(path, cursor=cursor, **params)
+            )
             yield from page["items"]
             cursor = page.get("next")
             if cursor is None:
