@@ -91,7 +91,7 @@ library Accounts {
     function credit(AccountWord self, uint256 points) internal pure returns (AccountWord) {
         uint256 sum = self.matured() + points;
         if (sum > MAX_CREDITED) revert SafeCast.SafeCastOverflowedUintDowncast(87, sum);
-        return self.withMatured(sum);
+        return AccountWord.wrap(_without(self, 0, OLD) | sum);
     }
 
     /// @notice Adds points that are held first. At most 2^48 - 1 a period and holder.
@@ -112,7 +112,7 @@ library Accounts {
     }
 
     function withMatured(AccountWord self, uint256 points) internal pure returns (AccountWord) {
-        return AccountWord.wrap(_without(self, 0, 88) | points.toUint88());
+        return AccountWord.wrap(_without(self, 0, OLD) | points.toUint88());
     }
 
     function withPoints(AccountWord self, uint256 matured_, uint256 old_, uint256 young_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ast import literal_eval
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -181,6 +182,8 @@ def reason(error: ContractLogicError) -> tuple[str, tuple[Any, ...]]:
     if isinstance(error, CustomError):
         return error.name, tuple(_plain(value) for value in error.inputs.values())
     message = str(error.revert_message)
+    if message.startswith('b"'):  # Ape's own EVM tells data that holds an apostrophe this way
+        message = "0x" + literal_eval(message).hex()
     if message.startswith("0x") and len(message) >= 10:
         data = bytes.fromhex(message[2:])
         abi = _errors[data[:4]]

@@ -1,6 +1,9 @@
 """What batches cost: whole transactions, divided by their entries, under the cap of EIP-7825."""
 
+from types import SimpleNamespace
+
 import pytest
+from eth_account import Account
 from eth_utils.crypto import keccak
 
 from tests.contracts.support import DAY, FAR, REDEMPTION, digest_of, entry, sign
@@ -38,9 +41,10 @@ def test_award_batch(hub, people, make, kind):
     assert existing / BATCH <= existing_limit
 
 
-def test_redemptions(hub, token, people, make, accounts):
+def test_redemptions(hub, token, people, make):
     campaign = make.campaign(budget=10**6, closed=True)
-    holders = [accounts.generate_test_account() for _ in range(ORDERS)]
+    keys = [Account.from_key(keccak(text=f"holder {number}")) for number in range(ORDERS)]
+    holders = [SimpleNamespace(address=key.address, private_key=key.key) for key in keys]
     token.mintBatch([entry(holder, 1000) for holder in holders], sender=people.owner)
     make.award(campaign, 1, *((holder, 1000) for holder in holders))
     token.mint(people.merchant, 1, sender=people.owner)
@@ -50,10 +54,10 @@ def test_redemptions(hub, token, people, make, accounts):
         payment = {"holder": holder, "payee": hub, "amount": 500, "nonce": 0, "deadline": FAR}
         witness = {"merchant": people.merchant, "offer": offer, "sealKey": key}
         signed = sign(holder, token, "Payment", payment | {"witness": witness}, ("Redemption", REDEMPTION))
-        wallet.append((holder, 500, offer, key, 0, FAR, commitment, signed.r_bytes, signed.vs))
+        wallet.append((holder.address, 500, offer, key, 0, FAR, commitment, signed.r_bytes, signed.vs))
         spend = {"holder": holder, "campaign": campaign, "amount": 500, "nonce": 0, "deadline": FAR} | witness
         signed = sign(holder, hub, "Spend", spend)
-        account.append((holder, 500, offer, key, 0, FAR, commitment, signed.r_bytes, signed.vs))
+        account.append((holder.address, 500, offer, key, 0, FAR, commitment, signed.r_bytes, signed.vs))
 
     from_wallets = hub.redeemBatch(people.merchant, wallet, sender=people.merchant).gas_used / ORDERS
     from_accounts = hub.spendBatch(campaign, people.merchant, account, sender=people.merchant).gas_used / ORDERS

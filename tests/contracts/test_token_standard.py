@@ -7,7 +7,7 @@ from ape.exceptions import ContractLogicError
 
 from tests.contracts.support import FAR, ZERO, events, reason, refused, sign
 
-OPERATIONS = 45
+OPERATIONS = 40
 AMOUNTS = [0, 1, 40, 99, 100, 101, 2**96 - 1, 2**96, 2**96 + 1, 2**256 - 1]
 
 
