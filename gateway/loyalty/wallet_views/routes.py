@@ -78,6 +78,11 @@ def build(
         items = [HistoryEntry.of(row) for row in rows]
         return HistoryOut.model_construct(items=items, next=rows[-1].id if len(rows) == limit else None)
 
+    _add_waiting(router, db, redemptions, wallet_proofs)
+    return router
+
+
+def _add_waiting(router: APIRouter, db: Database, redemptions: Redemptions, wallet_proofs: proofs.Proofs) -> None:
     @router.get("/{address}/pending")
     def pending(
         address: Wallet, proof: Annotated[str | None, Header(alias=proofs.HEADER)] = None, limit: Limit = 50
@@ -95,5 +100,3 @@ def build(
             rows = redemptions.inbox(session, address, cursor, limit)
         items = [RedemptionOut.of(row) for row in rows]
         return InboxOut.model_construct(items=items, next=rows[-1].id if len(rows) == limit else None)
-
-    return router
