@@ -7,10 +7,12 @@ hashes of all blocks with events, and of the last blocks read, show when that is
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gateway.chain.deployment import Deployment
@@ -67,7 +69,8 @@ class Indexer:
     def _start(self) -> int:
         """Remembers the block before the deployment, from which everything is read."""
         anchor = parse_head(self._block(max(0, self._deployment.deploy_block - 1)))
-        with self._db.begin() as session:
+        # Another worker may be first.
+        with suppress(IntegrityError), self._db.begin() as session:
             if _newest(session) is None:
                 session.add(_row(anchor))
         return 0
