@@ -120,18 +120,24 @@ class Landing:
         row.owed += points
 
     def _rewind(self, session: Session, block: int) -> None:
-        """Batches above `block` are on their way again. The relayer sends what vanished; should it not know any more,
-        they are handed to it anew after a while."""
+        """Batches above `block` are on their way again.
+
+        The relayer sends what vanished. Should it not know any more, every batch that is on its way is looked at again
+        after a while: also one that landed and vanished before this room had read of it.
+        """
+        later = self.clock.now() + FIRST_RETRY
         gone = sa.select(Batch).where(Batch.state == BatchState.LANDED, Batch.landed_block > block)
         for batch in session.scalars(gone):
             batch.state, batch.landed_block = BatchState.QUEUED, None
-            batch.retry_at = self.clock.now() + FIRST_RETRY
             if batch.kind == BatchKind.AWARD:
                 promises.restore(session, batch.campaign_id, batch.total)
                 continue
             for entry in session.scalars(sa.select(BatchEntry).where(BatchEntry.batch_id == batch.id)):
                 self._owe(session, batch.campaign_id, entry.wallet, (entry.taken or 0) - entry.amount)
                 entry.taken = None
+        session.flush()
+        on_its_way = sa.update(Batch).where(Batch.state == BatchState.QUEUED, Batch.retry_at.is_(None))
+        session.execute(on_its_way.values(retry_at=later))
 
     # -------------------------------------------------------------- refusals
 
@@ -165,6 +171,9 @@ class Landing:
             if landed:
                 batch.retry_at = now + WAIT_FOR_INDEXER
                 return False
+            if batch.kind == BatchKind.CLAWBACK and _awards_before(session, batch):
+                batch.retry_at = now + FIRST_RETRY
+                return False
             batch.retry_at = None
             if _open(session, batch):
                 return False
@@ -185,5 +194,17 @@ def _open(session: Session, batch: Batch) -> bool:
         ChainTx.state.in_((TxState.QUEUED, TxState.SIGNED)),
         ChainTx.purpose.in_((Purpose.AWARD, Purpose.CLAWBACK)),
         ChainTx.ref == batch.id,
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
+def _awards_before(session: Session, clawback: Batch) -> bool:
+    """Whether awards made before it are on their way again: what has not landed cannot be taken back."""
+    query = sa.select(Batch.id).where(
+        Batch.campaign_id == clawback.campaign_id,
+        Batch.kind == BatchKind.AWARD,
+        Batch.state == BatchState.QUEUED,
+        Batch.id < clawback.id,
+        Batch.refusals < FOREIGN,
     )
     return session.scalar(query.limit(1)) is not None

@@ -74,11 +74,12 @@ class HubModel:
         self.calls += 1
         return (campaign, number) in self.taken
 
-    def mine(self, limit: int = 1_000, tell: bool = True) -> int:
+    def mine(self, limit: int = 1_000, tell: bool = True, newest_first: bool = False) -> int:
         """Lands what the relayer has, one block each, or refuses it; how many. Without `tell` no event comes."""
         with self.db.begin() as session:
             queue = sa.select(ChainTx).where(ChainTx.state == TxState.QUEUED, ChainTx.purpose != Purpose.RELEASE)
-            rows = list(session.scalars(queue.order_by(ChainTx.id).limit(limit)))
+            order = ChainTx.id.desc() if newest_first else ChainTx.id
+            rows = list(session.scalars(queue.order_by(order).limit(limit)))
             for tx in rows:
                 ok = not self.refuse and self._land(session, tx, tell)
                 tx.state = TxState.DONE if ok else TxState.REFUSED
@@ -281,6 +282,22 @@ def build_room(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> Room
     room = Room(db, clock, jobs, hub, campaigns, earning, claims, settler, landing, TestClient(app))
     room.merchant, room.key = room.new_merchant()
     return room
+
+
+class StoppedClock(Clock):
+    """Time passes only when a test turns `offset`, so that a slow machine changes no figure."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.start = super().now()
+
+    def now(self) -> int:
+        return self.start + self.offset
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return StoppedClock()
 
 
 @pytest.fixture

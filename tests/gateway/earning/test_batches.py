@@ -295,11 +295,35 @@ def test_a_reorganisation_puts_a_batch_back_on_its_way(room: Room) -> None:
     assert room.row().reserved == 50
     room.check()
     room.clock.offset += 60
-    room.landing.resend_due()
+    assert room.landing.resend_due() == 1  # the award alone: what has not landed cannot be taken back
+    room.hub.mine()
+    room.drain()
+    assert room.hub.given == {(1, address(5)): 100, (1, address(6)): 50}
+    room.clock.offset += 60
+    assert room.landing.resend_due() == 1
     room.hub.mine()
     room.drain()
     assert room.hub.given == {(1, address(5)): 70, (1, address(6)): 50}
     assert (room.row().reserved, room.row().budget) == (0, 10**9 - 120)
+    room.check()
+
+
+def test_a_batch_that_came_and_went_unread_is_sent_again(room: Room) -> None:
+    """It landed and was reorganised away before its event was read; the relayer believes that it is done."""
+    room.campaign()
+    room.buy(5, 100)
+    room.settler.settle_due()
+    before = room.hub.block
+    room.hub.mine()
+    room.hub.rewind(before)
+    room.drain()
+    assert [tx.state for tx in transactions(room)] == [TxState.DONE]
+    room.clock.offset += 60
+    assert room.landing.resend_due() == 1
+    room.hub.mine()
+    room.drain()
+    assert room.hub.given == {(1, address(5)): 100}
+    assert room.row().reserved == 0
     room.check()
 
 
