@@ -1,7 +1,9 @@
 """Deploy token and hub to any network with Ape, and write the deployment file that the gateway reads.
 
-    ape run deploy --network ethereum:local:foundry --account TEST::0 --output deployment.json
+    ape run deploy --network http://127.0.0.1:8545 --account TEST::0 --output deployment.json
+    ape run deploy --network base:mainnet:node --account ACCOUNT --asset ADDRESS --treasury ADDRESS
 
+The first is a running anvil. Other networks are named as Ape names them, with its plugin for them installed.
 What is deployed are the committed artifacts, which CI rebuilds from the sources and compares. Without `--asset` a
 worthless MockUSDC is deployed too, on local chains only.
 """
