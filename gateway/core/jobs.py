@@ -65,10 +65,13 @@ class Jobs:
         """Adds one job in the caller's transaction, due in `delay` seconds."""
         session.add(Job(kind=kind, ref=ref, run_at=self.clock.now() + delay))
 
-    def publish(self, session: Session, event: str, ref: int) -> None:
+    def publish(self, session: Session, event: str, *refs: int) -> None:
         """Tells everybody who listens to `event`, in the caller's transaction. One without listeners is dropped."""
-        for kind in self.registry.events.get(event, ()):
-            self.enqueue(session, kind, ref)
+        now = self.clock.now()
+        kinds = self.registry.events.get(event, ())
+        rows = [{"kind": kind, "ref": ref, "run_at": now, "attempts": 0} for ref in refs for kind in kinds]
+        if rows:
+            session.execute(sa.insert(Job), rows)
 
     def run_due(self, db: Database, limit: int = 100) -> int:
         """Runs up to `limit` due jobs, and `BULK` of each bulk kind, oldest first; returns how many succeeded. Safe in

@@ -47,6 +47,7 @@ class Draft:
     kind: ActionKind
     points: int
     counts: tuple[Count, ...]
+    key: bytes
     row: dict[str, object]
     claim: tuple[str, int] | None = None
 
@@ -191,7 +192,7 @@ class Intake:
         draft.row |= {
             "merchant_id": desk.merchant,
             "campaign_id": item.action.campaign,
-            "key_hash": digest,
+            "key_hash": draft.key,
             "body_hash": body,
             "kind": draft.kind,
             "points": draft.points,
@@ -222,14 +223,14 @@ class Intake:
             "claim_expires": claim[1] if claim else None,
             "state": state,
         }
-        return Draft(place, kind, earned.points, earned.counts, row, claim)
+        return Draft(place, kind, earned.points, earned.counts, digest, row, claim)
 
     def _refunds(
         self, session: Session, desk: Desk, items: Sequence[Report], part: Sequence[int]
     ) -> Callable[[Desk, int, ActionIn, bytes], Draft]:
         targets = Targets(session, desk.merchant, [items[place].action for place in part])
 
-        def judge(desk: Desk, place: int, report: ActionIn, _digest: bytes) -> Draft:
+        def judge(desk: Desk, place: int, report: ActionIn, digest: bytes) -> Draft:
             reports.check_shape(report, self.refused)
             reports.check_moment(report, desk.now)
             target, taken = targets.take(report)
@@ -244,7 +245,7 @@ class Intake:
                 "claim_expires": None,
                 "state": target.state_of_refund if taken.points else ActionState.SETTLED,
             }
-            return Draft(place, ActionKind.REFUND, taken.points, taken.counts, row)
+            return Draft(place, ActionKind.REFUND, taken.points, taken.counts, digest, row)
 
         return judge
 
@@ -253,8 +254,10 @@ class Intake:
     def _write(self, session: Session, drafts: Sequence[Draft], items: Sequence[Report]) -> dict[int, Result]:
         if not drafts:
             return {}
-        insert = sa.insert(Action).returning(Action.id, sort_by_parameter_order=True)
-        ids = list(session.scalars(insert, [draft.row for draft in drafts]))
+        # Asking for the rows' order would send them one by one on SQLite, and leaving NULLs out in many small groups.
+        insert = sa.insert(Action).returning(Action.key_hash, Action.id).execution_options(render_nulls=True)
+        by_key = dict(session.execute(insert, [draft.row for draft in drafts]).tuples().all())
+        ids = [by_key[draft.key] for draft in drafts]
         lines = [
             {"action_id": id, "rule": count.rule, "eligible": count.eligible, "points": count.points}
             for id, draft in zip(ids, drafts, strict=True)
@@ -262,8 +265,7 @@ class Intake:
         ]
         if lines:
             session.execute(sa.insert(ActionLine), lines)
-        for id in ids:
-            self.jobs.publish(session, "action.accepted", id)
+        self.jobs.publish(session, "action.accepted", *ids)
         return {
             draft.place: draft.answer(id, items[draft.place].action.campaign)
             for id, draft in zip(ids, drafts, strict=True)

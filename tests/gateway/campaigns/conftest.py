@@ -13,7 +13,7 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import ApiKeys
-from gateway.identity.merchants.models import Merchant, Scope
+from gateway.identity.merchants.models import Scope
 from gateway.identity.merchants.service import Merchants
 from gateway.loyalty.campaigns import routes
 from gateway.loyalty.campaigns.models import Campaign
@@ -30,7 +30,9 @@ RULES = {"rules": [{"kind": "per_currency", "points": 100, "per": 100}]}
 @pytest.fixture(scope="session")
 def hub() -> Iterator[Hub]:
     with anvil() as node:
-        yield Hub.deploy(node.url)
+        deployed = Hub.deploy(node.url)
+        yield deployed
+        deployed.rpc.close()
 
 
 @dataclass
@@ -112,8 +114,3 @@ def room(db: Database, clock: Clock, hub: Hub) -> Room:
     errors.install(app)
     app.include_router(routes.build(db, Auth(db, keys, clock), campaigns, Merchants(), clock))
     return Room(db, clock, hub, campaigns, TestClient(app), keys)
-
-
-def merchant_row(db: Database, id: int) -> Merchant:
-    with db.begin() as session:
-        return session.get_one(Merchant, id)
