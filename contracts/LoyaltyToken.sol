@@ -145,7 +145,9 @@ contract LoyaltyToken is ERC20Permit, ReentrancyGuardTransient, ILoyaltyToken {
 
     /// @inheritdoc ILoyaltyToken
     function cancel() external {
-        emit OrdersCancelled(msg.sender, _useNonce(msg.sender) + 1);
+        uint32 nonce = _holders[msg.sender].nonce + uint32(Orders.CANCEL_STEP);
+        _holders[msg.sender].nonce = nonce;
+        emit OrdersCancelled(msg.sender, nonce);
     }
 
     // ------------------------------------------------- ERC-20 and ERC-2612

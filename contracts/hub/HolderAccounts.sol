@@ -191,7 +191,7 @@ abstract contract HolderAccounts is HubBase {
     /// @inheritdoc ICampaignHub
     function cancel(uint256 id) external {
         _known(id);
-        AccountWord word = _accounts[id][msg.sender].withNextNonce();
+        AccountWord word = _accounts[id][msg.sender].withNonceRaised(Orders.CANCEL_STEP);
         _accounts[id][msg.sender] = word;
         emit OrdersCancelled(id, msg.sender, word.nonce());
     }

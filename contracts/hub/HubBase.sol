@@ -135,7 +135,7 @@ abstract contract HubBase is ICampaignHub, EIP712, ReentrancyGuardTransient {
         if (block.timestamp > deadline) revert OrderExpired(deadline);
         AccountWord word = _accounts[id][holder];
         if (nonce != word.nonce()) revert NonceMismatch(nonce, word.nonce());
-        _accounts[id][holder] = word.withNextNonce();
+        _accounts[id][holder] = word.withNonceRaised(1);
         if (!SignatureChecker.isValidSignatureNowCalldata(holder, _hashTypedDataV4(order), signature)) {
             revert BadSignature(holder);
         }

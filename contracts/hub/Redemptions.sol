@@ -135,7 +135,7 @@ abstract contract Redemptions is HubBase {
         (address signer, ECDSA.RecoverError err,) = ECDSA.tryRecover(digest, order.r, order.vs);
         if (err != ECDSA.RecoverError.NoError || signer != holder) return false;
 
-        _accounts[id][holder] = word.withMatured(word.matured() - amount).withNextNonce();
+        _accounts[id][holder] = word.withMatured(word.matured() - amount).withNonceRaised(1);
         return true;
     }
 

@@ -333,7 +333,8 @@ interface ICampaignHub {
     /// @notice Anyone, closed loop, from expiry + GRACE: takes expired accounts back to the budget.
     function expire(uint256 id, address[] calldata holders) external;
 
-    /// @notice Voids what the caller signed for this account with its present nonce, by using that nonce up.
+    /// @notice Voids everything the caller has signed for this account, also orders signed ahead with later nonces.
+    /// @dev The nonce rises by 65,536, farther than any queue of orders reaches; 65,535 times at most.
     function cancel(uint256 id) external;
 
     // ---------------------------------------------------------- redemptions

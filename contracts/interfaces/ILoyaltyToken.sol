@@ -120,6 +120,7 @@ interface ILoyaltyToken is IERC20Metadata, IERC20Permit {
         external
         returns (uint256 paid, uint256 total);
 
-    /// @notice Voids what the caller signed with its present nonce, permits included, by using that nonce up.
+    /// @notice Voids everything the caller has signed, permits included, also orders signed ahead with later nonces.
+    /// @dev The nonce rises by 65,536, farther than any queue of orders reaches; 65,535 times at most.
     function cancel() external;
 }

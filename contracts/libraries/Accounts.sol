@@ -96,7 +96,8 @@ library Accounts {
 
     /// @notice Adds points that are held first. At most 2^48 - 1 a period and holder.
     function award(AccountWord self, uint256 hold, uint256 points) internal pure returns (AccountWord) {
-        if (hold == 0) return self.credit(points);
+        // Not `credit`: whoever brought in all that is allowed must not make the batches that name it fail.
+        if (hold == 0) return self.withMatured(self.matured() + points);
         return self.withPoints(self.matured(), self.old(), self.young() + points);
     }
 
@@ -129,8 +130,9 @@ library Accounts {
         return AccountWord.wrap(_without(self, PERIOD, 32) | (uint256(number.toUint32()) << PERIOD));
     }
 
-    function withNextNonce(AccountWord self) internal pure returns (AccountWord) {
-        return AccountWord.wrap(_without(self, NONCE, 32) | (uint256((self.nonce() + 1).toUint32()) << NONCE));
+    /// @param steps 1 for an order, Orders.CANCEL_STEP to void whatever is signed
+    function withNonceRaised(AccountWord self, uint256 steps) internal pure returns (AccountWord) {
+        return AccountWord.wrap(_without(self, NONCE, 32) | (uint256((self.nonce() + steps).toUint32()) << NONCE));
     }
 
     function withStay(AccountWord self, bool on) internal pure returns (AccountWord) {

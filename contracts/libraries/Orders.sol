@@ -4,6 +4,9 @@ pragma solidity 0.8.37;
 /// @title The EIP-712 structs that holders sign
 /// @dev Every type string of both contracts stands here; tests/vectors/eip712.json holds the same as literals.
 library Orders {
+    /// @dev `cancel` raises a nonce by this: farther than any queue of orders signed ahead reaches.
+    uint256 internal constant CANCEL_STEP = 1 << 16;
+
     // --------------------------------------------------------- LoyaltyToken
 
     bytes32 internal constant TRANSFER =

@@ -150,6 +150,13 @@ def test_no_account_is_locked_by_an_overflow(contracts, asset, people, clock):
     hub.leave(campaign, 2**87 - 1 + 2**48 - 1, sender=people.bob)
     assert token.balanceOf(people.bob) == 2**88 + 2**48 - 1
 
+    # Nor can it make the awards of others fail where nothing is held.
+    closed = make.campaign(closed=True, budget=500, merchant=False)
+    hub.setOperator(closed, people.operator, 500, sender=people.owner)
+    hub.enter(closed, 2**87 - 1, 0, sender=people.bob)
+    make.award(closed, 1, (people.alice, 100), (people.bob, 100))
+    assert hub.account(closed, people.bob).matured == 2**87 + 99
+
 
 # -------------------------------------------------------------------- leave
 
@@ -450,7 +457,7 @@ def test_expire(hub, token, asset, people, make, clock):
     assert asset.balanceOf(hub) - before == 127 * PAR
     assert (hub.campaign(campaign).budget, token.balanceOf(hub)) == (973 + 127, 0)
     state = hub.account(campaign, people.alice)
-    assert (state.matured, state.pending, state.nonce) == (0, 0, 1)
+    assert (state.matured, state.pending, state.nonce) == (0, 0, 65_536)
     receipt = hub.expire(campaign, holders, sender=people.stranger)
     assert events(receipt, hub.Expired, token.Transfer) == []
 
@@ -482,11 +489,11 @@ def test_cancel(hub, token, people, make):
     hub.enter(campaign, 300, 0, sender=people.alice)
     signature = leave_order(hub, people.alice, campaign)
     receipt = hub.cancel(campaign, sender=people.alice)
-    assert events(receipt, hub.OrdersCancelled) == [("OrdersCancelled", campaign, people.alice.address, 1)]
-    with refused("NonceMismatch", 0, 1):
+    assert events(receipt, hub.OrdersCancelled) == [("OrdersCancelled", campaign, people.alice.address, 65_536)]
+    with refused("NonceMismatch", 0, 65_536):
         hub.leaveBySig(campaign, people.alice, 60, 0, FAR, signature, sender=people.stranger)
     state = hub.account(campaign, people.alice)
-    assert (state.matured, state.nonce, state.stay) == (300, 1, True)
+    assert (state.matured, state.nonce, state.stay) == (300, 65_536, True)
     assert (hub.account(other, people.alice).nonce, token.nonces(people.alice)) == (0, 0)
 
 

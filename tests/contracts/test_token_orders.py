@@ -147,10 +147,18 @@ def test_cancel(token, people):
     order = order_of(people)
     signature = sign(people.alice, token, "Transfer", order).whole
     receipt = token.cancel(sender=people.alice)
-    assert events(receipt, token.OrdersCancelled) == [("OrdersCancelled", people.alice.address, 1)]
-    with refused("InvalidAccountNonce", people.alice, 1):
+    assert events(receipt, token.OrdersCancelled) == [("OrdersCancelled", people.alice.address, 65_536)]
+    with refused("InvalidAccountNonce", people.alice, 65_536):
         send(token, "Transfer", order, signature, people.stranger)
-    assert (token.nonces(people.alice), token.balanceOf(people.alice)) == (1, 1000)
+    assert (token.nonces(people.alice), token.balanceOf(people.alice)) == (65_536, 1000)
+
+
+def test_cancel_voids_orders_signed_ahead(token, people):
+    ahead = order_of(people, nonce=1)
+    signature = sign(people.alice, token, "Transfer", ahead).whole
+    token.cancel(sender=people.alice)
+    with refused("InvalidAccountNonce", people.alice, 65_536):
+        send(token, "Transfer", ahead, signature, people.stranger)
 
 
 # ------------------------------------------------------- payments to contracts
