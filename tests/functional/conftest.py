@@ -1,32 +1,56 @@
-"""One running house for many tests, on each database in turn."""
+"""One running house on each database, shared by many tests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from tests.functional.house import House, open_house
 from tests.functional.people import Merchant
-from tests.support.postgres import postgres_url, server
+from tests.support.postgres import postgres_url
+
+DATABASES = ("sqlite", "postgresql")
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def empty_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of an empty database, of each kind in turn."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path_factory.mktemp('database') / 'loyalty.db'}"
-    else:
-        url = postgres_url()
-        yield url
-        server().drop_database(url)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one module on one database stay together when several processes share the work: they share fixtures."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        database = callspec.params.get("house") if callspec else None
+        if database in DATABASES:
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.name}-{database}"))
 
 
 @pytest.fixture(scope="session")
-def house(empty_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def houses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], House]]:
+    """Opens a house when it is first asked for, and keeps it.
+
+    After all tests its books must agree with the chain to the hundredth, and its logs tell of no mistake.
+    """
+    opened: dict[str, House] = {}
+    with ExitStack() as stack:
+
+        def get(database: str) -> House:
+            if database not in opened:
+                folder = tmp_path_factory.mktemp("house")
+                url = f"sqlite:///{folder / 'loyalty.db'}" if database == "sqlite" else postgres_url()
+                opened[database] = stack.enter_context(open_house(folder, url))
+            return opened[database]
+
+        yield get
+        for house in opened.values():
+            report = house.audit()
+            assert report.ok, report.differences
+            assert report.solvent
+            assert not house.faults(), "\n".join(house.faults()[:20])
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def house(request: pytest.FixtureRequest, houses: Callable[[str], House]) -> House:
     """A running house. Tests leave it as they found it, but for merchants, campaigns and wallets of their own."""
-    with open_house(tmp_path_factory.mktemp("house"), empty_database_url) as house:
-        yield house
+    return houses(request.param)
 
 
 @pytest.fixture

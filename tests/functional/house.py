@@ -6,12 +6,14 @@ merchants, campaigns and wallets of its own.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
 import secrets
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,11 +25,13 @@ from eth_account import Account
 
 from gateway import migrations
 from gateway.chain import calls, local
+from gateway.chain.errors import ChainError
 from gateway.chain.hexes import to_hex
 from gateway.chain.rpc import Rpc
 from gateway.chain.signatures import address_of
 from gateway.chain.typed_data import Domains
 from gateway.client import Client
+from gateway.commands.audit import AuditReport, run_audit
 from gateway.commands.chain import Chain, Own
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -36,11 +40,11 @@ from gateway.identity.merchants.models import Scope
 from tests.support import processes
 from tests.support.anvil import CHAIN_ID, Anvil, anvil
 
-#: Seconds between blocks; transactions are mined at once beside these (anvil's mixed mining).
-BLOCK_TIME = 0.25
+#: Seconds between blocks, beside the ones that anvil makes for each transaction at once.
+PULSE = 0.25
 PATIENCE = 45.0
 PASSWORD = "the tests' keystore"
-FLAGS = ("--mixed-mining", "--enable-tx-gas-limit")
+FLAGS = ("--enable-tx-gas-limit",)
 
 
 class House:
@@ -68,6 +72,8 @@ class House:
         self._numbers = itertools.count(1)
 
         self.rpc = Rpc(node.url)
+        self._ended, self._beating = threading.Event(), threading.Event()
+        self._heart = threading.Thread(target=self._pulse, daemon=True)
         self.bank_key = secrets.token_bytes(32)
         local.fund_gas(self.rpc, address_of(self.bank_key))
         self.deployment = local.deploy(self.rpc, self.bank_key)
@@ -117,8 +123,36 @@ class House:
 
     # ----------------------------------------------------------------- running
 
+    def _pulse(self) -> None:
+        """Makes blocks, so that what happened gets its depth."""
+        rpc = Rpc(self.node.url)
+        while not self._ended.wait(PULSE):
+            if self._beating.is_set():
+                with contextlib.suppress(ChainError):  # the node is down, which is what some tests are about
+                    rpc.call("evm_mine")
+        rpc.close()
+
+    @contextmanager
+    def stillness(self) -> Iterator[None]:
+        """No block is made meanwhile; in the first one afterwards the transactions stand by what they pay."""
+        self._beating.clear()
+        self.rpc.call("evm_setAutomine", False)
+        try:
+            yield
+        finally:
+            self.rpc.call("evm_mine")
+            self.rpc.call("evm_setAutomine", True)
+            self._beating.set()
+
+    def until_pooled(self, count: int) -> None:
+        """In stillness: waits until so many transactions wait for a block."""
+        self.until(lambda: int(self.rpc.call("txpool_status")["pending"], 16) >= count, f"{count} transactions")
+
     def start(self) -> None:
         """Starts both processes and waits until the gateway answers and the worker has indexed something."""
+        self._beating.set()
+        if not self._heart.is_alive():
+            self._heart.start()
         self.start_worker()
         self.start_gateway()
         self.until(lambda: self.http.get("/ready").json()["parts"]["indexer"]["ok"], "the worker indexes")
@@ -168,15 +202,6 @@ class House:
         for name in names or tuple(self.running):
             processes.stop(self.running.pop(name), seconds=20)
 
-    @contextmanager
-    def without_worker(self) -> Iterator[None]:
-        """Nothing is sent, indexed or settled meanwhile; HTTP goes on."""
-        self.stop("worker")
-        try:
-            yield
-        finally:
-            self.start_worker()
-
     def _answers(self) -> bool:
         try:
             return self.http.get("/health").status_code == 200
@@ -186,6 +211,9 @@ class House:
     def close(self) -> None:
         """Ends everything of this house."""
         self.stop()
+        self._ended.set()
+        if self._heart.is_alive():
+            self._heart.join()
         self.http.close()
         for client in self._clients.values():
             client.close()
@@ -211,9 +239,20 @@ class House:
             if path.exists()
         )
 
-    def blocks(self, count: int) -> None:
-        """Lets the chain grow by so many blocks."""
-        self.node.mine(count)
+    def faults(self) -> list[str]:
+        """Lines of both logs that tell of a mistake of ours."""
+        wrong = ('"level": "error"', "wheel.failed", "job.failed", "jobs.bulk_failed", "request.failed", "Traceback")
+        lines = [line for path in self.logs.values() for line in path.read_text(errors="replace").splitlines()]
+        ours = [line for line in lines if any(sign in line for sign in wrong)]
+        return [line for line in ours if "relayer.out_of_gas" not in line]
+
+    def audit(self) -> AuditReport:
+        """The books rebuilt from the chain, compared with contracts and database."""
+        database = Database(self.database_url)
+        try:
+            return run_audit(database, self.rpc, self.deployment)
+        finally:
+            database.dispose()
 
     def client(self, key: str | None = None) -> Client:
         """The project's own client of this gateway, kept for each API key."""
@@ -308,7 +347,7 @@ def open_house(
     headers: Mapping[str, str] | None = None,
 ) -> Iterator[House]:
     """A house on a chain of its own, running."""
-    with anvil(*FLAGS, block_time=BLOCK_TIME, chain_id=CHAIN_ID) as node:
+    with anvil(*FLAGS, chain_id=CHAIN_ID) as node:
         house = House(folder, database_url, node, tuning, headers)
         try:
             house.start()

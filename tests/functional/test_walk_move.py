@@ -66,10 +66,14 @@ def test_move_with_bonus_until_the_pot_is_empty(house: House, merchant: Merchant
 def test_the_minimum_holds_when_the_pot_shrinks_meanwhile(house: House, merchant: Merchant) -> None:
     campaign = merchant.campaign(closed=True, bonus=BONUS, pot=300)
     holder, rival = Holder.rich(house, 3_000), Holder.rich(house, 3_000)
-    with house.without_worker():
+    hub = house.deployment.hub
+    rival.own.token("points approved", calls.approve(hub, 3_000))
+    with house.stillness():
         order = holder.wallet.enter(campaign, 3_000)
         assert order["min_received"] == 3_300
-        direct.enter(campaign, 3_000).on_chain(house.chain, rival.key)  # takes the whole bonus
+        rivals = rival.hurry(hub, calls.enter(campaign, 3_000, 3_300))  # takes the whole bonus
+        house.until_pooled(2)
+    rivals.join()
 
     state = house.until(lambda: ended(house, order), "the order ends")
     assert state["state"] == "refused"

@@ -27,7 +27,7 @@ PATTERN = "CAFE-****-****-****-%"
 
 @dataclass
 class Doomed:
-    """An order that can land no more, because its holder voided its nonce on the chain before it was sent."""
+    """An order that can land no more, because its holder voided its nonce on the chain before it landed."""
 
     merchant: Merchant
     offer: Json
@@ -41,9 +41,11 @@ def doomed(house: House) -> Doomed:
     merchant = Merchant.join(house)
     offer = merchant.offer(PRICE, codes=1)
     holder = Holder.rich(house, PRICE)
-    with house.without_worker():
+    with house.stillness():
         order = holder.wallet.order(offer["id"])
-        holder.own.token("orders voided", calls.cancel_wallet())
+        voiding = holder.hurry(house.deployment.token, calls.cancel_wallet())
+        house.until_pooled(2)
+    voiding.join()
     return Doomed(merchant, offer, holder, order)
 
 
