@@ -87,7 +87,7 @@ artifacts-check: setup
 
 # Ape keeps what it compiled and does not see a change in a file's imports. In a project that lies in the folder for
 # temporary files it compiles in place and then loses sight of the sources: hence a folder of our own.
-contracts-test: export TMPDIR := $(CURDIR)/.cache/tmp
+contracts-test: private export TMPDIR := $(CURDIR)/.cache/tmp
 contracts-test: setup
 	@mkdir -p $(TMPDIR)
 	$(call section,Contracts on Ape's own EVM)
