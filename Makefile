@@ -85,16 +85,16 @@ artifacts: setup
 artifacts-check: setup
 	.venv/bin/python scripts/build_artifacts.py --check
 
-# Ape keeps what it compiled and does not see a change in a file's imports. In a project that lies in the folder for
-# temporary files it compiles in place and then loses sight of the sources: hence a folder of our own.
-contracts-test: private export TMPDIR := $(CURDIR)/.cache/tmp
+# Ape keeps what it compiled and does not see a change in a file's imports; the copies of dependencies that a first
+# compilation leaves in contracts/ hide the project's own folders from it.
 contracts-test: setup
-	@mkdir -p $(TMPDIR)
-	$(call section,Contracts on Ape's own EVM)
+	$(call section,Contracts on Ape's own EVM and on anvil)
 	.venv/bin/ape compile --force
-	.venv/bin/ape test tests/contracts --network ethereum:local:test
-	$(call section,Contracts on anvil)
-	.venv/bin/ape test tests/contracts --network ethereum:local:foundry
+	rm -rf contracts/.cache
+	@$(MAKE) --no-print-directory -j2 --output-sync=target contracts-on-test contracts-on-foundry
+
+contracts-on-%: setup
+	.venv/bin/ape test tests/contracts --network ethereum:local:$*
 
 gateway-test: setup
 	$(call section,Gateway and walks on SQLite and PostgreSQL)
