@@ -15,6 +15,8 @@ from gateway.chain.rpc import Rpc
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Job
+from gateway.loyalty.earning.landing import STUCK_AFTER
+from gateway.loyalty.earning.models import Batch, BatchState
 from gateway.statistics.models import StatWeek
 from gateway.web.health import Check, Finding
 
@@ -41,6 +43,7 @@ class Checks:
             "node": Check(self.node),
             "indexer": Check(self.indexer),
             "queue": Check(self.queue),
+            "batches": Check(self.batches),
             "jobs": Check(self.jobs),
             "gas": Check(self.gas),
             "statistics": Check(self.statistics),
@@ -79,6 +82,13 @@ class Checks:
             ).one()
         age = max(0, self.clock.now() - oldest) if oldest else 0
         return Finding(age <= self.max_age, f"{count} transactions wait, the oldest {age} s", age)
+
+    def batches(self) -> Finding:
+        """Batches that the chain refuses again and again: a revoked key, a budget that somebody else spent."""
+        stuck = sa.select(sa.func.count()).where(Batch.state == BatchState.QUEUED, Batch.refusals >= STUCK_AFTER)
+        with self.db.read() as session:
+            count = session.scalar(stuck) or 0
+        return Finding(count == 0, f"{count} batches are refused again and again", count)
 
     def jobs(self) -> Finding:
         with self.db.read() as session:

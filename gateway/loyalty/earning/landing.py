@@ -27,7 +27,7 @@ KINDS = {EventKind.AWARD_LANDED: BatchKind.AWARD, EventKind.CLAWBACK_LANDED: Bat
 FIRST_RETRY, LAST_RETRY = 15, 3_600
 #: Seconds to wait for the indexer once the contract says that a number has landed.
 WAIT_FOR_INDEXER = 600
-#: A batch refused so often needs a human (cap revoked, budget taken, campaign over).
+#: A batch refused so often needs a human (cap revoked, budget taken, campaign over): shown by web/checks.py.
 STUCK_AFTER = 5
 #: Marks a batch whose number the chain knows with another content.
 FOREIGN = 10_000
@@ -181,11 +181,6 @@ class Landing:
             send(session, self.relayer, self.hub, batch, list(session.execute(entries).tuples()))
             log.info("batch.sent_again", batch=batch.id, refusals=batch.refusals)
             return True
-
-    def stuck(self, session: Session) -> int:
-        """Batches that were refused so often that a human should look: for the health page."""
-        query = sa.select(sa.func.count()).where(Batch.state == BatchState.QUEUED, Batch.refusals >= STUCK_AFTER)
-        return session.scalar(query) or 0
 
 
 def _open(session: Session, batch: Batch) -> bool:
