@@ -12,6 +12,7 @@ UV ?= $(or $(shell command -v uv),.uv/bin/uv)
 PYTHON ?= $(or $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && command -v $$p && break; done),3.13)
 PYTEST := .venv/bin/pytest -p no:ape_test
+APE := TMPDIR=$(CURDIR)/.cache/tmp .venv/bin/ape
 RUFF_PATHS := gateway scripts tests
 
 # Tools keep caches in HOME; where there is none, here.
@@ -89,12 +90,12 @@ artifacts-check: setup
 # compilation leaves in contracts/ hide the project's own folders from it.
 contracts-test: setup
 	$(call section,Contracts on Ape's own EVM and on anvil)
-	.venv/bin/ape compile --force
+	$(APE) compile --force
 	rm -rf contracts/.cache
 	@$(MAKE) --no-print-directory -j2 --output-sync=target contracts-on-test contracts-on-foundry
 
 contracts-on-%: setup
-	.venv/bin/ape test tests/contracts --network ethereum:local:$*
+	$(APE) test tests/contracts --network ethereum:local:$*
 
 gateway-test: setup
 	$(call section,Gateway and walks on SQLite and PostgreSQL)
