@@ -90,6 +90,7 @@ artifacts-check: setup
 # compilation leaves in contracts/ hide the project's own folders from it.
 contracts-test: setup
 	$(call section,Contracts on Ape's own EVM and on anvil)
+	@mkdir -p .cache/tmp
 	$(APE) compile --force
 	rm -rf contracts/.cache
 	@$(MAKE) --no-print-directory -j2 --output-sync=target contracts-on-test contracts-on-foundry
