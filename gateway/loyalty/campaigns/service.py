@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from gateway.chain import reads as chain
-from gateway.chain.errors import Permanent, Reverted
+from gateway.chain.errors import ChainError, Reverted, Temporary
 from gateway.chain.hexes import keccak256
 from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.core.clock import Clock
@@ -275,7 +275,10 @@ class Campaigns:
         return len(ids)
 
     def _refresh(self, campaign: int, now: int) -> None:
-        with self.db.read() as session:
+        with self.db.begin() as session:
+            row = promises.lock(session, [campaign])[campaign]
+            # Put off before the chain is asked: whatever makes another look necessary meanwhile sets it anew.
+            row.refresh_at = now + REFRESH_EVERY
             members = sa.select(Merchant.id, Merchant.address).join(
                 CampaignMerchant, CampaignMerchant.merchant_id == Merchant.id
             )
@@ -283,14 +286,18 @@ class Campaigns:
         try:
             seen = self.reads.campaign(campaign)
             accepted = {id: self.reads.is_merchant(campaign, address) for id, address in addresses.items()}
-        except Permanent as error:  # a reorganisation took the campaign away, say: leave the others alone
-            log.error("campaign.not_on_chain", campaign=campaign, error=str(error))
+        except ChainError as error:
+            temporary = isinstance(error, Temporary)
+            if not temporary:  # a reorganisation took the campaign away, say: leave the others alone
+                log.error("campaign.not_on_chain", campaign=campaign, error=str(error))
             with self.db.begin() as session:
-                session.get_one(Campaign, campaign).refresh_at = now + REFRESH_AFTER_REFUSAL
+                row = promises.lock(session, [campaign])[campaign]
+                row.refresh_at = now if temporary else now + REFRESH_AFTER_REFUSAL
+            if temporary:
+                raise
             return
         with self.db.begin() as session:
             row = promises.lock(session, [campaign])[campaign]
-            row.refresh_at = now + REFRESH_EVERY
             self._follow_terms(session, row, seen)
             for merchant_id, is_accepted in accepted.items():
                 session.get_one(CampaignMerchant, (campaign, merchant_id)).accepted = is_accepted

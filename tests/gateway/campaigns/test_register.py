@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from gateway.chain import calls
+from gateway.chain.errors import NodeDown
 from gateway.chain.indexer.models import EventKind
 from gateway.loyalty.campaigns.schedule import GRACE, LAST_CALL
 from tests.gateway.campaigns.conftest import OPERATOR, RULES, TERMS, Room
@@ -142,6 +145,43 @@ def test_another_merchant_gets_a_quota_and_the_chains_word_is_followed(room: Roo
     assert room.call("PUT", f"/campaigns/{number}/merchants/999", key, {"daily_quota": 0}).status_code == 404
     for quota in (-1, True, "5", 1.5, 10**40, None):
         assert room.call("PUT", path, key, {"daily_quota": quota}).json()["field"] == "daily_quota"
+
+
+def test_a_merchant_that_joins_while_the_chain_is_asked_is_not_forgotten(room: Room) -> None:
+    number, owner, _, key = room.registered()
+    sender, merchant, _ = room.merchant()
+    room.hub.send(owner, calls.invite_merchant(number, sender.address))
+    room.hub.send(sender, calls.accept_merchant(number))
+    path = f"/campaigns/{number}/merchants/{merchant}"
+
+    class Slow:
+        """Between question and answer the owner lets the merchant in."""
+
+        def campaign(self, campaign: int) -> object:
+            assert room.call("PUT", path, key, {"daily_quota": 500}).json()["accepted"] is False
+            return room.hub.reads.campaign(campaign)
+
+        is_merchant = room.hub.reads.is_merchant
+
+    reads, room.campaigns.reads = room.campaigns.reads, Slow()  # type: ignore[assignment]
+    room.campaigns.refresh_due()
+    room.campaigns.reads = reads
+    assert room.campaigns.refresh_due() == 1
+    assert room.call("PUT", path, key, {"daily_quota": 500}, once="again").json()["accepted"] is True
+
+
+def test_a_node_that_is_down_puts_nothing_off(room: Room) -> None:
+    room.registered()
+
+    class Down:
+        def campaign(self, campaign: int) -> object:
+            raise NodeDown
+
+    reads, room.campaigns.reads = room.campaigns.reads, Down()  # type: ignore[assignment]
+    with pytest.raises(NodeDown):
+        room.campaigns.refresh_due()
+    room.campaigns.reads = reads
+    assert room.campaigns.refresh_due() == 1
 
 
 def test_an_earlier_end_moves_the_next_settlement(room: Room) -> None:
