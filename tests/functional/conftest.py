@@ -15,15 +15,15 @@ DATABASES = ("sqlite", "postgresql")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one module on one database stay together when several processes share the work: they share fixtures."""
+    """All tests of one database stay together when several processes share the work: they share the house."""
     for item in items:
         callspec = getattr(item, "callspec", None)
         database = callspec.params.get("house") if callspec else None
         if database in DATABASES:
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.name}-{database}"))
+            item.add_marker(pytest.mark.xdist_group(f"house on {database}"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def houses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], House]]:
     """Opens a house when it is first asked for, and keeps it.
 
@@ -47,7 +47,7 @@ def houses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
             assert not house.faults(), "\n".join(house.faults()[:20])
 
 
-@pytest.fixture(scope="session", params=DATABASES)
+@pytest.fixture(scope="package", params=DATABASES)
 def house(request: pytest.FixtureRequest, houses: Callable[[str], House]) -> House:
     """A running house. Tests leave it as they found it, but for merchants, campaigns and wallets of their own."""
     return houses(request.param)

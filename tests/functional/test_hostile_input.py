@@ -26,13 +26,9 @@ VALUES: list[Any] = [
     2**63,
     10**40,
     1.5,
-    1e308,
     float("nan"),
-    float("-inf"),
     True,
     "",
-    " ",
-    "1",
     "x" * 70_000,
     "\u0000",
     "\ud800",
@@ -41,8 +37,6 @@ VALUES: list[Any] = [
     "${jndi:ldap://127.0.0.1/x}",
     [],
     {},
-    [None],
-    {"$ref": "#"},
 ]
 BODIES: list[bytes] = [
     b"",
