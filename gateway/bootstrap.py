@@ -93,6 +93,20 @@ class Ground:
 class House:
     """All rooms over one ground."""
 
+    #: Wheels whose work is seldom due and may wait a little.
+    seldom = frozenset(
+        {
+            "campaigns.refresh",
+            "earning.resend",
+            "earning.lapse",
+            "earning.release",
+            "statistics.close",
+            "redemptions.sweep",
+            "redemptions.wipe",
+            "moves.sweep",
+        }
+    )
+
     def __init__(self, ground: Ground) -> None:
         self.ground, self.settings = ground, ground.settings
         db, clock, jobs, reads, deployment = ground.db, ground.clock, ground.jobs, ground.reads, ground.deployment

@@ -16,6 +16,8 @@ log = structlog.get_logger(__name__)
 
 #: Seconds between turns when nothing was done.
 IDLE = 0.25
+#: Wheels that look for what is seldom due rest so long, in seconds, after a turn that found nothing.
+SELDOM = 2.0
 #: Longest pause of a wheel that keeps failing.
 MAX_PAUSE = 30.0
 
@@ -43,6 +45,8 @@ class Worker:
             log.warning("wheel.failed", wheel=name, error=type(error).__name__, where=logs.where(error))
             return 0
         self.pauses[name] = 0.0
+        if not done and name in self.house.seldom:
+            self.not_before[name] = time.monotonic() + SELDOM
         return done
 
     def run(self) -> None:
