@@ -18,6 +18,22 @@ from gateway.core.jobs import Job, Jobs, Registry
 NOW = 1_800_000_000
 
 
+class Still(Clock):
+    """Time that passes only when a test turns it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started = super().now()
+
+    def now(self) -> int:
+        return self.started + self.offset
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Still()
+
+
 class Rooms:
     """Two handlers that write a row for each job, and fail for refs that they do not like."""
 
