@@ -100,7 +100,7 @@ contracts-on-%: setup
 
 gateway-test: setup
 	$(call section,Gateway and walks on SQLite and PostgreSQL)
-	$(PYTEST) -n 2 --dist loadscope --ignore tests/contracts tests
+	$(PYTEST) -n 2 --dist loadgroup --ignore tests/contracts tests
 
 clean:
 	rm -rf .venv .uv .cache .build .forge node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

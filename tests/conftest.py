@@ -16,6 +16,18 @@ from tests.support.anvil import Anvil, anvil
 from tests.support.postgres import postgres_url, server
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the work (`--dist loadgroup`), a module's tests stay together, and all tests in the
+    running house of one database do: they share what is dear to build."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        house = callspec.params.get("house") if callspec else None
+        item.add_marker(pytest.mark.xdist_group(f"house on {house}" if house else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def postgres_template() -> str:
     """A PostgreSQL database with the schema, to copy from."""

@@ -14,15 +14,6 @@ from tests.support.postgres import postgres_url
 DATABASES = ("sqlite", "postgresql")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of one database stay together when several processes share the work: they share the house."""
-    for item in items:
-        callspec = getattr(item, "callspec", None)
-        database = callspec.params.get("house") if callspec else None
-        if database in DATABASES:
-            item.add_marker(pytest.mark.xdist_group(f"house on {database}"))
-
-
 @pytest.fixture(scope="package")
 def houses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], House]]:
     """Opens a house when it is first asked for, and keeps it.

@@ -100,12 +100,14 @@ class Merchant:
         if registered:
             values = {"name": "Points", "starts_at": int(time.time()) - DAY, "settle_every": 0, "min_wallets": 1}
             campaigns.register(self.client, campaign, text, Registration(**values | {"step": 1, "rules": rules} | told))
-            # Money and caps count once the gateway has seen them at depth.
-            terms: dict[str, Any] = {"budget": budget, "pot": pot, "daily_cap": daily_cap}
-            self.house.until(
-                lambda: terms.items() <= self.client.campaign(campaign).items(), "the gateway sees the money"
-            )
+            self.house.until(lambda: self._is_seen(campaign, budget, pot, daily_cap), "the gateway sees the campaign")
         return campaign
+
+    def _is_seen(self, campaign: int, budget: int, pot: int, daily_cap: int) -> bool:
+        """Whether the gateway knows the chain's money, cap and merchants: it takes them from there, at depth."""
+        seen = self.client.campaign(campaign)
+        money = (seen["budget"], seen["pot"], seen["daily_cap"]) == (budget, pot, daily_cap)
+        return money and any(m["merchant_id"] == self.id and m["accepted"] for m in seen["merchants"])
 
     def invite(self, other: Merchant, campaign: int, daily_quota: int | None = None) -> None:
         """Another merchant serves this campaign's points, and may report actions up to a quota."""

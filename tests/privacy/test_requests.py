@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from gateway.chain.hexes import from_hex
 from gateway.client import Json
+from gateway.commands.campaign import DAY
 from gateway.core.db import Database
 from tests.functional.house import House, done, open_house
 from tests.functional.people import Holder, Merchant
@@ -66,7 +67,7 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
 def live(house: House) -> dict[str, str]:
     """A till and a holder do everything once, with canaries wherever something free can be written."""
     merchant, holder, guest = Merchant.join(house), Holder.fresh(house), Holder.fresh(house)
-    campaign = merchant.campaign()
+    campaign = merchant.campaign(settle_every=DAY)
     lines = [
         {"product": text[:64], "category": text[:64], "quantity": 1, "amount": 1_000} for text in CANARIES.values()
     ]
@@ -80,6 +81,7 @@ def live(house: House) -> dict[str, str]:
     bulk = [sold | {"wallet": holder.name, "key": f"bulk-{key}"} for key in keys]
     assert {result["status"] for result in merchant.client.report_bulk(bulk)} == {202}
     done(merchant.call("POST", "/actions", refund(campaign, f"bulk-{keys[0]}"), once=f"refund-{keys[0]}"), 202)
+    done(merchant.call("POST", f"/campaigns/{campaign}/settle"), 202)
     holder.until_points((2 * len(keys) - 1) * 1_000 * len(lines))
     guest.until_points(1_000 * len(lines))
 
