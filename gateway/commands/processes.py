@@ -43,7 +43,7 @@ class Child:
     def running(self) -> bool:
         return self.process.poll() is None
 
-    def wait_until(self, ready: Callable[[], bool], seconds: float = 60) -> None:
+    def wait_until(self, ready: Callable[[], bool], seconds: float = 180) -> None:
         """Returns when `ready()`; CommandError with the end of the log when it ends first or takes too long."""
         deadline = time.monotonic() + seconds
         while not ready():

@@ -65,7 +65,7 @@ def stop(process: subprocess.Popen[bytes], stop_with: signal.Signals = signal.SI
     process.wait()
 
 
-def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, seconds: float = 30) -> None:
+def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, seconds: float = 120) -> None:
     """Wait until `ready()`; RuntimeError with the end of the log when the process dies or the time is over."""
     deadline = time.monotonic() + seconds
     while not ready():
