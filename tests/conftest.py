@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         callspec = getattr(item, "callspec", None)
         house = callspec.params.get("house") if callspec else None
-        item.add_marker(pytest.mark.xdist_group(f"house on {house}" if house else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group(f"house on {house}" if house else item.nodeid.partition("::")[0]))
 
 
 @pytest.fixture(scope="session")

@@ -98,7 +98,12 @@ class Merchant:
             self.own.fund(campaign, budget, pot)
         self.campaigns.append(campaign)
         if registered:
-            values = {"name": "Points", "starts_at": int(time.time()) - DAY, "settle_every": 0, "min_wallets": 1}
+            values: dict[str, Any] = {
+                "name": "Points",
+                "starts_at": int(time.time()) - DAY,
+                "settle_every": 0,
+                "min_wallets": 1,
+            }
             campaigns.register(self.client, campaign, text, Registration(**values | {"step": 1, "rules": rules} | told))
             self.house.until(lambda: self._is_seen(campaign, budget, pot, daily_cap), "the gateway sees the campaign")
         return campaign
