@@ -212,7 +212,7 @@ def test_a_merchant_runs_its_campaigns_and_offers(shops: CommandLine, tmp_path: 
     shops.run("faucet", "fred")
     assert shops.run("wallet", "cancel", "fred").document == {"cancelled": True}
     with shops.client() as client:
-        assert client.wallet(dict(listed_wallets(shops.state))["fred"])["nonce"] == 3
+        assert client.wallet(dict(listed_wallets(shops.state))["fred"])["nonce"] == 65_538
 
 
 def test_errors_say_what_to_do(shops: CommandLine) -> None:

@@ -107,7 +107,6 @@ def lived(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lived]:
     with open_house(tmp_path, url) as house:
         lived = Lived(house, Database(url))
         _live(lived)
-        house.blocks(3)
         behind = run_audit(lived.db, house.rpc, house.deployment)
         house.until(
             lambda: run_audit(lived.db, house.rpc, house.deployment).totals["events_behind"] == 0,
