@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,12 @@ class Anvil:
         return str(self.rpc("evm_snapshot"))
 
     def revert(self, snapshot: str) -> None:
+        """Back to a snapshot, at today's time: anvil by itself would go on from the snapshot's."""
         self.rpc("evm_revert", snapshot)
+        head = self.rpc("eth_getBlockByNumber", "latest", False)
+        assert isinstance(head, dict)
+        if int(head["timestamp"], 16) < (now := int(time.time())):
+            self.rpc("evm_setTime", now)
 
     def kill(self) -> None:
         """As a power cut would."""
