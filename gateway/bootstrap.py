@@ -33,6 +33,7 @@ from gateway.identity.merchants.service import Merchants
 from gateway.identity.wallets.orders import OpenOrders
 from gateway.identity.wallets.proofs import Proofs
 from gateway.loyalty.campaigns import routes as campaigns_routes
+from gateway.loyalty.campaigns.service import STREAM as EARNING_STREAM
 from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning import routes as earning_routes
 from gateway.loyalty.earning.batches import Settler
@@ -43,12 +44,14 @@ from gateway.loyalty.earning.service import Earning
 from gateway.loyalty.ledger.service import Ledger
 from gateway.loyalty.moves import routes as moves_routes
 from gateway.loyalty.moves.service import Moves
+from gateway.loyalty.moves.settlement import STREAM as MOVE_STREAM
 from gateway.loyalty.moves.settlement import Settlement as MoveSettlement
 from gateway.loyalty.offers import routes as offers_routes
 from gateway.loyalty.offers.codes import Codes
 from gateway.loyalty.offers.service import Offers
 from gateway.loyalty.redemptions import routes as redemptions_routes
 from gateway.loyalty.redemptions.service import Redemptions
+from gateway.loyalty.redemptions.settlement import STREAM as REDEMPTION_STREAM
 from gateway.loyalty.redemptions.settlement import Settlement as RedemptionSettlement
 from gateway.loyalty.redemptions.submission import Submission
 from gateway.loyalty.wallet_views import routes as wallets_routes
@@ -157,9 +160,9 @@ class House:
         """Who reads the chain's events, by the name of its cursor. The ledger comes first: others ask it."""
         return {
             "ledger": self.ledger.apply_events,
-            "earning": self.landing.apply_events,
-            "redemptions": self.redemption_settlement.apply_events,
-            "moves": self.move_settlement.apply_events,
+            EARNING_STREAM: self.landing.apply_events,
+            REDEMPTION_STREAM: self.redemption_settlement.apply_events,
+            MOVE_STREAM: self.move_settlement.apply_events,
         }
 
     def routers(self) -> list[APIRouter]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
@@ -23,14 +24,25 @@ def drain(db: Database, name: str, apply: Apply, limit: int = 1000) -> int:
     with db.read() as session:
         if not _next(session, _cursor(session, name), 1):
             return 0
-    _ensure(db, name)
     with db.begin() as session:
-        row = session.get_one(Subscription, name, with_for_update=True)
+        row = hold(session, name)
         events = _next(session, row.last_event, limit)
         if events:
             apply(session, events)
             row.last_event = events[-1].id
         return len(events)
+
+
+def hold(session: Session, name: str) -> Subscription:
+    """The cursor called `name`: its reader stands still until this transaction ends.
+
+    Whoever adds a row that the reader looks for takes it before counting what has been read: events that pass while
+    the row is not yet committed would be neither counted nor applied.
+    """
+    if session.get(Subscription, name) is None:
+        with contextlib.suppress(IntegrityError), session.begin_nested():  # another may be first
+            session.add(Subscription(name=name))
+    return session.get_one(Subscription, name, with_for_update=True, populate_existing=True)
 
 
 def _cursor(session: Session, name: str) -> int:
@@ -41,14 +53,3 @@ def _cursor(session: Session, name: str) -> int:
 def _next(session: Session, after: int, limit: int) -> Sequence[ChainEvent]:
     query = sa.select(ChainEvent).where(ChainEvent.id > after, ChainEvent.orphaned == 0).order_by(ChainEvent.id)
     return session.scalars(query.limit(limit)).all()
-
-
-def _ensure(db: Database, name: str) -> None:
-    with db.read() as session:
-        if session.get(Subscription, name) is not None:
-            return
-    try:
-        with db.begin() as session:
-            session.add(Subscription(name=name))
-    except IntegrityError:  # another worker was first
-        return

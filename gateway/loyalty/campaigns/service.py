@@ -14,6 +14,7 @@ from gateway.chain import reads as chain
 from gateway.chain.errors import ChainError, Reverted, Temporary
 from gateway.chain.hexes import keccak256
 from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.chain.indexer.stream import hold
 from gateway.core.clock import Clock
 from gateway.core.columns import FIRST_SECOND, LAST_SECOND, MAX_SUM
 from gateway.core.db import Database
@@ -31,6 +32,8 @@ from gateway.loyalty.campaigns.rules import RulesDocument
 
 log = structlog.get_logger(__name__)
 
+#: The stream in which the chain's events come here: with the earning room's, which passes them on.
+STREAM = "earning"
 #: Terms and merchants are asked for again so often; the contract announces every change of them 7 days ahead.
 REFRESH_EVERY = 300
 REFRESH_AFTER_REFUSAL = 3_600
@@ -119,6 +122,7 @@ class Campaigns:
             settle_at=schedule.next_settlement(now, new.settle_every, end),
             created_at=now,
         )
+        hold(session, STREAM)
         session.add(campaign)
         mirror.rebuild(session, campaign, mirror.newest_event(session), self.operator)
         session.flush()

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from gateway.chain import calls
 from gateway.chain.errors import NodeDown
 from gateway.chain.indexer.models import EventKind
+from gateway.chain.indexer.stream import drain
 from gateway.loyalty.campaigns.schedule import GRACE, LAST_CALL
+from gateway.loyalty.campaigns.schemas import CampaignIn
+from gateway.loyalty.campaigns.service import STREAM
 from tests.gateway.campaigns.conftest import OPERATOR, RULES, TERMS, Room
 from tests.support.hub import DAY
 
@@ -225,4 +230,23 @@ def test_a_late_registration_counts_what_was_indexed_before(room: Room) -> None:
     room.call("POST", "/campaigns", key, room.document(number))
     assert (room.row(number).budget, room.row(number).daily_cap) == (1_000, 70)
     room.apply(funded, cap)  # the stream comes to them only now
+    assert room.row(number).budget == 1_000
+
+
+def test_money_that_arrives_while_a_campaign_is_being_registered_is_counted_once(room: Room) -> None:
+    """The stream must not pass the event while the campaign's row is not yet to be seen."""
+    sender, merchant, _ = room.merchant()
+    number = room.hub.campaign(sender, TERMS)
+    new = CampaignIn.model_validate(room.document(number)).new()
+
+    def arrive() -> None:
+        room.event(EventKind.FUNDED, 1, campaign=number, amount=1_000, extra=0)
+        drain(room.db, STREAM, room.campaigns.apply_events)
+
+    arriving = threading.Thread(target=arrive)
+    with room.db.begin() as session:
+        room.campaigns.register(session, merchant, new, room.hub.reads.campaign(number))
+        arriving.start()
+        arriving.join(1)
+    arriving.join()
     assert room.row(number).budget == 1_000
