@@ -20,7 +20,7 @@ CONVENTION = {
 
 class Base(DeclarativeBase):
     """Parent of every table. A table says with `info={"side": "merchant"}` that a merchant's own texts may live in it;
-    every other table is customer-side and may hold no open text (tests/test_privacy_columns.py)."""
+    every other table is customer-side and may hold no open text (tests/privacy/test_columns.py)."""
 
     metadata = sa.MetaData(naming_convention=CONVENTION)
 
