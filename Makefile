@@ -48,6 +48,11 @@ setup-run: .venv/.run node_modules/.stamp
 	$(UV) sync --quiet --locked --python $(PYTHON)
 	@touch .venv/.run $@
 
+# halmos and Ape do not fit into one environment (see pyproject.toml).
+.venv-prove/.stamp: pyproject.toml uv.lock | $(UV)
+	UV_PROJECT_ENVIRONMENT=.venv-prove $(UV) sync --quiet --locked --only-group prove --python $(PYTHON)
+	@touch $@
+
 node_modules/.stamp: package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
@@ -103,4 +108,4 @@ gateway-test: setup
 	$(PYTEST) -n 2 --dist loadgroup --ignore tests/contracts tests
 
 clean:
-	rm -rf .venv .uv .cache .build .forge node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-prove .uv .cache .build .forge node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
