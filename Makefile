@@ -1,5 +1,6 @@
 # make demo   set everything up and run the main job (ARGS="--exit --json report.json")
 # make test   set everything up and run every check
+# make prove  show the contracts' promises at length (docs/promises.md); under fifteen minutes
 # Needs python3 (3.11-3.13), node 20+ and make; everything else goes into this folder.
 
 SHELL := /bin/bash
@@ -27,7 +28,7 @@ export FOUNDRY_OFFLINE := true
 
 section = @printf '\n=== %s ===\n' "$(1)"
 
-.PHONY: help setup setup-run demo test lint format artifacts artifacts-check contracts-test gateway-test clean
+.PHONY: help setup setup-run demo test lint format artifacts artifacts-check contracts-test gateway-test prove clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -106,6 +107,14 @@ contracts-on-%: setup
 gateway-test: setup
 	$(call section,Gateway and walks on SQLite and PostgreSQL)
 	$(PYTEST) -n 2 --dist loadgroup --ignore tests/contracts tests
+
+## The contracts' promises at length: docs/promises.md. What runs in `make test` is a quick part of it.
+# Each part is a target prove-<name> and is named here.
+PROOFS :=
+
+prove: setup
+	@$(MAKE) --no-print-directory artifacts-check
+	@for proof in $(PROOFS); do $(MAKE) --no-print-directory prove-$$proof; done
 
 clean:
 	rm -rf .venv .venv-prove .uv .cache .build .forge node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -46,7 +46,8 @@ def settings() -> tuple[str, dict[str, Any]]:
     chosen: dict[str, Any] = {
         "optimizer": {"enabled": ape["optimize"], "runs": ape["optimization_runs"]},
         "evmVersion": ape["evm_version"],
-        "remappings": forge["remappings"],  # Ape has its own copy of OpenZeppelin, see ape-config.yaml
+        # Ape has its own copy of OpenZeppelin, see ape-config.yaml; forge's other libraries are for tests.
+        "remappings": [line for line in forge["remappings"] if line.startswith("@openzeppelin/")],
     }
     if ape.get("via_ir"):
         chosen["viaIR"] = True

@@ -76,3 +76,9 @@ def test_links_and_named_files_exist(page: Path) -> None:
 def test_decisions_name_what_keeps_them(decision: Path) -> None:
     assert re.match(r"\d{4}-[a-z0-9-]+\.md", decision.name)
     assert "**Kept by.**" in decision.read_text()
+
+
+def test_what_shows_a_promise_exists() -> None:
+    for file, name in re.findall(r"`((?:tests|scripts|contracts)/[\w./-]+):(\w+)`", (DOCS / "promises.md").read_text()):
+        source = (ROOT / file).read_text()
+        assert re.search(rf"\b(?:function|contract|def|class) {name}\b", source), f"{file} has no {name}"
