@@ -23,6 +23,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from gateway.chain import keystore
 from gateway.chain.hexes import checksum
 from gateway.chain.relayer.models import ChainTx, TxState
 from gateway.client import Json
@@ -34,7 +35,7 @@ from gateway.commands.campaign import DAY, Registration, Terms
 from gateway.commands.chain import Chain, open_chain
 from gateway.commands.console import CommandError, facts, out
 from gateway.commands.crowd import Crowd
-from gateway.commands.house import House, ending_in_order, only_one, relayer_address
+from gateway.commands.house import House, ending_in_order, only_one
 from gateway.commands.processes import free_port
 from gateway.commands.sending import Replay, Till
 from gateway.commands.state import PASSWORD_VARIABLE, State
@@ -131,7 +132,7 @@ def open_shop(state: State, chain: Chain, name: str, hold: int) -> Till:
     merchants.give(chain, address, 2 * BUDGET * chain.deployment.par)
     now = chain.reads.head().time
     terms = Terms(now + 365 * DAY, hold, False, 0, 0, campaigns.default_terms(name))
-    number = campaigns.create_on_chain(chain, own, terms, relayer_address(state), BUDGET)
+    number = campaigns.create_on_chain(chain, own, terms, keystore.address(state.relayer), BUDGET)
     own.fund(number, BUDGET, 0)
     client = merchants.client_of(state, record)
     campaigns.register(client, number, terms.text, Registration(name, FIRST_DAY, 0, 1, 1, campaigns.DEFAULT_RULES))

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -50,11 +51,11 @@ def test_every_setting_is_documented() -> None:
 def command_names() -> set[str]:
     from gateway.cli import app
 
-    def walk(command: object, path: str) -> set[str]:
-        children = getattr(command, "commands", None)
-        if not children:
+    def walk(command: Any, path: str) -> set[str]:
+        if not hasattr(command, "list_commands"):
             return {path}
-        return set().union(*(walk(child, f"{path} {name}") for name, child in children.items()))
+        names = command.list_commands(None)
+        return set().union(*(walk(command.get_command(None, name), f"{path} {name}") for name in names))
 
     return walk(typer.main.get_command(app), "loyalty")
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from gateway.commands.audit_books import Books, Effect
 from gateway.commands.audit_model import Difference, Paid, short
-from gateway.core.columns import MAX_SUM
+from gateway.core.limits import MAX_SUM
 from gateway.identity.merchants.models import Merchant
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.moves.models import Move, MoveKind, MoveState

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.chain import calls
+from gateway.chain import calls, keystore
 from gateway.chain.hexes import checksum
 from gateway.client import Client, Json
 from gateway.commands import campaign as campaigns
@@ -21,7 +21,7 @@ from gateway.commands.chain import Chain, Own
 from gateway.commands.console import CommandError
 from gateway.commands.crowd import Crowd
 from gateway.commands.holder import Holder, Received
-from gateway.commands.house import House, relayer_address
+from gateway.commands.house import House
 from gateway.commands.purchases import Refund, Sale
 from gateway.commands.sending import Replay, Tally, Till
 from gateway.commands.state import MerchantRecord
@@ -132,7 +132,7 @@ class Scenario:
         own = self.chain.own(key)
         with self._lock:  # one giver of mock assets after the other
             merchants.give(self.chain, address, 2 * (BUDGET + pot) * self.chain.deployment.par)
-        number = campaigns.create_on_chain(self.chain, own, terms, relayer_address(self.state), BUDGET)
+        number = campaigns.create_on_chain(self.chain, own, terms, keystore.address(self.state.relayer), BUDGET)
         own.fund(number, BUDGET, pot)
         return Founded(name, key, own, number)
 

@@ -142,7 +142,7 @@ class House:
             self.state.relayer.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             keystore.create(self.state.relayer, self.state.secret(self.state.relayer_password).hex())
         with closing(Rpc(self.rpc_url)) as rpc:
-            local.fund_gas(rpc, relayer_address(self.state))
+            local.fund_gas(rpc, keystore.address(self.state.relayer))
         database = Database(self.environment()["LOYALTY_DATABASE_URL"])
         try:
             migrations.upgrade(database)
@@ -164,11 +164,6 @@ class House:
         self.children.append(Child("the gateway", server, self.state.logs / "gateway.log", environment))
         worker = [sys.executable, "-m", "gateway.worker"]
         self.children.append(Child("the worker", worker, self.state.logs / "worker.log", environment))
-
-
-def relayer_address(state: State) -> bytes:
-    """The address of the gateway's own key, from its keystore file."""
-    return keystore.address(state.relayer)
 
 
 @contextmanager

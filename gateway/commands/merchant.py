@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
-from gateway.chain import calls, local
+from gateway.chain import calls, keystore, local
 from gateway.chain.hexes import checksum, from_hex
 from gateway.client import Client, Json
 from gateway.commands import wallets
 from gateway.commands.chain import Chain, Own, open_chain
 from gateway.commands.console import AsJson, CommandError, Group, Points, facts, out, table
 from gateway.commands.console import points as shown
-from gateway.commands.house import relayer_address
 from gateway.commands.processes import CHAIN_ID
 from gateway.commands.state import DEFAULT, MerchantRecord, State, StateDir
 
@@ -41,7 +40,7 @@ def operator_address(state: State, given: str | None) -> bytes:
         return from_hex(given)
     if not state.relayer.exists():
         raise CommandError("the gateway's address is not known here", "--operator 0x…   (the gateway's operator knows)")
-    return relayer_address(state)
+    return keystore.address(state.relayer)
 
 
 @app.command()

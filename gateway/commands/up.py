@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from gateway.chain import keystore
 from gateway.chain.deployment import Deployment
 from gateway.chain.hexes import checksum
 from gateway.client import Json
 from gateway.commands.console import AsJson, CommandError, facts, out
-from gateway.commands.house import House, ending_in_order, only_one, relayer_address, set_aside
+from gateway.commands.house import House, ending_in_order, only_one, set_aside
 from gateway.commands.state import DEFAULT, State, StateDir
 
 
@@ -62,7 +63,7 @@ def places(house: House) -> Json:
         "token": checksum(deployment.token),
         "hub": checksum(deployment.hub),
         "asset": checksum(deployment.asset),
-        "relayer": checksum(relayer_address(house.state)),
+        "relayer": checksum(keystore.address(house.state.relayer)),
         "deployment_file": str(house.state.deployment),
         "operator_key_file": str(house.state.operator_key),
         "logs": str(house.state.logs),

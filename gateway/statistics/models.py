@@ -7,8 +7,9 @@ from enum import IntEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gateway.core.columns import MAX_ID, Blob, Choice, Flag, Hundredths, Int, PrimaryKey, Seconds
+from gateway.core.columns import Blob, Choice, Flag, Hundredths, Int, PrimaryKey, Seconds
 from gateway.core.db import Base
+from gateway.core.limits import MAX_ID
 
 
 class Metric(IntEnum):

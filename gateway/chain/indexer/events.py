@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.chain.hexes import from_hex, keccak256
 from gateway.chain.indexer.models import EventKind
-from gateway.core.columns import FIRST_SECOND, LAST_SECOND, MAX_ID
+from gateway.core.limits import FIRST_SECOND, LAST_SECOND, MAX_ID
 
 MAX_UINT96 = 2**96 - 1
 

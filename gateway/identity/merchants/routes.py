@@ -7,9 +7,9 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from sqlalchemy.orm import Session
 
 from gateway.core.clock import Clock
-from gateway.core.columns import MAX_ID
 from gateway.core.db import Database
 from gateway.core.idempotency import once
+from gateway.core.limits import MAX_ID
 from gateway.core.secrets import Secrets
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.errors import FORBIDDEN

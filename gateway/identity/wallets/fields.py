@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from gateway.chain.hexes import checksum, to_hex
-from gateway.core.columns import FIRST_SECOND, LAST_SECOND, MAX_HUNDREDTHS, MAX_ID
+from gateway.core.limits import FIRST_SECOND, LAST_SECOND, MAX_HUNDREDTHS, MAX_ID
 from gateway.identity.wallets import addresses
 
 

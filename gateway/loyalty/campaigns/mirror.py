@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain.indexer.models import ChainEvent, EventKind
-from gateway.core.columns import MAX_SUM
+from gateway.core.limits import MAX_SUM
 from gateway.loyalty.campaigns.models import Campaign
 
 #: Seen only by asking the contract again: they change terms or roles, some of them later than they are announced.

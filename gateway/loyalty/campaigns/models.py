@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gateway.core.columns import MAX_SUM, Blob, Flag, Hundredths, Int, PrimaryKey, Seconds
+from gateway.core.columns import Blob, Flag, Hundredths, Int, PrimaryKey, Seconds
 from gateway.core.db import Base
+from gateway.core.limits import MAX_SUM
 
 
 class Campaign(Base):

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from sqlalchemy.orm import Session
 
 from gateway.core.clock import Clock
-from gateway.core.columns import MAX_ID
 from gateway.core.db import Database
 from gateway.core.idempotency import once
+from gateway.core.limits import MAX_ID
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import Caller
 from gateway.identity.merchants.models import Scope

@@ -6,7 +6,7 @@ waits is settled then, whatever its window and however few the wallets.
 
 from __future__ import annotations
 
-from gateway.core.columns import LAST_SECOND
+from gateway.core.limits import LAST_SECOND
 
 #: As in the contract (`CampaignHub.GRACE`).
 GRACE = 7 * 86_400

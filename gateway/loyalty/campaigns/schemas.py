@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from gateway.chain.hexes import to_hex
-from gateway.core.columns import MAX_SUM
+from gateway.core.limits import MAX_SUM
 from gateway.identity.merchants.schemas import Name
 from gateway.identity.wallets.fields import CampaignId, Moment
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion

@@ -16,8 +16,8 @@ from gateway.chain.hexes import keccak256
 from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.chain.indexer.stream import hold
 from gateway.core.clock import Clock
-from gateway.core.columns import FIRST_SECOND, LAST_SECOND, MAX_SUM
 from gateway.core.db import Database
+from gateway.core.limits import FIRST_SECOND, LAST_SECOND, MAX_SUM
 from gateway.core.problems import INVALID_REQUEST
 from gateway.identity.merchants.models import Merchant
 from gateway.loyalty.campaigns import mirror, promises, schedule

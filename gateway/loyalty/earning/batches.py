@@ -18,8 +18,8 @@ from gateway.chain import calls
 from gateway.chain.errors import Permanent
 from gateway.chain.relayer.models import Purpose
 from gateway.core.clock import Clock
-from gateway.core.columns import MAX_HUNDREDTHS
 from gateway.core.db import Database
+from gateway.core.limits import MAX_HUNDREDTHS
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning import settlement

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.chain.relayer.models import ChainTx, Purpose, TxState
 from gateway.core.clock import Clock
-from gateway.core.columns import MAX_ID
 from gateway.core.db import Database
 from gateway.core.jobs import Jobs
+from gateway.core.limits import MAX_ID
 from gateway.loyalty.campaigns import promises
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.campaigns.service import Campaigns

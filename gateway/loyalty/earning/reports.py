@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.core.columns import LAST_SECOND
+from gateway.core.limits import LAST_SECOND
 from gateway.core.problems import INVALID_REQUEST, Refusal
 from gateway.loyalty.campaigns import schedule
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Depends, Header, Path
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.core.clock import Clock
-from gateway.core.columns import MAX_ID
 from gateway.core.db import Database
 from gateway.core.idempotency import key_hash, once
+from gateway.core.limits import MAX_ID
 from gateway.core.problems import INVALID_REQUEST, Problem
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import Caller

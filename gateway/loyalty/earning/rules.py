@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
-from gateway.core.columns import MAX_HUNDREDTHS
+from gateway.core.limits import MAX_HUNDREDTHS
 from gateway.core.problems import INVALID_REQUEST
 from gateway.loyalty.campaigns.rules import PerAction, PerCurrency, PerVisit, parse
 from gateway.loyalty.earning.errors import (

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StringConstraints
 
-from gateway.core.columns import MAX_HUNDREDTHS
+from gateway.core.limits import MAX_HUNDREDTHS
 from gateway.identity.wallets.fields import Address, CampaignId, Moment, RowId
 from gateway.loyalty.campaigns.rules import ActionName, Ref
 

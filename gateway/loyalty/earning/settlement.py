@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.core.columns import MAX_HUNDREDTHS
+from gateway.core.limits import MAX_HUNDREDTHS
 
 #: 500 fresh holders under hold cost 13.1 of the 16.7 million gas that a transaction may use (EIP-7825).
 MAX_ENTRIES = 500

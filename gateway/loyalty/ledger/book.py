@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain.indexer.models import ChainEvent, EventKind
-from gateway.core.columns import LAST_SECOND
+from gateway.core.limits import LAST_SECOND
 from gateway.loyalty.ledger import maturity
 from gateway.loyalty.ledger.maturity import Slot
 from gateway.loyalty.ledger.models import Holding, HubCampaign, LedgerEntry, LedgerTotal, Measure

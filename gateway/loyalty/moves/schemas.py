@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from gateway.core.columns import MAX_HUNDREDTHS
+from gateway.core.limits import MAX_HUNDREDTHS
 from gateway.identity.wallets.fields import Address, CampaignId, Moment, Nonce, Points, Signature
 from gateway.loyalty.moves.models import Move, MoveKind, MoveState
 from gateway.loyalty.moves.orders import SHAPES, MoveOrder, check_shape

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.core.clock import Clock
-from gateway.core.columns import LAST_SECOND, MAX_SUM
 from gateway.core.jobs import Jobs
+from gateway.core.limits import LAST_SECOND, MAX_SUM
 from gateway.core.problems import INVALID_REQUEST
 from gateway.core.secrets import Secrets
 from gateway.loyalty.offers import documents, patterns, texts

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 
-from gateway.core.columns import MAX_ID
 from gateway.core.db import Database
+from gateway.core.limits import MAX_ID
 from gateway.identity.wallets.routes import anonymous
 from gateway.loyalty.redemptions.schemas import ConfirmIn, RedemptionIn, RedemptionOut
 from gateway.loyalty.redemptions.service import Redemptions

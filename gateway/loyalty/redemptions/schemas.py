@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from gateway.core.columns import MAX_ID
+from gateway.core.limits import MAX_ID
 from gateway.identity.wallets.fields import Address, Bytes32, Moment, Nonce, Points, RowId, Signature, Words
 from gateway.loyalty.redemptions.models import Redemption, RedemptionState
 from gateway.loyalty.redemptions.service import Order, visible_box

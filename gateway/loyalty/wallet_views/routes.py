@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Header, Path, Query
 from gateway.chain.errors import Temporary
 from gateway.chain.reads import Reads
 from gateway.core.clock import Clock
-from gateway.core.columns import MAX_ID
 from gateway.core.db import Database
+from gateway.core.limits import MAX_ID
 from gateway.identity.wallets import proofs
 from gateway.identity.wallets.fields import Address
 from gateway.identity.wallets.orders import OpenOrders

@@ -7,7 +7,7 @@ import random
 import sqlalchemy as sa
 
 from gateway.chain.indexer.models import ChainEvent, EventKind
-from gateway.core.columns import MAX_SUM
+from gateway.core.limits import MAX_SUM
 from tests.gateway.campaigns.conftest import OPERATOR, Room
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.columns import LAST_SECOND
+from gateway.core.limits import LAST_SECOND
 from gateway.loyalty.campaigns import schedule
 
 moments = st.integers(1_262_304_000, LAST_SECOND)

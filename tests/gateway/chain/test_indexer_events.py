@@ -16,8 +16,8 @@ from gateway.chain.indexer.service import Indexer
 from gateway.chain.sender import Sender
 from gateway.chain.signatures import compact
 from gateway.core.clock import Clock
-from gateway.core.columns import FIRST_SECOND, LAST_SECOND, MAX_ID
 from gateway.core.db import Database
+from gateway.core.limits import FIRST_SECOND, LAST_SECOND, MAX_ID
 from tests.gateway.chain.world import DAY, GRACE, LATER, Holder, World, holder, wallet
 
 K = EventKind

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from gateway.chain.indexer.models import ChainEvent, EventKind, Subscription
 from gateway.chain.indexer.stream import drain
-from gateway.core.columns import FIRST_SECOND
 from gateway.core.db import Database
+from gateway.core.limits import FIRST_SECOND
 
 
 def event(block: int, kind: EventKind = EventKind.TRANSFER, *, orphaned: bool = False, index: int = 0) -> ChainEvent:

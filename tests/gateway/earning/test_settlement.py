@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.columns import MAX_HUNDREDTHS
+from gateway.core.limits import MAX_HUNDREDTHS
 from gateway.loyalty.earning import settlement
 from gateway.loyalty.earning.settlement import MAX_ENTRIES, Waiting
 
