@@ -60,6 +60,14 @@ class ChainEvent(Base):
             sqlite_where=sa.text("orphaned = 0 AND kind <> 0"),
             postgresql_where=sa.text("orphaned = 0 AND kind <> 0"),
         ),
+        # What used a holder's nonce: of TOKEN_ORDER and ACCOUNT_ORDER only, so that nothing else pays for it.
+        sa.Index(
+            "ix_chain_events_order",
+            "holder",
+            "nonce",
+            sqlite_where=sa.text("kind IN (3, 42)"),
+            postgresql_where=sa.text("kind IN (3, 42)"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)

@@ -94,7 +94,7 @@ class Indexer:
         while True:
             end = min(target, first + self._span - 1)
             try:
-                head, logs = self._logs(first, end)
+                head, logs = self._logs(last, first, end)
                 break
             except (RangeTooLarge, NodeTimeout, UnknownAnswer):
                 if end == first:
@@ -110,14 +110,15 @@ class Indexer:
         self._span = min(MAX_SPAN, self._span * 2)
         return max(len(kept), int(end < target))
 
-    def _logs(self, first: int, end: int) -> tuple[Head, list[dict[str, Any]]]:
-        """The last block of the range and the range's logs in order, both from one branch of the chain."""
+    def _logs(self, last: IndexedBlock, first: int, end: int) -> tuple[Head, list[dict[str, Any]]]:
+        """The last block of the range and the range's logs in order, from one branch of the chain: `last`'s."""
         addresses = [to_hex(self._deployment.token), to_hex(self._deployment.hub)]
         block = ("eth_getBlockByNumber", [hex(end), False])
+        previous = ("eth_getBlockByNumber", [hex(last.number), False])
         query = {"address": addresses, "fromBlock": hex(first), "toBlock": hex(end)}
-        before, logs, after = self._rpc.strict_batch([block, ("eth_getLogs", [query]), block])
+        before, stands, logs, after = self._rpc.strict_batch([block, previous, ("eth_getLogs", [query]), block])
         head = parse_head(before)
-        if head.hash != parse_head(after).hash:
+        if head.hash != parse_head(after).hash or parse_head(stands).hash != last.hash:
             raise BlockUnavailable
         return head, sorted(logs, key=lambda entry: (int(entry["blockNumber"], 16), int(entry["logIndex"], 16)))
 

@@ -26,6 +26,8 @@ class Campaign(Base):
     # Mirrored from the chain: budget, pot and cap from events up to and with `synced_event`, terms by asking again.
     synced_event: Mapped[int] = mapped_column(Int(), default=0)
     refresh_at: Mapped[int] = mapped_column(Seconds(), index=True)
+    #: Counts the askings, so that of two workers the one that asked first does not have the last word.
+    looks: Mapped[int] = mapped_column(Int(0, 10_000), default=0)
     end: Mapped[int] = mapped_column(Seconds())
     hold: Mapped[int] = mapped_column(Int(0, 90 * 86_400))
     closed: Mapped[bool] = mapped_column(Flag())

@@ -37,6 +37,7 @@ STREAM = "earning"
 #: Terms and merchants are asked for again so often; the contract announces every change of them 7 days ahead.
 REFRESH_EVERY = 300
 REFRESH_AFTER_REFUSAL = 3_600
+MAX_LOOKS = 10_000
 
 
 class CampaignReads(Protocol):
@@ -283,6 +284,7 @@ class Campaigns:
             row = promises.lock(session, [campaign])[campaign]
             # Put off before the chain is asked: whatever makes another look necessary meanwhile sets it anew.
             row.refresh_at = now + REFRESH_EVERY
+            row.looks = look = (row.looks + 1) % MAX_LOOKS
             members = sa.select(Merchant.id, Merchant.address).join(
                 CampaignMerchant, CampaignMerchant.merchant_id == Merchant.id
             )
@@ -302,6 +304,8 @@ class Campaigns:
             return
         with self.db.begin() as session:
             row = promises.lock(session, [campaign])[campaign]
+            if row.looks != look:  # another worker asked later than we did: its answer is the newer one
+                return
             self._follow_terms(session, row, seen)
             for merchant_id, is_accepted in accepted.items():
                 session.get_one(CampaignMerchant, (campaign, merchant_id)).accepted = is_accepted

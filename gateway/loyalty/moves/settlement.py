@@ -75,8 +75,21 @@ class Settlement:
 
     def _bury(self, session: Session, move_id: int) -> None:
         move = session.get_one(Move, move_id, with_for_update=True)
+        if move.state != MoveState.ACCEPTED:
+            return
+        # Relayed by somebody else while it was being accepted, it landed before its row could be seen.
+        for event in session.scalars(self._used(move)):
+            self._landed(session, event)
         if move.state == MoveState.ACCEPTED:
             move.state, move.retry_at = MoveState.DEAD, None
+
+    def _used(self, move: Move) -> sa.Select[tuple[ChainEvent]]:
+        """The events that say that the move's nonce was used by a single order."""
+        same = (ChainEvent.holder == move.holder, ChainEvent.nonce == move.nonce, ChainEvent.orphaned == 0)
+        if move.source == 0:
+            return sa.select(ChainEvent).where(*same, ChainEvent.kind == EventKind.TOKEN_ORDER)
+        account = (ChainEvent.kind == EventKind.ACCOUNT_ORDER, ChainEvent.campaign == move.source)
+        return sa.select(ChainEvent).where(*same, *account)
 
     # ------------------------------------------------- what the relayer tells
 

@@ -78,6 +78,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("chain_events", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_chain_events_order",
+            ["holder", "nonce"],
+            unique=False,
+            sqlite_where=sa.text("kind IN (3, 42)"),
+            postgresql_where=sa.text("kind IN (3, 42)"),
+        )
+        batch_op.create_index(
             "uq_chain_events_place",
             ["block", "log_index"],
             unique=True,
@@ -240,6 +247,7 @@ def upgrade() -> None:
         sa.Column("starts_at", columns.Seconds(), nullable=False),
         sa.Column("synced_event", columns.Int(0, 99999999999), nullable=False),
         sa.Column("refresh_at", columns.Seconds(), nullable=False),
+        sa.Column("looks", columns.Int(0, 10000), nullable=False),
         sa.Column("end", columns.Seconds(), nullable=False),
         sa.Column("hold", columns.Int(0, 7776000), nullable=False),
         sa.Column("closed", columns.Flag(), nullable=False),
@@ -266,6 +274,15 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_campaigns_refresh_at"), ["refresh_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_campaigns_settle_at"), ["settle_at"], unique=False)
 
+    op.create_table(
+        "code_misses",
+        sa.Column("merchant_id", columns.PrimaryKey(), autoincrement=False, nullable=False),
+        sa.Column("hour", columns.Int(0, 1000000), nullable=False),
+        sa.Column("misses", columns.Int(0, 99999999999), nullable=False),
+        sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"], name=op.f("fk_code_misses_merchant_id")),
+        sa.PrimaryKeyConstraint("merchant_id", name=op.f("pk_code_misses")),
+        info={"side": "merchant"},
+    )
     op.create_table(
         "ledger_entries",
         sa.Column("id", columns.PrimaryKey(), nullable=False),
@@ -577,14 +594,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("batch_id", "wallet", name=op.f("pk_batch_entries")),
     )
     op.create_table(
-        "code_misses",
-        sa.Column("merchant_id", columns.PrimaryKey(), autoincrement=False, nullable=False),
-        sa.Column("hour", columns.Int(0, 1000000), nullable=False),
-        sa.Column("misses", columns.Int(0, 99999999999), nullable=False),
-        sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"], name=op.f("fk_code_misses_merchant_id")),
-        sa.PrimaryKeyConstraint("merchant_id", name=op.f("pk_code_misses")),
-    )
-    op.create_table(
         "codes",
         sa.Column("id", columns.PrimaryKey(), nullable=False),
         sa.Column("merchant_id", columns.PrimaryKey(), nullable=False),
@@ -670,7 +679,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_codes_draw")
 
     op.drop_table("codes")
-    op.drop_table("code_misses")
     op.drop_table("batch_entries")
     with op.batch_alter_table("actions", schema=None) as batch_op:
         batch_op.drop_index("ix_actions_wallet")
@@ -720,6 +728,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_ledger_entries_block")
 
     op.drop_table("ledger_entries")
+    op.drop_table("code_misses")
     with op.batch_alter_table("campaigns", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_campaigns_settle_at"))
         batch_op.drop_index(batch_op.f("ix_campaigns_refresh_at"))
@@ -762,6 +771,11 @@ def downgrade() -> None:
             "uq_chain_events_place",
             sqlite_where=sa.text("orphaned = 0 AND kind <> 0"),
             postgresql_where=sa.text("orphaned = 0 AND kind <> 0"),
+        )
+        batch_op.drop_index(
+            "ix_chain_events_order",
+            sqlite_where=sa.text("kind IN (3, 42)"),
+            postgresql_where=sa.text("kind IN (3, 42)"),
         )
 
     op.drop_table("chain_events")

@@ -175,6 +175,33 @@ def test_a_merchant_that_joins_while_the_chain_is_asked_is_not_forgotten(room: R
     assert room.call("PUT", path, key, {"daily_quota": 500}, once="again").json()["accepted"] is True
 
 
+def test_an_older_answer_of_a_slower_worker_is_not_believed(room: Room) -> None:
+    number, owner, _, key = room.registered()
+    sender, merchant, _ = room.merchant()
+    path = f"/campaigns/{number}/merchants/{merchant}"
+    room.call("PUT", path, key, {"daily_quota": 500})
+    reads = room.campaigns.reads
+
+    class Slow:
+        """Between question and answer the merchant is accepted, the event read, and the campaign looked at again."""
+
+        campaign = reads.campaign
+
+        def is_merchant(self, campaign: int, address: bytes) -> bool:
+            old = reads.is_merchant(campaign, address)
+            if address == sender.address:
+                room.hub.send(owner, calls.invite_merchant(number, sender.address))
+                room.hub.send(sender, calls.accept_merchant(number))
+                room.apply(room.event(EventKind.MERCHANT_ACCEPTED, 1, campaign=number))
+                room.campaigns.reads = reads
+                assert room.campaigns.refresh_due() == 1
+            return old
+
+    room.campaigns.reads = Slow()  # type: ignore[assignment]
+    room.campaigns.refresh_due()
+    assert room.call("PUT", path, key, {"daily_quota": 500}, once="again").json()["accepted"] is True
+
+
 def test_a_node_that_is_down_puts_nothing_off(room: Room) -> None:
     room.registered()
 

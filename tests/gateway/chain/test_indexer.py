@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from gateway.chain import calls
 from gateway.chain.deployment import WrongDeployment
-from gateway.chain.errors import NodeTimeout, RangeTooLarge
+from gateway.chain.errors import BlockUnavailable, NodeTimeout, RangeTooLarge
 from gateway.chain.hexes import to_hex
 from gateway.chain.indexer import service
 from gateway.chain.indexer.models import ChainEvent, EventKind, IndexedBlock
@@ -114,6 +115,32 @@ def test_a_reorganisation_deeper_than_depth_rewinds(world: World, db: Database, 
     assert transfers(db) == [kept, after]
     assert [row.counterparty for row in stored(db, orphaned=True)] == [lost]
     assert rewind.id > max(row.id for row in stored(db, orphaned=True))
+
+
+def test_a_reorganisation_between_two_questions_of_one_turn_is_seen(world: World, db: Database, clock: Clock) -> None:
+    """The range that is read must follow upon the last block read, not upon another of that number."""
+    rpc = FaultyRpc(world.node.url)
+    indexer = Indexer(db, rpc, clock, world.deployment, confirmations=1)
+    lost, after = wallet(), wallet()
+    mint(world, lost)
+    world.node.mine(1)
+    run(indexer)
+    assert transfers(db) == [lost]
+    world.node.mine(2)
+    answered: list[str] = []
+
+    def fork_after_the_look(method: str, answer: Any) -> None:
+        answered.append(method)
+        if len(answered) == 2:
+            world.node.rpc("anvil_reorg", 4, [])
+            mint(world, after)
+            world.node.mine(4)
+
+    rpc.after = fork_after_the_look
+    with suppress(BlockUnavailable):
+        indexer.step()
+    run(indexer)
+    assert transfers(db) == [after]
 
 
 def test_a_reorganisation_without_our_events_is_no_news(world: World, db: Database, clock: Clock) -> None:

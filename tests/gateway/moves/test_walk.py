@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 
@@ -151,6 +153,30 @@ def test_a_refused_order_that_somebody_else_relays_is_done(world: World) -> None
     world.market.send("stranger", world.deployment.token, data)
     world.catch_up()
     assert move_row(world).state == MoveState.DONE
+
+
+def test_an_order_that_lands_while_it_is_being_accepted_is_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else relays it, and the event has been read before the gateway's own row is to be seen."""
+    body = world.move_body("send", recipient=address_of("bob"), amount=1_000)
+    signature = bytes.fromhex(body["signature"][2:])
+    to = address_of("bob")
+    data = calls.transfer_by_sig(address_of("ann"), to, 1_000, body["nonce"], body["deadline"], signature)
+    ask = world.orders.chain_nonce
+
+    def ask_and_be_overtaken(*question: Any) -> int:
+        nonce = ask(*question)
+        world.market.send("stranger", world.deployment.token, data)
+        world.catch_up()
+        return nonce
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.orders, "chain_nonce", ask_and_be_overtaken)
+        assert world.call("POST", "/moves", body).status_code == 202
+    for _ in range(3):
+        world.clock.offset += 40
+        world.settle()
+    assert move_row(world).state == MoveState.DONE
+    assert open_orders(world) == 0
 
 
 def test_a_deep_reorganisation_opens_a_move_again_and_it_lands_again(world: World) -> None:
