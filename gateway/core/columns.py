@@ -96,7 +96,7 @@ class Choice(Checked):
     """
 
     impl = sa.SmallInteger
-    cache_ok = False
+    cache_ok = True
 
     def __init__(self, enum: type[IntEnum] | Sequence[int]) -> None:
         super().__init__()
