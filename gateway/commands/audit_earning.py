@@ -23,7 +23,7 @@ from gateway.loyalty.earning.models import (
 )
 
 #: Points of an action as its wallet sees them.
-SIGNED = sa.case((Action.kind == ActionKind.REFUND, -Action.points), else_=Action.points)
+SIGNED = (Action.points - Action.withheld) * sa.case((Action.kind == ActionKind.REFUND, -1), else_=1)
 #: Actions whose points are promised and in no batch yet.
 PROMISED = (ActionState.UNCLAIMED, ActionState.ACCEPTED)
 
@@ -111,11 +111,11 @@ def promises(session: Session) -> Iterator[Difference]:
     nothing was refunded above what it had earned."""
     expected: Counter[int] = Counter()
     target = aliased(Action)
-    open_awards = sa.select(Action.campaign_id, sa.func.sum(Action.points)).where(
+    open_awards = sa.select(Action.campaign_id, sa.func.sum(Action.points - Action.withheld)).where(
         Action.state.in_(PROMISED), Action.kind != ActionKind.REFUND
     )
     early_refunds = (
-        sa.select(Action.campaign_id, -sa.func.sum(Action.points))
+        sa.select(Action.campaign_id, -sa.func.sum(Action.points - Action.withheld))
         .join(target, target.id == Action.refers_to)
         .where(target.state.in_(PROMISED))
     )

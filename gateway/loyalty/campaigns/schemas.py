@@ -11,8 +11,8 @@ from gateway.core.limits import MAX_SUM
 from gateway.identity.merchants.schemas import Name
 from gateway.identity.wallets.fields import CampaignId, Moment
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion
-from gateway.loyalty.campaigns.rules import EXAMPLE, RulesDocument, parse
 from gateway.loyalty.campaigns.service import NewCampaign
+from gateway.loyalty.rules.document import EXAMPLE, RulesDocument, parse
 
 #: A day, and a crowd of twenty.
 DEFAULT_WINDOW, DEFAULT_WALLETS = 86_400, 20
@@ -66,7 +66,7 @@ class RulesIn(RulesDocument):
     valid_from: Moment | None = Field(None, description="Default: at once")
 
     def document(self) -> RulesDocument:
-        return RulesDocument.model_construct(rules=self.rules)
+        return RulesDocument.model_construct(**{name: getattr(self, name) for name in RulesDocument.model_fields})
 
 
 class QuotaIn(BaseModel):

@@ -28,7 +28,7 @@ from gateway.loyalty.campaigns.errors import (
     UNKNOWN_CAMPAIGN,
 )
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion
-from gateway.loyalty.campaigns.rules import RulesDocument
+from gateway.loyalty.rules.document import RulesDocument
 
 log = structlog.get_logger(__name__)
 

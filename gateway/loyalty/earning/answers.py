@@ -12,12 +12,25 @@ from sqlalchemy.orm import Session
 from gateway.core.secrets import Secrets
 from gateway.loyalty.earning import claims
 from gateway.loyalty.earning.models import Action, ActionKind, ActionLine
-from gateway.loyalty.earning.rules import Count
+from gateway.loyalty.earning.receipts import Kept
+from gateway.loyalty.rules.facts import Facts
+from gateway.loyalty.rules.judging import Count
+from gateway.loyalty.rules.programme import Programme
+from gateway.loyalty.rules.words import Verdict, explain
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What an award was judged by: enough to say why."""
+
+    programme: Programme
+    facts: Facts
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The first answer to a report; the same whenever the report is repeated. `claim`: code, and when it lapses."""
+    """The first answer to a report; the same whenever the report is repeated. `claim`: code, and when it lapses.
+    `ground`: of an award whose report is at hand. `left`: the lines that are left after a refund with a receipt."""
 
     id: int
     campaign: int
@@ -26,6 +39,14 @@ class Answer:
     counts: tuple[Count, ...]
     claim: tuple[str, int] | None
     repeated: bool = False
+    ground: Ground | None = None
+    left: tuple[Kept, ...] | None = None
+
+    def verdicts(self) -> list[Verdict] | None:
+        """Why each rule fired or did not."""
+        if self.ground is None:
+            return None
+        return explain(self.ground.programme, self.ground.facts, {count.rule: count for count in self.counts})
 
 
 def of(secrets: Secrets, action: Action, counts: Sequence[Count], repeated: bool) -> Answer:

@@ -171,7 +171,7 @@ class Settlement:
         return settlement.fold([*waiting, *refunds], self.carries, step, limit)
 
     def _awards(self) -> list[Waiting]:
-        query = sa.select(Action.id, Action.wallet, Action.points)
+        query = sa.select(Action.id, Action.wallet, Action.points - Action.withheld)
         rows = self.session.execute(query.where(*_waiting(self.campaign.id), Action.kind != ActionKind.REFUND))
         return [Waiting(id, wallet, points) for id, wallet, points in rows.tuples() if wallet is not None]
 
@@ -182,7 +182,9 @@ class Settlement:
         """
         target, batch = aliased(Action), aliased(Batch)
         query = (
-            sa.select(Action.id, Action.wallet, Action.points, Action.refers_to, target.state, batch.state)
+            sa.select(
+                Action.id, Action.wallet, Action.points - Action.withheld, Action.refers_to, target.state, batch.state
+            )
             .join(target, target.id == Action.refers_to)
             .join(batch, batch.id == target.batch_id, isouter=True)
             .where(*_waiting(self.campaign.id), Action.kind == ActionKind.REFUND)

@@ -31,11 +31,11 @@ UNSETTLED = (ActionState.UNCLAIMED, ActionState.ACCEPTED)
 def promised(session: Session, campaign: int) -> int:
     """What the campaign's `reserved` must be, in hundredths."""
     target = aliased(Action)
-    awards = sa.select(sa.func.sum(Action.points)).where(
+    awards = sa.select(sa.func.sum(Action.points - Action.withheld)).where(
         Action.campaign_id == campaign, Action.kind != ActionKind.REFUND, Action.state.in_(UNSETTLED)
     )
     refunds = (
-        sa.select(sa.func.sum(Action.points))
+        sa.select(sa.func.sum(Action.points - Action.withheld))
         .join(target, target.id == Action.refers_to)
         .where(Action.campaign_id == campaign, target.state.in_(UNSETTLED))
     )
@@ -63,7 +63,7 @@ def differences(session: Session, campaign: int) -> list[str]:
 def _wallets(session: Session, campaign: int) -> dict[bytes, int]:
     """For each wallet, what it earned less what it got, is owed or owes."""
     balance: dict[bytes, int] = defaultdict(int)
-    actions = sa.select(Action.wallet, Action.kind, Action.points).where(
+    actions = sa.select(Action.wallet, Action.kind, Action.points - Action.withheld).where(
         Action.campaign_id == campaign, Action.state == ActionState.SETTLED, Action.wallet.is_not(None)
     )
     for wallet, kind, points in session.execute(actions).tuples():

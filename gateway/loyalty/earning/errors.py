@@ -17,6 +17,10 @@ REFUND_DUPLICATE = Refusal("refund-duplicate", 409, "Nothing is left to refund")
 REFUND_LINES_REQUIRED = Refusal(
     "refund-lines-required", 422, "What was bought matters to the campaign's rules: name the lines that come back"
 )
+REFUND_RECEIPT_REQUIRED = Refusal(
+    "refund-receipt-required", 422, "The rules look at the whole basket: show what was left of it, and what comes back"
+)
+RECEIPT_MISMATCH = Refusal("receipt-mismatch", 422, "These are not the lines that were left of this purchase")
 CLAIM_UNKNOWN = Refusal("claim-unknown", 404, "There is no such code")
 CLAIM_USED = Refusal("claim-used", 409, "The code was claimed by another wallet")
 CLAIM_LAPSED = Refusal("claim-lapsed", 410, "The code was not claimed in time")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import cast
 
 import sqlalchemy as sa
@@ -17,24 +16,16 @@ from gateway.core.problems import BUSY, IDEMPOTENCY_CONFLICT, Problem
 from gateway.core.secrets import Secrets
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.errors import UNKNOWN_CAMPAIGN
-from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion
-from gateway.loyalty.campaigns.promises import Allowance
 from gateway.loyalty.campaigns.service import Campaigns
-from gateway.loyalty.earning import answers, claims, reports
-from gateway.loyalty.earning.answers import Answer
+from gateway.loyalty.earning import awards, claims, desk, receipts, reports
+from gateway.loyalty.earning.answers import Answer, Ground
+from gateway.loyalty.earning.desk import Desk, Report, open_desk
 from gateway.loyalty.earning.models import Action, ActionKind, ActionLine, ActionState
-from gateway.loyalty.earning.refunds import Targets
-from gateway.loyalty.earning.rules import Count
+from gateway.loyalty.earning.receipts import Kept
+from gateway.loyalty.earning.refunds import Targets, receipt_digest
 from gateway.loyalty.earning.schemas import ActionIn
-
-
-@dataclass(frozen=True)
-class Report:
-    """One action as a merchant told it, under the merchant's own key."""
-
-    key: str
-    action: ActionIn
-
+from gateway.loyalty.earning.standing import Standing, packed
+from gateway.loyalty.rules.judging import Count
 
 Result = Answer | Problem
 
@@ -50,35 +41,30 @@ class Draft:
     key: bytes
     row: dict[str, object]
     claim: tuple[str, int] | None = None
+    ground: Ground | None = None
+    left: tuple[Kept, ...] | None = None
 
     def answer(self, id: int, campaign: int) -> Answer:
-        return Answer(id, campaign, self.kind, self.points, self.counts, self.claim)
+        return Answer(id, campaign, self.kind, self.points, self.counts, self.claim, ground=self.ground, left=self.left)
 
 
-@dataclass
-class Desk:
-    """What one turn needs to know, read at once: campaigns (locked), rules, quotas, earlier answers."""
-
-    merchant: int
-    now: int
-    campaigns: dict[int, Campaign]
-    versions: dict[int, list[RuleVersion]]
-    allowances: dict[int, Allowance]
-    #: By digest of the key: digest of the body, and the place or the row it was answered from.
-    known: dict[bytes, tuple[bytes, int | Answer]]
-    freed: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+Judge = Callable[[Desk, int, ActionIn, bytes], Draft]
 
 
 class Intake:
     """`refused` are the addresses that can be nobody's wallet."""
 
-    def __init__(self, campaigns: Campaigns, secrets: Secrets, jobs: Jobs, refused: frozenset[bytes]) -> None:
-        self.campaigns, self.secrets, self.jobs, self.refused = campaigns, secrets, jobs, refused
+    def __init__(
+        self, campaigns: Campaigns, standing: Standing, secrets: Secrets, jobs: Jobs, refused: frozenset[bytes]
+    ) -> None:
+        self.campaigns, self.standing, self.secrets, self.jobs = campaigns, standing, secrets, jobs
+        self.refused = refused
 
     def take(self, session: Session, merchant_id: int, items: Sequence[Report], now: int) -> list[Result]:
         """The answer or the problem of each report, in their order.
 
-        Purchases and the like are judged before refunds, so that a refund may name another report of the same call.
+        Purchases and the like are judged before refunds, so that a refund may name another report of the same call,
+        and in the order in which they happened, so that caps do not depend on the order in the call.
         """
         promises.lock(session, {item.action.campaign for item in items})
         try:
@@ -86,6 +72,14 @@ class Intake:
                 return self._turn(session, merchant_id, items, now)
         except IntegrityError:  # a key that another transaction wrote meanwhile: find out which
             return [self._alone(session, merchant_id, item, now) for item in items]
+
+    def look(self, session: Session, merchant_id: int, action: ActionIn, now: int) -> Answer:
+        """What `take` would answer (with the number 0); writes nothing. Raises the Problem that speaks against it."""
+        at = self._desk(session, merchant_id, [Report("preview", action)], now)
+        if action.campaign not in at.campaigns:
+            raise UNKNOWN_CAMPAIGN.at("campaign")
+        judge = self._refunds(session, at, [action]) if action.kind == "refund" else self._award
+        return judge(at, 0, action, bytes(32)).answer(0, action.campaign)
 
     def _alone(self, session: Session, merchant_id: int, item: Report, now: int) -> Result:
         for _ in range(2):
@@ -96,32 +90,39 @@ class Intake:
                 continue
         return BUSY.at(retry_after=1)
 
+    def _desk(self, session: Session, merchant_id: int, items: Sequence[Report], now: int) -> Desk:
+        return open_desk(session, self.campaigns, self.standing, self.secrets, merchant_id, items, now)
+
     def _turn(self, session: Session, merchant_id: int, items: Sequence[Report], now: int) -> list[Result]:
-        desk = self._desk(session, merchant_id, items, now)
+        at = self._desk(session, merchant_id, items, now)
         results: dict[int, Result] = {}
-        places = range(len(items))
-        for refunds in (False, True):
-            part = [place for place in places if (items[place].action.kind == "refund") == refunds]
-            self._pass(session, desk, items, part, results, refunds)
-        for campaign, points in desk.freed.items():
+        places = sorted(range(len(items)), key=lambda place: items[place].action.occurred_at)
+        awarded = [place for place in places if items[place].action.kind != "refund"]
+        self._pass(session, at, items, awarded, results, self._award)
+        at.uses.save()
+        if len(awarded) < len(places):
+            back = [place for place in places if items[place].action.kind == "refund"]
+            judge = self._refunds(session, at, [items[place].action for place in back])
+            self._pass(session, at, items, back, results, judge)
+            at.uses.save()
+        for campaign, points in at.freed.items():
             promises.release(session, campaign, points)
-        return [results[place] for place in places]
+        return [results[place] for place in range(len(items))]
 
     def _pass(
         self,
         session: Session,
-        desk: Desk,
+        at: Desk,
         items: Sequence[Report],
         part: Sequence[int],
         results: dict[int, Result],
-        refunds: bool,
+        judge: Judge,
     ) -> None:
-        judge = self._refunds(session, desk, items, part) if refunds and part else self._award
         drafts: list[Draft] = []
         again: list[tuple[int, int]] = []
         for place in part:
             try:
-                found = self._judge(desk, place, items[place], judge)
+                found = self._judge(at, place, items[place], judge)
             except Problem as problem:
                 results[place] = problem
                 continue
@@ -130,122 +131,105 @@ class Intake:
             elif isinstance(found, int):
                 again.append((place, found))
             else:
-                results[place] = found
-        for allowance in desk.allowances.values():
+                results[place] = self._grounded(session, found, items[place].action)
+        for allowance in at.allowances.values():
             promises.keep(session, allowance)
             allowance.taken = 0
         results.update(self._write(session, drafts, items))
         for place, first in again:
             results[place] = replace(cast(Answer, results[first]), repeated=True)
 
-    # --------------------------------------------------------------- reading
-
-    def _desk(self, session: Session, merchant_id: int, items: Sequence[Report], now: int) -> Desk:
-        wanted = {item.action.campaign for item in items}
-        shared = sa.select(CampaignMerchant).where(
-            CampaignMerchant.merchant_id == merchant_id, CampaignMerchant.campaign_id.in_(wanted)
-        )
-        quotas = {row.campaign_id: row.daily_quota for row in session.scalars(shared)}
-        rows = session.scalars(sa.select(Campaign).where(Campaign.id.in_(wanted)))
-        mine = {row.id: row for row in rows if row.merchant_id == merchant_id or row.id in quotas}
-        for campaign in mine.values():
-            if campaign.merchant_id == merchant_id:
-                quotas.pop(campaign.id, None)
-        return Desk(
-            merchant=merchant_id,
-            now=now,
-            campaigns=mine,
-            versions=self.campaigns.rule_versions(session, list(mine)),
-            allowances={
-                id: promises.allowance(session, row, merchant_id, quotas.get(id), now) for id, row in mine.items()
-            },
-            known=self._known(session, merchant_id, items),
-        )
-
-    def _known(
-        self, session: Session, merchant_id: int, items: Sequence[Report]
-    ) -> dict[bytes, tuple[bytes, int | Answer]]:
-        hashes = {key_hash(item.key) for item in items}
-        query = sa.select(Action).where(Action.merchant_id == merchant_id, Action.key_hash.in_(hashes))
-        rows = list(session.scalars(query))
-        counts = answers.counts_of(session, [row.id for row in rows]) if rows else {}
-        return {
-            row.key_hash: (row.body_hash, answers.of(self.secrets, row, counts.get(row.id, []), True)) for row in rows
-        }
+    def _grounded(self, session: Session, answer: Answer, report: ActionIn) -> Answer:
+        """A stored answer with what its report tells beside it."""
+        ground = desk.ground_again(session, answer.id, report)
+        left = None
+        if report.receipt and report.lines and session.get_one(Action, answer.id).receipt is not None:
+            left = receipts.without(report.receipt, report.lines)
+        return replace(answer, ground=ground, left=left)
 
     # --------------------------------------------------------------- judging
 
-    def _judge(
-        self, desk: Desk, place: int, item: Report, judge: Callable[[Desk, int, ActionIn, bytes], Draft]
-    ) -> Draft | Answer | int:
+    def _judge(self, at: Desk, place: int, item: Report, judge: Judge) -> Draft | Answer | int:
         """A new row, the stored answer, or the place of the report in this call that has the same key and body."""
         digest = key_hash(item.key)
         body = self.secrets.mac("action-body", item.action.canonical())
-        known = desk.known.get(digest)
+        known = at.known.get(digest)
         if known is not None:
             if known[0] != body:
                 raise IDEMPOTENCY_CONFLICT.at("key")
             return known[1]
-        if item.action.campaign not in desk.campaigns:
+        if item.action.campaign not in at.campaigns:
             raise UNKNOWN_CAMPAIGN.at("campaign")
-        draft = judge(desk, place, item.action, digest)
+        draft = judge(at, place, item.action, digest)
         draft.row |= {
-            "merchant_id": desk.merchant,
+            "merchant_id": at.merchant,
             "campaign_id": item.action.campaign,
             "key_hash": draft.key,
             "body_hash": body,
             "kind": draft.kind,
             "points": draft.points,
             "occurred_at": item.action.occurred_at,
-            "created_at": desk.now,
+            "created_at": at.now,
         }
-        desk.known[digest] = (body, place)
+        at.known[digest] = (body, place)
         return draft
 
-    def _award(self, desk: Desk, place: int, report: ActionIn, digest: bytes) -> Draft:
+    def _award(self, at: Desk, place: int, report: ActionIn, digest: bytes) -> Draft:
         kind = reports.check_shape(report, self.refused)
-        campaign = desk.campaigns[report.campaign]
-        reports.check_window(report, campaign, desk.now)
-        earned = reports.earn(report, kind, desk.versions[campaign.id])
-        desk.allowances[campaign.id].take(earned.points)
+        campaign = at.campaigns[report.campaign]
+        reports.check_window(report, campaign, at.now)
+        earned = awards.earn(at, report, kind)
+        at.allowances[campaign.id].take(earned.points)
+        awards.count_uses(at, earned)
         claim = None
         state = ActionState.ACCEPTED if earned.points else ActionState.SETTLED  # nothing is never put into a batch
-        if report.claim and earned.points:
+        if report.wallet is None and earned.points:
             state = ActionState.UNCLAIMED
-            code = claims.code_of(self.secrets, desk.merchant, digest)
-            claim = (code, schedule.code_lapses_at(desk.now, campaign.end))
+            code = claims.code_of(self.secrets, at.merchant, digest)
+            claim = (code, schedule.code_lapses_at(at.now, campaign.end))
+        rules, facts = earned.ground.programme, earned.ground.facts
         row: dict[str, object] = {
             "refers_to": None,
             "rule_version_id": earned.version.id,
-            "amount": earned.amount,
+            "amount": facts.amount,
             "wallet": report.wallet,
+            "withheld": 0,
+            "standing": packed(facts.tiers, rules.document.ladders),
+            "receipt": (
+                receipt_digest(self.secrets, digest, report.lines) if rules.needs_receipt and report.lines else None
+            ),
             "claim_hash": claims.hash_of(claim[0]) if claim else None,
             "claim_expires": claim[1] if claim else None,
             "state": state,
         }
-        return Draft(place, kind, earned.points, earned.counts, digest, row, claim)
+        return Draft(place, kind, earned.points, earned.counts, digest, row, claim, earned.ground)
 
-    def _refunds(
-        self, session: Session, desk: Desk, items: Sequence[Report], part: Sequence[int]
-    ) -> Callable[[Desk, int, ActionIn, bytes], Draft]:
-        targets = Targets(session, desk.merchant, [items[place].action for place in part])
+    def _refunds(self, session: Session, at: Desk, reported: Sequence[ActionIn]) -> Judge:
+        targets = Targets(session, self.secrets, at.merchant, reported)
+        at.uses = targets.uses
 
-        def judge(desk: Desk, place: int, report: ActionIn, digest: bytes) -> Draft:
+        def judge(at: Desk, place: int, report: ActionIn, digest: bytes) -> Draft:
             reports.check_shape(report, self.refused)
-            reports.check_moment(report, desk.now)
-            target, taken = targets.take(report)
+            reports.check_moment(report, at.now)
+            target = targets.find(report)
+            taken = targets.take(target, report)
+            lost = target.fall(taken)
             if target.is_reserved:
-                desk.freed[report.campaign] += taken.points
+                at.freed[report.campaign] += lost
             row: dict[str, object] = {
                 "refers_to": target.action.id,
                 "rule_version_id": target.action.rule_version_id,
                 "amount": taken.amount,
                 "wallet": target.action.wallet,
+                "withheld": taken.points - lost,
+                "standing": target.action.standing,
+                "receipt": target.receipt,
                 "claim_hash": None,
                 "claim_expires": None,
-                "state": target.state_of_refund if taken.points else ActionState.SETTLED,
+                "state": target.state_of_refund if lost else ActionState.SETTLED,
             }
-            return Draft(place, ActionKind.REFUND, taken.points, taken.counts, digest, row)
+            left = taken.kept if report.receipt is not None and target.receipt is not None else None
+            return Draft(place, ActionKind.REFUND, taken.points, taken.counts, digest, row, left=left)
 
         return judge
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.core.columns import Blob, Choice, Hundredths, Int, PrimaryKey, Seconds, Uint96
 from gateway.core.db import Base
+from gateway.core.limits import MAX_HUNDREDTHS
 
 
 class ActionKind(IntEnum):
@@ -50,6 +51,12 @@ class Action(Base):
     #: Hundredths of a point earned, or for a refund taken back.
     points: Mapped[int] = mapped_column(Hundredths())
     wallet: Mapped[bytes | None] = mapped_column(Blob(20))
+    #: Of `points`, what the wallet's own caps kept back when a code was claimed. Told to nobody but the wallet.
+    withheld: Mapped[int] = mapped_column(Hundredths(), default=0)
+    #: The wallet's ranks on the version's ladders when it was judged, two decimal digits each.
+    standing: Mapped[int] = mapped_column(Int(0, 99_999_999), default=0)
+    #: Keyed digest of the lines (refunds: of those that are left), so that a receipt shown again can be trusted.
+    receipt: Mapped[bytes | None] = mapped_column(Blob(32))
     claim_hash: Mapped[bytes | None] = mapped_column(Blob(32), unique=True)
     claim_expires: Mapped[int | None] = mapped_column(Seconds(), index=True)
     state: Mapped[ActionState] = mapped_column(Choice(ActionState))
@@ -58,14 +65,28 @@ class Action(Base):
 
 
 class ActionLine(Base):
-    """What one rule counted in one action, so that a refund takes back exactly what the rule gave."""
+    """What one rule counted in one action, so that a refund takes back exactly what the rule gave. Of a refund: by how
+    much that fell (below 0: another rule counts for the rest)."""
 
     __tablename__ = "action_lines"
 
     action_id: Mapped[int] = mapped_column(sa.ForeignKey("actions.id"), primary_key=True)
     rule: Mapped[int] = mapped_column(Int(0, 999), primary_key=True, autoincrement=False)
-    eligible: Mapped[int] = mapped_column(Hundredths())
-    points: Mapped[int] = mapped_column(Hundredths())
+    eligible: Mapped[int] = mapped_column(Int(-MAX_HUNDREDTHS, MAX_HUNDREDTHS))
+    points: Mapped[int] = mapped_column(Int(-MAX_HUNDREDTHS, MAX_HUNDREDTHS))
+
+
+class CapUse(Base):
+    """How much of a cap is used up in one of its periods. `holder`: the wallet, the merchant's number, or zeros for the
+    campaign; `cap`: see Cap.key."""
+
+    __tablename__ = "cap_uses"
+
+    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"), primary_key=True, autoincrement=False)
+    holder: Mapped[bytes] = mapped_column(Blob(20), primary_key=True)
+    cap: Mapped[bytes] = mapped_column(Blob(8), primary_key=True)
+    period: Mapped[int] = mapped_column(Int(0, 100_000), primary_key=True, autoincrement=False)
+    used: Mapped[int] = mapped_column(Uint96())
 
 
 class BatchKind(IntEnum):

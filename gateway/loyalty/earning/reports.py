@@ -1,26 +1,28 @@
-"""Whether a reported action makes sense, and what it earns by the rules of its moment. No database, no clock."""
+"""Whether a reported action makes sense, and what of it the rules may know. No database, no clock."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gateway.core.limits import LAST_SECOND
 from gateway.core.problems import INVALID_REQUEST, Refusal
 from gateway.loyalty.campaigns import schedule
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
-from gateway.loyalty.earning import rules
 from gateway.loyalty.earning.errors import (
     CAMPAIGN_ENDED,
     CAMPAIGN_NOT_STARTED,
     CAMPAIGN_PAUSED,
     OCCURRED_IN_FUTURE,
     REFUND_WITHOUT_PURCHASE,
+    UNKNOWN_ACTION,
     WALLET_REFUSED,
 )
-from gateway.loyalty.earning.models import ActionKind
-from gateway.loyalty.earning.rules import Count
+from gateway.loyalty.earning.models import Action, ActionKind
+from gateway.loyalty.earning.returns import sum_of
 from gateway.loyalty.earning.schemas import ActionIn
+from gateway.loyalty.earning.standing import Ranks, unpacked
+from gateway.loyalty.rules.facts import Facts, Occasion
+from gateway.loyalty.rules.programme import Programme
 
 KINDS = {kind.name.lower(): kind for kind in ActionKind}
 #: Tills' clocks may run ahead by so many seconds.
@@ -29,23 +31,15 @@ CLOCK_SKEW = 300
 ALLOWED = {
     ActionKind.PURCHASE: {"wallet", "claim", "lines", "amount"},
     ActionKind.VISIT: {"wallet", "claim"},
-    ActionKind.CUSTOM: {"wallet", "claim", "action"},
-    ActionKind.REFUND: {"lines", "amount", "refers_to", "refers_to_key"},
+    ActionKind.CUSTOM: {"wallet", "claim", "action", "amount"},
+    ActionKind.REFUND: {"lines", "amount", "receipt", "refers_to", "refers_to_key"},
 }
-OPTIONAL = ("wallet", "claim", "lines", "amount", "action", "refers_to", "refers_to_key")
-
-
-@dataclass(frozen=True)
-class Earned:
-    """What an action earns, by which rules; money and points in hundredths."""
-
-    version: RuleVersion
-    amount: int
-    counts: tuple[Count, ...]
-
-    @property
-    def points(self) -> int:
-        return sum(count.points for count in self.counts)
+OPTIONAL = ("wallet", "claim", "lines", "amount", "receipt", "action", "refers_to", "refers_to_key")
+OCCASIONS = {
+    ActionKind.PURCHASE: Occasion.PURCHASE,
+    ActionKind.VISIT: Occasion.VISIT,
+    ActionKind.CUSTOM: Occasion.CUSTOM,
+}
 
 
 def check_shape(report: ActionIn, refused: frozenset[bytes]) -> ActionKind:
@@ -60,6 +54,8 @@ def check_shape(report: ActionIn, refused: frozenset[bytes]) -> ActionKind:
         _one_of(given, "refers_to", "refers_to_key", REFUND_WITHOUT_PURCHASE)
         if {"lines", "amount"} <= given:
             raise INVALID_REQUEST.at("amount", "not together with lines")
+        if "receipt" in given and "lines" not in given:
+            raise INVALID_REQUEST.at("receipt", "only together with lines")
         if report.amount == 0:
             raise INVALID_REQUEST.at("amount", "nothing to refund")
         return kind
@@ -98,13 +94,39 @@ def check_window(report: ActionIn, campaign: Campaign, now: int) -> None:
         raise CAMPAIGN_ENDED.at("occurred_at")
 
 
-def earn(report: ActionIn, kind: ActionKind, versions: Sequence[RuleVersion]) -> Earned:
-    """What it earns by the rules in force when it happened. `versions` come newest first, the oldest from the
-    campaign's start. `unknown-action`, `too-many-points`, `invalid-request`."""
-    version = next(version for version in versions if version.valid_from <= report.occurred_at)
-    if kind == ActionKind.VISIT:
-        return Earned(version, 0, tuple(rules.visit(version.document)))
-    if kind == ActionKind.CUSTOM:
-        return Earned(version, 0, tuple(rules.custom(version.document, report.action or "")))
-    total = rules.sum_of(report.lines) if report.lines else report.amount or 0
-    return Earned(version, total, tuple(rules.purchase(version.document, total, report.lines)))
+def version_of(versions: Sequence[RuleVersion], at: int) -> RuleVersion:
+    """The rules in force at a moment. They come newest first, the oldest from the campaign's start."""
+    return next(version for version in versions if version.valid_from <= at)
+
+
+def facts_of(
+    report: ActionIn, kind: ActionKind, merchant: int, programme: Programme, ranks: Ranks, since: int | None
+) -> Facts:
+    """What the rules may know of a report. `unknown-action`, `invalid-request` for a sum that is too large."""
+    if kind == ActionKind.CUSTOM and report.action not in programme.actions:
+        raise UNKNOWN_ACTION.at("action")
+    return Facts(
+        occasion=OCCASIONS[kind],
+        at=report.occurred_at,
+        merchant=merchant,
+        amount=sum_of(report.lines) if report.lines else report.amount or 0,
+        action=report.action or "",
+        lines=report.lines,
+        tiers=ranks,
+        member_since=since,
+        zone=programme.document.zone,
+    )
+
+
+def facts_again(action: Action, programme: Programme, report: ActionIn | None = None) -> Facts:
+    """What is still known of an action that was judged; with its own report, all that there was."""
+    return Facts(
+        occasion=OCCASIONS[action.kind],
+        at=action.occurred_at,
+        merchant=action.merchant_id,
+        amount=action.amount,
+        action=(report.action if report else None) or "",
+        lines=report.lines if report else None,
+        tiers=unpacked(action.standing, programme.document.ladders),
+        zone=programme.document.zone,
+    )

@@ -16,7 +16,8 @@ from gateway.identity.merchants.models import Scope
 from gateway.identity.wallets.routes import anonymous
 from gateway.loyalty.earning.answers import Answer
 from gateway.loyalty.earning.claims import Claims
-from gateway.loyalty.earning.intake import Report, Result
+from gateway.loyalty.earning.desk import Report
+from gateway.loyalty.earning.intake import Result
 from gateway.loyalty.earning.schemas import (
     ActionDetailOut,
     ActionIn,
@@ -28,8 +29,12 @@ from gateway.loyalty.earning.schemas import (
     ClaimIn,
     ClaimOut,
     CountOut,
+    PreviewIn,
+    PreviewOut,
+    ReceiptLine,
     ResultOut,
     SettleOut,
+    VerdictOut,
 )
 from gateway.loyalty.earning.service import Earning
 
@@ -65,10 +70,21 @@ def _add_actions(router: APIRouter, db: Database, till: Any, earning: Earning) -
             results = iter(earning.accept_bulk(session, caller.merchant, good) if good else [])
         return BulkOut.model_construct(
             results=[
-                _result(item.key, next(results)) if isinstance(item, BulkItem) else _result(_key_of(raw), item)
+                _result(item.key, next(results), body.explain)
+                if isinstance(item, BulkItem)
+                else _result(_key_of(raw), item)
                 for raw, item in zip(body.actions, items, strict=True)
             ]
         )
+
+    @router.post("/actions/preview")
+    def preview(body: PreviewIn, caller: Annotated[Caller, till]) -> PreviewOut:
+        """What an action would earn or a refund take back now, and why. Changes nothing."""
+        report = body if body.wallet or body.claim or body.kind == "refund" else body.model_copy(update={"claim": True})
+        with db.read() as session:
+            answer = earning.preview(session, caller.merchant, report)
+            told = _out(answer)
+        return PreviewOut.model_construct(**{name: getattr(told, name) for name in PreviewOut.model_fields})
 
     @router.get("/actions/{id}")
     def get(id: Id, caller: Annotated[Caller, till]) -> ActionDetailOut:
@@ -130,7 +146,8 @@ def _key_of(raw: Any) -> str | None:
     return str(key)
 
 
-def _out(answer: Answer) -> ActionOut:
+def _out(answer: Answer, explain: bool = True) -> ActionOut:
+    verdicts = answer.verdicts() if explain else None
     claim = ClaimOut(code=answer.claim[0], expires_at=answer.claim[1]) if answer.claim else None
     kind: Any = answer.kind.name.lower()
     return ActionOut.model_construct(
@@ -144,12 +161,21 @@ def _out(answer: Answer) -> ActionOut:
             CountOut.model_construct(rule=count.rule, eligible=count.eligible, points=count.points)
             for count in answer.counts
         ],
+        wanted=None if verdicts is None else sum(verdict.wanted for verdict in verdicts),
+        verdicts=None
+        if verdicts is None
+        else [
+            VerdictOut.model_construct(rule=v.rule, id=v.name, points=v.points, wanted=v.wanted, why=v.why)
+            for v in verdicts
+        ],
+        left=None if answer.left is None else [ReceiptLine.of(line) for line in answer.left],
     )
 
 
-def _result(key: str | None, result: Result) -> ResultOut:
+def _result(key: str | None, result: Result, explain: bool = False) -> ResultOut:
     if isinstance(result, Problem):
         return ResultOut.model_construct(
             key=key, status=result.refusal.status, repeated=False, action=None, problem=result.body()
         )
-    return ResultOut.model_construct(key=key, status=202, repeated=result.repeated, action=_out(result), problem=None)
+    action = _out(result, explain)
+    return ResultOut.model_construct(key=key, status=202, repeated=result.repeated, action=action, problem=None)

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StringConstra
 
 from gateway.core.limits import MAX_HUNDREDTHS
 from gateway.identity.wallets.fields import Address, CampaignId, Moment, RowId
-from gateway.loyalty.campaigns.rules import ActionName, Ref
+from gateway.loyalty.rules.facts import Line
+from gateway.loyalty.rules.parts import ActionName, Ref
 
 MAX_LINES = 2_000
 MAX_BULK = 1_000
@@ -24,8 +25,17 @@ class LineIn(BaseModel):
 
     product: Ref = Field(description="The merchant's own identifier. Compared with the rules and not kept")
     category: Ref | None = None
+    brand: Ref | None = None
     quantity: int = Field(strict=True, ge=1, le=1_000_000)
     amount: Amount = Field(description="For the whole quantity, hundredths")
+
+
+class ReceiptLine(LineIn):
+    quantity: int = Field(strict=True, ge=0, le=1_000_000, description="0: all pieces came back, but not all they cost")
+
+    @classmethod
+    def of(cls, line: Line) -> ReceiptLine:
+        return cls.model_construct(**{name: getattr(line, name) for name in cls.model_fields})
 
 
 class ActionIn(BaseModel):
@@ -55,7 +65,13 @@ class ActionIn(BaseModel):
     wallet: Address | None = Field(None, description="Whose points they are; or `claim`")
     claim: bool = Field(False, strict=True, description="Answer with a code that whoever holds it may claim")
     lines: list[LineIn] | None = Field(None, min_length=1, max_length=MAX_LINES)
-    amount: Amount | None = Field(None, description="Hundredths; instead of `lines`")
+    amount: Amount | None = Field(None, description="Hundredths; instead of `lines`. Kind custom: what it was worth")
+    receipt: list[ReceiptLine] | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_LINES,
+        description="Refund, where the rules look at the whole basket: all lines that were left of the purchase",
+    )
     action: ActionName | None = Field(None, description="Kind custom: which one of the campaign's rules")
     refers_to: RowId | None = Field(None, description="Refund: the id of what is taken back")
     refers_to_key: Key | None = Field(None, description="Refund: or the Idempotency-Key under which it was reported")
@@ -64,6 +80,10 @@ class ActionIn(BaseModel):
         """The same report always as the same bytes, also when fields are added to the schema one day."""
         content = self.model_dump(mode="json", exclude_defaults=True, exclude={"key"})
         return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+
+
+class PreviewIn(ActionIn):
+    """As an action, but it may name nobody: then it is judged as a code would be."""
 
 
 class BulkItem(ActionIn):
@@ -92,6 +112,7 @@ class BulkIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     actions: list[SkipValidation[BulkItem]] = Field(min_length=1, max_length=MAX_BULK)
+    explain: bool = Field(False, strict=True, description="Say of each action why each rule fired or not")
 
 
 class ClaimOut(BaseModel):
@@ -105,7 +126,17 @@ class CountOut(BaseModel):
     points: int
 
 
-class ActionOut(BaseModel):
+class VerdictOut(BaseModel):
+    """Why a rule fired or did not. The points of all verdicts are the action's. Made for this answer and not kept."""
+
+    rule: int = Field(description="Its place in the campaign's rules")
+    id: str = Field(description="The merchant's name for it, else its place")
+    points: int = Field(description="Hundredths it gave")
+    wanted: int = Field(description="Hundredths it would have given without caps")
+    why: str
+
+
+class ActionBase(BaseModel):
     """`code-issued`: points belong to whoever claims the code; whether it was claimed is not told. `accepted`: waits
     for its settlement. `settled`: folded into a settlement. `landed`: seen on the chain at depth."""
 
@@ -115,10 +146,32 @@ class ActionOut(BaseModel):
     points: int = Field(description="Hundredths of a point, earned or (refund) taken back")
     state: Literal["code-issued", "accepted", "settled", "landed"]
     claim: ClaimOut | None = None
+    rules: list[CountOut] = Field(description="What counted for the rules that fired; of a refund, by how much it fell")
+
+
+class ActionOut(ActionBase):
+    wanted: int | None = Field(None, description="Hundredths without caps; only where verdicts are told")
+    verdicts: list[VerdictOut] | None = Field(
+        None, description="One for each rule. Not told of refunds, nor later: lines are not kept"
+    )
+    left: list[ReceiptLine] | None = Field(
+        None, description="Refund with a receipt: the receipt to show if more comes back"
+    )
+
+
+class PreviewOut(BaseModel):
+    """What the action would earn now. Nothing was changed."""
+
+    campaign: int
+    kind: Literal["purchase", "visit", "custom", "refund"]
+    points: int = Field(description="Hundredths of a point, earned or (refund) taken back")
+    wanted: int | None = None
     rules: list[CountOut]
+    verdicts: list[VerdictOut] | None = None
+    left: list[ReceiptLine] | None = None
 
 
-class ActionDetailOut(ActionOut):
+class ActionDetailOut(ActionBase):
     occurred_at: int
     refunded: int = Field(description="Hundredths of a point that refunds have taken back")
     owed: int | None = Field(

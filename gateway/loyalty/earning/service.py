@@ -17,8 +17,9 @@ from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning import answers
 from gateway.loyalty.earning.answers import Answer
+from gateway.loyalty.earning.desk import Report
 from gateway.loyalty.earning.errors import TOO_FEW_WALLETS
-from gateway.loyalty.earning.intake import Intake, Report, Result
+from gateway.loyalty.earning.intake import Intake, Result
 from gateway.loyalty.earning.models import (
     Action,
     ActionKind,
@@ -30,6 +31,7 @@ from gateway.loyalty.earning.models import (
     Carry,
 )
 from gateway.loyalty.earning.schemas import ActionIn
+from gateway.loyalty.earning.standing import NoLadders, Standing
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,20 @@ class Underway:
 
 
 class Earning:
-    """`refused` are the addresses that can be nobody's wallet: token, hub and asset."""
+    """`refused` are the addresses that can be nobody's wallet: token, hub and asset. `standing` knows who stands on
+    which rung of the campaigns' ladders."""
 
     def __init__(
-        self, campaigns: Campaigns, secrets: Secrets, jobs: Jobs, clock: Clock, refused: frozenset[bytes]
+        self,
+        campaigns: Campaigns,
+        secrets: Secrets,
+        jobs: Jobs,
+        clock: Clock,
+        refused: frozenset[bytes],
+        standing: Standing | None = None,
     ) -> None:
         self.campaigns, self.secrets, self.clock = campaigns, secrets, clock
-        self.intake = Intake(campaigns, secrets, jobs, refused | {NOBODY})
+        self.intake = Intake(campaigns, standing or NoLadders(), secrets, jobs, refused | {NOBODY})
 
     def accept(self, session: Session, merchant_id: int, key: str, action: ActionIn) -> Answer:
         """Takes one action in; raises the Problem that speaks against it. The same key and body: the first answer."""
@@ -74,6 +83,10 @@ class Earning:
     def accept_bulk(self, session: Session, merchant_id: int, items: Sequence[Report]) -> list[Result]:
         """Takes many in; an answer or a problem for each, in their order."""
         return self.intake.take(session, merchant_id, items, self.clock.now())
+
+    def preview(self, session: Session, merchant_id: int, action: ActionIn) -> Answer:
+        """What `accept` would answer now; writes nothing."""
+        return self.intake.look(session, merchant_id, action, self.clock.now())
 
     # ------------------------------------------------------------------ read
 
@@ -106,7 +119,7 @@ class Earning:
 
     def _owed(self, session: Session, refund: Action) -> int:
         row = session.get(Carry, (refund.campaign_id, refund.wallet)) if refund.wallet else None
-        return min(refund.points, row.owed) if row and refund.state == ActionState.SETTLED else 0
+        return min(refund.points - refund.withheld, row.owed) if row and refund.state == ActionState.SETTLED else 0
 
     def underway(self, session: Session, wallet: bytes) -> list[Underway]:
         """What the wallet earned and does not have yet, by campaign."""
@@ -132,7 +145,7 @@ class Earning:
 
     def _sums(self, session: Session, wallet: bytes) -> dict[int, int]:
         sums: dict[int, int] = {}
-        query = sa.select(Action.campaign_id, Action.kind, sa.func.sum(Action.points)).where(
+        query = sa.select(Action.campaign_id, Action.kind, sa.func.sum(Action.points - Action.withheld)).where(
             Action.wallet == wallet, Action.state == ActionState.ACCEPTED
         )
         for campaign, kind, points in session.execute(query.group_by(Action.campaign_id, Action.kind)).tuples():

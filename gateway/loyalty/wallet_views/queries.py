@@ -43,7 +43,7 @@ def pending(session: Session, wallet: bytes, limit: int) -> list[Pending]:
         Pending(
             campaign=action.campaign_id,
             kind=action.kind,
-            points=-action.points if action.kind == ActionKind.REFUND else action.points,
+            points=(action.points - action.withheld) * (-1 if action.kind == ActionKind.REFUND else 1),
             occurred_at=action.occurred_at,
             expected_at=settle_at if action.state == ActionState.ACCEPTED else None,
         )

@@ -467,6 +467,16 @@ def upgrade() -> None:
         info={"side": "merchant"},
     )
     op.create_table(
+        "cap_uses",
+        sa.Column("campaign_id", columns.Int(1, 99999999999), autoincrement=False, nullable=False),
+        sa.Column("holder", columns.Blob(20), nullable=False),
+        sa.Column("cap", columns.Blob(8), nullable=False),
+        sa.Column("period", columns.Int(0, 100000), autoincrement=False, nullable=False),
+        sa.Column("used", columns.Uint96(), nullable=False),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_cap_uses_campaign_id")),
+        sa.PrimaryKeyConstraint("campaign_id", "holder", "cap", "period", name=op.f("pk_cap_uses")),
+    )
+    op.create_table(
         "carries",
         sa.Column("campaign_id", columns.Int(1, 99999999999), autoincrement=False, nullable=False),
         sa.Column("wallet", columns.Blob(20), nullable=False),
@@ -563,6 +573,9 @@ def upgrade() -> None:
         sa.Column("amount", columns.Hundredths(), nullable=False),
         sa.Column("points", columns.Hundredths(), nullable=False),
         sa.Column("wallet", columns.Blob(20), nullable=True),
+        sa.Column("withheld", columns.Hundredths(), nullable=False),
+        sa.Column("standing", columns.Int(0, 99999999), nullable=False),
+        sa.Column("receipt", columns.Blob(32), nullable=True),
         sa.Column("claim_hash", columns.Blob(32), nullable=True),
         sa.Column("claim_expires", columns.Seconds(), nullable=True),
         sa.Column("state", columns.Choice([1, 2, 3, 4]), nullable=False),
@@ -618,8 +631,8 @@ def upgrade() -> None:
         "action_lines",
         sa.Column("action_id", columns.PrimaryKey(), nullable=False),
         sa.Column("rule", columns.Int(0, 999), autoincrement=False, nullable=False),
-        sa.Column("eligible", columns.Hundredths(), nullable=False),
-        sa.Column("points", columns.Hundredths(), nullable=False),
+        sa.Column("eligible", columns.Int(-999999999, 999999999), nullable=False),
+        sa.Column("points", columns.Int(-999999999, 999999999), nullable=False),
         sa.ForeignKeyConstraint(["action_id"], ["actions.id"], name=op.f("fk_action_lines_action_id")),
         sa.PrimaryKeyConstraint("action_id", "rule", name=op.f("pk_action_lines")),
     )
@@ -699,6 +712,7 @@ def downgrade() -> None:
 
     op.drop_table("offers")
     op.drop_table("carries")
+    op.drop_table("cap_uses")
     op.drop_table("campaign_merchants")
     with op.batch_alter_table("batches", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_batches_state"))

@@ -29,13 +29,13 @@ from gateway.identity.merchants.keys import ApiKeys
 from gateway.identity.merchants.models import Scope
 from gateway.identity.merchants.service import Merchants
 from gateway.loyalty.campaigns.models import Campaign
-from gateway.loyalty.campaigns.rules import RulesDocument
 from gateway.loyalty.campaigns.service import Campaigns, NewCampaign
 from gateway.loyalty.earning import books, routes
 from gateway.loyalty.earning.batches import Settler
 from gateway.loyalty.earning.claims import Claims
 from gateway.loyalty.earning.landing import Landing
 from gateway.loyalty.earning.service import Earning
+from gateway.loyalty.rules.document import RulesDocument
 from gateway.web import errors
 
 DAY = 86_400

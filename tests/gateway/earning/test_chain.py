@@ -20,7 +20,6 @@ from gateway.core.db import Database
 from gateway.core.jobs import Jobs, Registry
 from gateway.core.secrets import Secrets
 from gateway.identity.merchants.service import Merchants
-from gateway.loyalty.campaigns.rules import RulesDocument
 from gateway.loyalty.campaigns.service import Campaigns, NewCampaign
 from gateway.loyalty.earning import books
 from gateway.loyalty.earning.batches import Settler
@@ -30,6 +29,7 @@ from gateway.loyalty.earning.release import Releaser
 from gateway.loyalty.earning.schemas import ActionIn
 from gateway.loyalty.earning.service import Earning
 from gateway.loyalty.ledger.service import Ledger
+from gateway.loyalty.rules.document import RulesDocument
 from tests.gateway.earning.conftest import address, wallet
 from tests.support.anvil import Anvil, anvil
 from tests.support.hub import DAY, Hub

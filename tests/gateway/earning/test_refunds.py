@@ -7,9 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.problems import Problem
-from gateway.loyalty.campaigns.rules import RulesDocument
-from gateway.loyalty.earning import rules
-from gateway.loyalty.earning.rules import Left
+from gateway.loyalty.earning import returns
+from gateway.loyalty.earning.returns import Left, Returned, Taken
+from gateway.loyalty.rules.document import RulesDocument
+from gateway.loyalty.rules.facts import Facts, Occasion
+from gateway.loyalty.rules.judging import Count, measure, resolve
+from gateway.loyalty.rules.programme import programme
 from tests.gateway.earning.conftest import Room, wallet
 from tests.gateway.earning.test_actions import line
 
@@ -17,6 +20,9 @@ PRODUCTS, CATEGORIES = ["a", "b", "c"], [None, "x", "y"]
 
 
 class Line:
+    quantity = 1
+    brand = None
+
     def __init__(self, product: str, category: str | None, amount: int) -> None:
         self.product, self.category, self.amount = product, category, amount
 
@@ -45,9 +51,19 @@ def documents(draw: st.DrawFn) -> str:
     return RulesDocument.model_validate({"rules": found}).dump()
 
 
-def left_of(document: str, bought: list[Line]) -> Left:
-    total = rules.sum_of(bought)
-    return Left(total, {count.rule: count for count in rules.purchase(document, total, bought)})
+def facts_of(total: int, bought: list[Line] | None) -> Facts:
+    return Facts(Occasion.PURCHASE, 1_767_225_600, 1, total, lines=bought)
+
+
+def left_of(document: str, bought: list[Line] | None, total: int | None = None) -> Left:
+    facts = facts_of(returns.sum_of(bought or []) if total is None else total, bought)
+    measures = measure(programme(document), facts)
+    points = resolve(programme(document), facts, measures)
+    return Left(facts.amount, {n: Count(n, eligible, points[n]) for n, eligible in measures.items()})
+
+
+def take_back(document: str, left: Left, lines: list[Line] | None, amount: int | None) -> Taken:
+    return returns.take_back(programme(document), facts_of(left.amount, None), left, Returned(lines, amount))
 
 
 @given(documents(), lines, st.data())
@@ -62,32 +78,31 @@ def test_what_was_kept_earns_what_it_would_have_earned_alone(document: str, boug
         if left.nothing:
             break
         back = Line(kept[index].product, kept[index].category, part)
-        taken += rules.take_back(document, left, [back], None).points
+        taken += take_back(document, left, [back], None).points
         kept[index].amount -= part
         alone = left_of(document, kept)
         assert left.amount == alone.amount
         assert earned - taken == sum(count.points for count in alone.counts.values())
     if not left.nothing:
-        taken += rules.take_back(document, left, None, None).points
+        taken += take_back(document, left, None, None).points
     assert taken == earned
     with pytest.raises(Problem, match="refund-duplicate"):
-        rules.take_back(document, left, None, None)
+        take_back(document, left, None, None)
 
 
 @given(documents(), st.integers(0, 10_000), st.lists(st.integers(1, 4_000), max_size=8))
 def test_bare_sums_come_back_exactly_too(document: str, total: int, parts: list[int]) -> None:
-    left = Left(total, {count.rule: count for count in rules.purchase(document, total, None)})
+    left = left_of(document, None, total)
     rest = total
     for part in parts:
         if part > rest:
             with pytest.raises(Problem, match="refund-exceeds-purchase" if rest else "refund-duplicate"):
-                rules.take_back(document, left, None, part)
+                take_back(document, left, None, part)
             continue
-        rules.take_back(document, left, None, part)
+        take_back(document, left, None, part)
         rest -= part
-        expected = {count.rule: count for count in rules.purchase(document, rest, None)}
         assert left.amount == rest
-        assert {n: c for n, c in left.counts.items() if c.eligible} == expected
+        assert {n: c for n, c in left.counts.items() if c.eligible} == left_of(document, None, rest).counts
 
 
 @given(documents(), lines, lines)
@@ -97,11 +112,11 @@ def test_more_than_was_bought_is_refused_and_changes_nothing(
     left = left_of(document, bought)
     before = (left.amount, dict(left.counts))
     try:
-        taken = rules.take_back(document, left, back, None)
+        taken = take_back(document, left, back, None)
     except Problem:
         assert (left.amount, left.counts) == before
     else:
-        assert taken.amount == rules.sum_of(back) <= before[0]
+        assert taken.amount == returns.sum_of(back) <= before[0]
         assert all(count.points >= 0 for count in (*taken.counts, *left.counts.values()))
 
 
