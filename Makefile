@@ -75,6 +75,7 @@ test: setup
 	$(call section,Artifacts: rebuilt and compared)
 	@$(MAKE) --no-print-directory artifacts-check
 	@$(MAKE) --no-print-directory contracts-test
+	@$(MAKE) --no-print-directory fuzz-quick
 	@$(MAKE) --no-print-directory gateway-test
 	@printf '\nEverything passed.\n'
 
@@ -112,11 +113,18 @@ gateway-test: setup
 
 ## The contracts' promises at length: docs/promises.md. What runs in `make test` is a quick part of it.
 # Each part is a target prove-<name> and is named here.
-PROOFS :=
+PROOFS := invariants
 
 prove: setup
 	@$(MAKE) --no-print-directory artifacts-check
 	@for proof in $(PROOFS); do $(MAKE) --no-print-directory prove-$$proof; done
+
+prove-invariants: fuzz-full
+
+# quick, full, long (hours, by hand); ARGS="--seed 0x1234" repeats a run
+fuzz-%: setup
+	$(call section,Fuzzed sequences of calls)
+	.venv/bin/python scripts/fuzz_contracts.py $* $(ARGS)
 
 clean:
 	rm -rf .venv .venv-prove .uv .cache .build .forge node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
