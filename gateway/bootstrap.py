@@ -22,6 +22,7 @@ from gateway.chain.reads import Reads
 from gateway.chain.relayer.queue import Queue
 from gateway.chain.relayer.service import Relayer, RelayerSettings
 from gateway.chain.rpc import Rpc
+from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Handler, Jobs, Registry
@@ -263,6 +264,7 @@ MESSAGES: Mapping[str, MessageKind] = {
 def open_house(settings: Settings, clock: Clock | None = None) -> House:
     """Builds the house; refuses (WrongDeployment, OldSchema) what it could only do wrong. A node that is down is no
     reason: what is accepted waits for it."""
+    crashes.arm(settings.crash_at)
     clock = clock or Clock()
     deployment = Deployment.load(settings.deployment_file)
     rpc = Rpc(settings.rpc_url)

@@ -8,6 +8,8 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gateway.core import crashes
+
 
 class UnsafeSettings(ValueError):
     """A value that must not be used in production."""
@@ -34,12 +36,15 @@ class Settings(BaseSettings):
     min_window: int = Field(3_600, ge=0, le=7 * 86_400, description="Shortest settlement window a campaign may choose")
     webhooks_private: bool = Field(False, description="Allow http and private addresses for webhooks")
     max_body: int = Field(16 * 2**20, ge=1_024, le=256 * 2**20, description="Largest request body, bytes")
+    crash_at: str = Field("", description="For tests only: the place in the code at which the process kills itself")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
 
     @model_validator(mode="after")
     def _refuse_unsafe(self) -> Self:
         if len(self.master()) < 32:
             raise UnsafeSettings("LOYALTY_MASTER_SECRET needs at least 32 bytes in hex")
+        if self.crash_at and not crashes.NAMED.fullmatch(self.crash_at):
+            raise UnsafeSettings("LOYALTY_CRASH_AT names no place")
         if self.environment == "production":
             unsafe = {
                 "LOYALTY_CONFIRMATIONS below 2": self.confirmations < 2,
@@ -47,6 +52,7 @@ class Settings(BaseSettings):
                 "LOYALTY_STATISTICS_QUIET below an hour": self.statistics_quiet < 3_600,
                 "LOYALTY_MIN_WALLETS below 20": self.min_wallets < 20,
                 "LOYALTY_MIN_WINDOW below an hour": self.min_window < 3_600,
+                "LOYALTY_CRASH_AT": bool(self.crash_at),
                 "an empty LOYALTY_RELAYER_PASSWORD": not self.relayer_password.get_secret_value(),
             }
             found = [name for name, is_unsafe in unsafe.items() if is_unsafe]

@@ -19,13 +19,16 @@ from tests.support.postgres import postgres_url, server
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where several processes share the work (`--dist loadgroup`), a module's tests stay together, and all tests in the
-    running house of one database do: they share what is dear to build."""
+    running house of one database do: they share what is dear to build. A module with a fleet is one part a database."""
     if not config.pluginmanager.hasplugin("xdist"):
         return
     for item in items:
         callspec = getattr(item, "callspec", None)
-        house = callspec.params.get("house") if callspec else None
-        item.add_marker(pytest.mark.xdist_group(f"house on {house}" if house else item.nodeid.partition("::")[0]))
+        params = callspec.params if callspec else {}
+        file = item.nodeid.partition("::")[0]
+        house, fleet = params.get("house"), params.get("fleet")
+        group = f"house on {house}" if house else f"{file} on {fleet}" if fleet else file
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.columns import Int, JobKind, PrimaryKey, Seconds
 from gateway.core.db import Base, Database
@@ -113,6 +114,7 @@ class Jobs:
                 kind, ref = job.kind, job.ref
                 self._handle(session, kind, ref)
                 session.delete(job)
+                crashes.reach("told", (kind.replace(".", "_"),))
             return True
         except Exception as error:  # whatever a handler raises, its job stays and is tried again
             log.warning("job.failed", job=job_id, error=type(error).__name__)

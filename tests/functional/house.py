@@ -40,8 +40,6 @@ from gateway.identity.merchants.models import Scope
 from tests.support import processes
 from tests.support.anvil import CHAIN_ID, Anvil, anvil
 
-#: Seconds between blocks, beside the ones that anvil makes for each transaction at once.
-PULSE = 0.25
 PATIENCE = 45.0
 PASSWORD = "the tests' keystore"
 FLAGS = ("--enable-tx-gas-limit",)
@@ -50,8 +48,11 @@ FLAGS = ("--enable-tx-gas-limit",)
 class House:
     """One gateway and one worker on one database and one chain.
 
-    `tuning`: settings (`LOYALTY_…`) beyond the usual; `headers` go with every request.
+    `pulse`: seconds between blocks, beside those that anvil makes for each transaction at once. `tuning`: settings
+    (`LOYALTY_…`) beyond the usual; `headers` go with every request.
     """
+
+    pulse = 0.25
 
     def __init__(
         self,
@@ -126,7 +127,7 @@ class House:
     def _pulse(self) -> None:
         """Makes blocks, so that what happened gets its depth."""
         rpc = Rpc(self.node.url)
-        while not self._ended.wait(PULSE):
+        while not self._ended.wait(self.pulse):
             if self._beating.is_set():
                 with contextlib.suppress(ChainError):  # the node is down, which is what some tests are about
                     rpc.call("evm_mine")
@@ -150,12 +151,16 @@ class House:
 
     def start(self) -> None:
         """Starts both processes and waits until the gateway answers and the worker has indexed something."""
-        self._beating.set()
-        if not self._heart.is_alive():
-            self._heart.start()
+        self.beat()
         self.start_worker()
         self.start_gateway()
         self.until(lambda: self.http.get("/ready").json()["parts"]["indexer"]["ok"], "the worker indexes")
+
+    def beat(self) -> None:
+        """From now on blocks are made."""
+        self._beating.set()
+        if not self._heart.is_alive():
+            self._heart.start()
 
     def start_gateway(self) -> None:
         """Starts the HTTP process as an operator would, and waits until it answers."""

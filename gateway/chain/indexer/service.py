@@ -22,6 +22,7 @@ from gateway.chain.indexer.events import clamp_time, columns
 from gateway.chain.indexer.models import ChainEvent, EventKind, IndexedBlock
 from gateway.chain.reads import Head, parse_head
 from gateway.chain.rpc import Rpc
+from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 
@@ -150,6 +151,8 @@ class Indexer:
                 session.execute(sa.insert(ChainEvent), list(rows))
             session.add_all(map(_row, blocks))
             self._thin_out(session, previous.number, end)
+        if rows:
+            crashes.reach("indexed", (row["kind"].name.lower() for row in rows))
         return True
 
     def _thin_out(self, session: Session, before: int, now: int) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gateway.chain.indexer.models import ChainEvent, Subscription
+from gateway.core import crashes
 from gateway.core.db import Database
 
 Apply = Callable[[Session, Sequence[ChainEvent]], None]
@@ -30,7 +31,10 @@ def drain(db: Database, name: str, apply: Apply, limit: int = 1000) -> int:
         if events:
             apply(session, events)
             row.last_event = events[-1].id
-        return len(events)
+            crashes.reach("applied", (name,))
+    if events:
+        crashes.reach("credited", (name,))
+    return len(events)
 
 
 def hold(session: Session, name: str) -> Subscription:

@@ -35,6 +35,7 @@ from gateway.chain.relayer.queue import Queue
 from gateway.chain.relayer.signing import NOTHING_GAS, Signer
 from gateway.chain.relayer.store import Flight, Store, View, Wanted
 from gateway.chain.rpc import Call, Rpc
+from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Jobs
@@ -313,11 +314,13 @@ class Relayer:
     def _send(self, view: View, chain: Chain) -> None:
         now = self._clock.now()
         in_air = [flight for flight in view.flights if flight.nonce >= chain.nonce][: self._settings.in_flight]
-        due = [flight.newest.hash for flight in in_air if self._is_due(flight.newest.hash, now)]
+        flights = [flight for flight in in_air if self._is_due(flight.newest.hash, now)]
+        due = [flight.newest.hash for flight in flights]
         if not due:
             return
         raw = self._store.raw(due)
         answers = self._rpc.batch([("eth_sendRawTransaction", [to_hex(raw[tx_hash])]) for tx_hash in due])
+        crashes.reach("sent", (flight.purpose.name.lower() for flight in flights))
         accepted = broke = False
         for tx_hash, answer in zip(due, answers, strict=True):
             sent = self._sent.setdefault(tx_hash, Sent(now, now, chain.head.number))

@@ -14,6 +14,7 @@ from gateway.chain.relayer import decisions
 from gateway.chain.relayer.decisions import Fee, Outcome
 from gateway.chain.relayer.models import ChainTx, KeyState, Purpose, SignedTx, TxState
 from gateway.chain.relayer.signing import NOTHING, NOTHING_GAS, Signed, Signer
+from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Jobs
@@ -40,6 +41,7 @@ class Flight:
     """A transaction with a nonce whose outcome is open; `forms` by rising fee."""
 
     id: int
+    purpose: Purpose
     nonce: int
     gas: int
     forms: tuple[Form, ...]
@@ -134,8 +136,9 @@ class Store:
         forms: dict[int, list[Form]] = defaultdict(list)
         for row in session.execute(query.join(ChainTx).where(*open_).order_by(SignedTx.max_fee)):
             forms[row.tx_id].append(Form(row.hash, Fee(row.max_fee, row.tip), row.empty, row.signed_at))
-        rows = session.execute(sa.select(ChainTx.id, ChainTx.nonce, ChainTx.gas).where(*open_).order_by(ChainTx.nonce))
-        return tuple(Flight(row.id, row.nonce, row.gas, tuple(forms[row.id])) for row in rows)
+        columns = sa.select(ChainTx.id, ChainTx.purpose, ChainTx.nonce, ChainTx.gas)
+        rows = session.execute(columns.where(*open_).order_by(ChainTx.nonce))
+        return tuple(Flight(row.id, row.purpose, row.nonce, row.gas, tuple(forms[row.id])) for row in rows)
 
     # ------------------------------------------------------------------ signing
 
@@ -143,6 +146,7 @@ class Store:
         """Gives each (transaction, gas limit) its nonce and signed bytes, all in one transaction and before anything is
         sent; at most `in_flight` open ones altogether. Returns how many."""
         self._ensure_key()
+        signed: list[str] = []
         with self._db.begin() as session:
             key = session.get_one(KeyState, self._signer.address, with_for_update=True)
             nonce = max(key.next_nonce, chain_nonce)
@@ -150,7 +154,6 @@ class Store:
                 self._mine, ChainTx.state == TxState.SIGNED, ChainTx.nonce >= chain_nonce
             )
             room = in_flight - (session.scalar(count) or 0)
-            done = 0
             for item, gas in wanted[: max(0, room)]:
                 row = session.get(ChainTx, item.id, with_for_update={"skip_locked": True})
                 if row is None or row.state != TxState.QUEUED:
@@ -158,11 +161,13 @@ class Store:
                 row.state, row.sender, row.nonce, row.gas = TxState.SIGNED, self._signer.address, nonce, gas
                 self._add_form(session, row, fee, self._signer.sign(nonce, row.recipient, row.data, gas, fee))
                 nonce += 1
-                done += 1
+                signed.append(row.purpose.name.lower())
             key.next_nonce = nonce
-            if done:
+            if signed:
                 key.out_of_gas = False
-        return done
+            crashes.reach("signed", signed)
+        crashes.reach("saved", signed)
+        return len(signed)
 
     def fill(self, nonces: Sequence[int], fee: Fee) -> int:
         """Signs an empty transaction for each nonce that nobody holds."""
@@ -231,7 +236,7 @@ class Store:
 
     def settle(self, outcomes: dict[int, Outcome]) -> int:
         """Writes what became of transactions whose nonce was passed at depth, and tells who listens."""
-        done = 0
+        settled: list[str] = []
         with self._db.begin() as session:
             for tx_id, outcome in outcomes.items():
                 row = session.get(ChainTx, tx_id, with_for_update=True)
@@ -239,8 +244,10 @@ class Store:
                     continue
                 row.state, row.block, row.block_hash = outcome.state, outcome.block, outcome.block_hash
                 self._publish(session, row)
-                done += 1
-        return done
+                settled.append(row.purpose.name.lower())
+            crashes.reach("mined", settled)
+        crashes.reach("settled", settled)
+        return len(settled)
 
     def reopen(self, *, from_nonce: int | None = None, ids: Sequence[int] = ()) -> int:
         """Makes settled transactions open again: those with a nonce that the chain no longer has, or the ones named."""

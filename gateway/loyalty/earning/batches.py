@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 from gateway.chain import calls
 from gateway.chain.errors import Permanent
 from gateway.chain.relayer.models import Purpose
+from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.limits import MAX_HUNDREDTHS
@@ -100,7 +101,11 @@ class Settler:
             locked = promises.lock(session, [campaign])[campaign]
             if locked.settle_at > now:  # another worker was first
                 return 0
-            return Settlement(self, session, locked, now, [n for n in numbers if n >= locked.next_number]).run()
+            settling = Settlement(self, session, locked, now, [n for n in numbers if n >= locked.next_number])
+            made = settling.run()
+            crashes.reach("folded", settling.kinds)
+        crashes.reach("batched", settling.kinds)
+        return made
 
     def _carriers(self, session: Session, campaign: int) -> int:
         query = sa.select(sa.func.count()).where(Carry.campaign_id == campaign, Carry.points > 0)
@@ -130,6 +135,8 @@ class Settlement:
         self.open = now < schedule.closes_at(campaign.end)
         self.final = self.open and now >= schedule.last_call(campaign.end)
         self.carries: dict[bytes, int] = {}
+        #: What kinds of batches were made.
+        self.kinds: set[str] = set()
 
     def run(self) -> int:
         """Makes the batches; returns how many."""
@@ -219,6 +226,7 @@ class Settlement:
         batch_of: dict[bytes, int] = {}
         for number, (kind, entries) in zip(self.numbers, planned, strict=False):
             batch_id = self._batch(kind, number, entries)
+            self.kinds.add(kind.name.lower())
             batch_of |= dict.fromkeys((wallet for wallet, _ in entries), batch_id)
         self._settle_actions(kept, batch_of)
         self._write_carries(kept)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Path
 from pydantic import TypeAdapter, ValidationError
 
+from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import key_hash, once
@@ -58,7 +59,10 @@ def _add_actions(router: APIRouter, db: Database, till: Any, earning: Earning) -
         same answer again, code included."""
         key_hash(key)
         with db.begin() as session:
-            return _out(earning.accept(session, caller.merchant, key or "", body))
+            answer = earning.accept(session, caller.merchant, key or "", body)
+            crashes.reach("taken", ("action",))
+        crashes.reach("accepted", ("action",))
+        return _out(answer)
 
     @router.post("/actions/bulk")
     def accept_bulk(body: BulkIn, caller: Annotated[Caller, till]) -> BulkOut:
@@ -103,6 +107,7 @@ def _add_others(router: APIRouter, db: Database, manager: Any, earning: Earning,
         """Gives a code's points to a wallet. Anonymous: refuses cookies and credentials."""
         with db.begin() as session:
             claimed = claims.claim(session, body.code, body.wallet)
+        crashes.reach("accepted", ("claim",))
         return ClaimedOut(campaign=claimed.campaign, points=claimed.points)
 
     @router.post("/campaigns/{id}/settle", status_code=202)

@@ -14,6 +14,7 @@ from gateway.chain.hexes import checksum
 from gateway.chain.reads import Campaign, Reads
 from gateway.chain.relayer.models import Purpose
 from gateway.chain.typed_data import Domains
+from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.problems import NOT_FOUND
@@ -114,7 +115,10 @@ class Moves:
             self._check_points(session, order)
             held = self.ledger.holding(session, order.holder, order.source, self.clock.now())
             self.orders.admit(session, order.claim, chain_nonce, held.matured)
-            return self._write(session, order, digest, is_next=order.nonce == chain_nonce)
+            move = self._write(session, order, digest, is_next=order.nonce == chain_nonce)
+            crashes.reach("taken", ("move",))
+        crashes.reach("accepted", ("move",))
+        return move
 
     def _by_digest(self, session: Session, digest: bytes) -> Move | None:
         return session.scalar(sa.select(Move).where(Move.digest == digest))
@@ -209,4 +213,6 @@ class Moves:
                 self._enqueue(session, move)
             else:
                 move.retry_at = now + max(1, min(60, (now - move.created_at) // 8))
+        if is_next:
+            crashes.reach("submitted", ("move",))
         return is_next

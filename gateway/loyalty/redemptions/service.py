@@ -13,6 +13,7 @@ from gateway.chain import signatures
 from gateway.chain.hexes import checksum
 from gateway.chain.reads import Reads
 from gateway.chain.typed_data import Domains
+from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.problems import NOT_FOUND
@@ -120,7 +121,10 @@ class Redemptions:
             matured = self.ledger.holding(session, order.holder, order.source, self.clock.now()).matured
             self.orders.admit(session, order.claim, chain_nonce, matured)
             self._check_limit(session, order.holder, serving.offer)
-            return self._write(session, order, digest, serving.offer.merchant_id)
+            redemption = self._write(session, order, digest, serving.offer.merchant_id)
+            crashes.reach("taken", ("redeem",))
+        crashes.reach("accepted", ("redeem",))
+        return redemption
 
     def _write(self, session: Session, order: Order, digest: bytes, merchant_id: int) -> Redemption:
         code = self.codes.draw(session, order.offer)

@@ -16,6 +16,7 @@ from gateway.chain.errors import Permanent
 from gateway.chain.hexes import to_hex
 from gateway.chain.relayer.models import Purpose
 from gateway.chain.rpc import Rpc
+from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.identity.merchants.models import Merchant
@@ -90,6 +91,8 @@ class Submission:
                     row.tx_id, row.retry_at = tx_id, None
                     if row.state == RedemptionState.ACCEPTED:
                         row.state = RedemptionState.SUBMITTED
+        if rows:
+            crashes.reach("submitted", ("redeem",))
         return len(rows)
 
     def _calldata(self, campaign: int, merchant: bytes, orders: Sequence[OrderData]) -> bytes:

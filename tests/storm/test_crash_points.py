@@ -1,0 +1,225 @@
+"""Processes kill themselves between any two steps, at every place that the code names; nothing is lost, nothing twice.
+
+Docs: docs/decisions/0100-places-to-die.md. All places share one house a database: what one death leaves behind is part
+of what the next worker finds.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.chain.hexes import to_hex
+from gateway.client import Json
+from tests.functional.house import done
+from tests.functional.people import Holder, Merchant
+from tests.functional.till import refund
+from tests.storm.fleet import Fleet
+
+ROOT = Path(__file__).parents[2]
+DAY = 86_400
+POINTS = 1_000
+
+RELAYED = ("signed", "saved", "sent", "mined", "settled")
+PURPOSES = ("award", "clawback", "redeem", "move")
+#: Place in the worker → the walk that leads there.
+IN_WORKER = [
+    *((f"{place}.{walk}", walk) for place in ("folded", "batched") for walk in ("award", "clawback")),
+    *((f"submitted.{walk}", walk) for walk in ("redeem", "move")),
+    *((f"{place}.{walk}", walk) for walk in PURPOSES for place in RELAYED),
+    ("indexed.award_landed", "award"),
+    ("indexed.clawback_landed", "clawback"),
+    ("indexed.redeemed", "redeem"),
+    ("indexed.token_order", "move"),
+    *((f"{place}.ledger", walk) for place in ("applied", "credited") for walk in PURPOSES),
+    *((f"{place}.earning", walk) for place in ("applied", "credited") for walk in ("award", "clawback")),
+    *((f"{place}.redemptions", "redeem") for place in ("applied", "credited")),
+    *((f"{place}.moves", "move") for place in ("applied", "credited")),
+    ("told.messaging_batch", "award"),
+    ("told.redemptions_tx_done", "redeem"),
+    ("told.messaging_redemption", "redeem"),
+]
+#: Place in the HTTP process → the request that leads there.
+IN_GATEWAY = [
+    *((f"{place}.{what}", what) for place in ("taken", "accepted") for what in ("action", "redeem", "move")),
+    ("accepted.claim", "claim"),
+]
+
+
+@dataclass
+class Town:
+    """Everybody who takes part, and what each must have in the end."""
+
+    fleet: Fleet
+    merchant: Merchant
+    campaign: int
+    held: int
+    offer: Json
+    holders: list[Holder]
+    #: Purchases that landed in the campaign with a hold, to be refunded.
+    landed: list[tuple[Holder, Json]]
+    balances: Counter[bytes] = field(default_factory=Counter)
+    pending: Counter[bytes] = field(default_factory=Counter)
+    moves: list[int] = field(default_factory=list)
+    redemptions: list[tuple[Holder, int]] = field(default_factory=list)
+    _next: int = 0
+
+    def send(self, walk: str) -> None:
+        """One report or order of this walk, answered."""
+        method, path, body, key, once, after = getattr(self, f"_{walk}")()
+        after(done(self.fleet.call(method, path, body, key=key, once=once), 202 if path != "/claims" else 200))
+
+    def send_twice(self, walk: str, die: str) -> None:
+        """The same request to an HTTP process that dies of it, and to the next one."""
+        method, path, body, key, once, after = getattr(self, f"_{walk}")()
+        self.fleet.forks["gateway"].kill()
+        process = self.fleet.serve(crash_at=die)
+        with pytest.raises(httpx.TransportError):
+            self.fleet.call(method, path, body, key=key, once=once)
+        assert process.wait(10) == -signal.SIGKILL, self.fleet.tails()
+        self.fleet.serve()
+        first, again = (
+            done(self.fleet.call(method, path, body, key=key, once=once), 202 if path != "/claims" else 200)
+            for _ in range(2)
+        )
+        assert first == again
+        after(first)
+
+    # --------------------------------------------------------------- requests
+
+    def _holder(self) -> Holder:
+        self._next += 1
+        return self.holders[self._next % len(self.holders)]
+
+    def _award(self) -> Any:
+        holder = self._holder()
+        body = self.merchant.purchase(self.campaign, 700, wallet=holder.name)
+        return self._report(body, lambda answer: self.balances.update({holder.address: answer["points"]}))
+
+    _action = _award
+
+    def _clawback(self) -> Any:
+        holder, purchase = self.landed.pop()
+        self.pending[holder.address] -= purchase["points"]
+        return self._report(refund(self.held, purchase), lambda answer: None)
+
+    def _claim(self) -> Any:
+        issued = done(self.merchant.report(self.merchant.purchase(self.campaign, 300, claim=True)), 202)
+        holder = self._holder()
+        body = {"code": issued["claim"]["code"], "wallet": holder.name}
+
+        def after(answer: Json) -> None:
+            self.balances.update({holder.address: answer["points"]})
+
+        return "POST", "/claims", body, None, None, after
+
+    def _report(self, body: Json, after: Callable[[Json], None]) -> Any:
+        self._next += 1
+        return "POST", "/actions", body, self.merchant.token, f"receipt-{self._next}", after
+
+    def _redeem(self) -> Any:
+        holder = self._holder()
+        wallet = holder.wallet
+        body = wallet.signer.redeem(self.offer, wallet.wallet.seals.fresh(), self._nonce(holder))
+
+        def after(answer: Json) -> None:
+            self.redemptions.append((holder, answer["id"]))
+            self._paid(holder, self.merchant.address, self.offer["price"])
+
+        return "POST", "/redemptions", body, None, None, after
+
+    def _move(self) -> Any:
+        holder = self._holder()
+        recipient = self.holders[0].address if holder is not self.holders[0] else self.holders[1].address
+        body = holder.wallet.signer.send(recipient, 100, self._nonce(holder))
+
+        def after(answer: Json) -> None:
+            self.moves.append(answer["id"])
+            self._paid(holder, recipient, 100)
+
+        return "POST", "/moves", body, None, None, after
+
+    def _nonce(self, holder: Holder) -> int:
+        return int(self.fleet.wallet(holder.address)["nonce"])
+
+    def _paid(self, holder: Holder, to: bytes, points: int) -> None:
+        self.balances.update({holder.address: -points, to: points})
+
+    # ---------------------------------------------------------------- the end
+
+    def check(self) -> None:
+        """Everything settles by itself; then everybody has what is theirs, in the gateway's books and on the chain."""
+        fleet = self.fleet
+        fleet.until(self._is_settled, "everything settles", 60)
+        for holder, number in self.redemptions:
+            box = fleet.client().redemption(number)
+            assert box["state"] == "delivered"
+            assert holder.wallet.opened(box).on_chain
+        for address, points in self.balances.items():
+            assert fleet.chain.reads.balance(address) == points, to_hex(address)
+        report = fleet.audit()
+        assert report.ok, report.differences
+        assert report.solvent
+
+    def _is_settled(self) -> bool:
+        fleet, client = self.fleet, self.fleet.client()
+        return (
+            all(fleet.balance(address) == points for address, points in self.balances.items())
+            and all(fleet.account(a, self.held)["pending"] == points for a, points in self.pending.items())
+            and all(client.redemption(number)["state"] == "delivered" for _, number in self.redemptions)
+            and all(client.move_state(number)["state"] == "done" for number in self.moves)
+            and "0 transactions" in fleet.http.get("/ready").json()["parts"]["queue"]["detail"]
+        )
+
+
+def settle_down(fleet: Fleet) -> Town:
+    """People with points, and purchases that can be refunded."""
+    merchant = Merchant.join(fleet)
+    campaign = merchant.campaign()
+    held = merchant.campaign(hold=DAY)
+    offer = merchant.offer(200, pattern="CAFE-****-****-****-%")
+    holders = [Holder.fresh(fleet) for _ in range(8)]
+    town = Town(fleet, merchant, campaign, held, offer, holders, [])
+    refunds = sum(1 for _, walk in IN_WORKER if walk == "clawback")
+    for holder in holders:
+        fleet.mint_points(holder.address, POINTS)
+        town.balances[holder.address] = POINTS
+    for number in range(refunds):
+        holder = holders[number % len(holders)]
+        purchase = done(merchant.report(merchant.purchase(held, 500, wallet=holder.name)), 202)
+        town.landed.append((holder, purchase))
+        town.pending[holder.address] += purchase["points"]
+    fleet.until(town._is_settled, "everybody has points")
+    return town
+
+
+def test_nothing_is_lost_and_nothing_happens_twice(fleet: Fleet) -> None:
+    town = settle_down(fleet)
+    for place, request in IN_GATEWAY:
+        town.send_twice(request, place)
+    fleet.forks["worker"].end()
+    for place, walk in IN_WORKER:
+        town.send(walk)
+        if place == "submitted.move":
+            town._next -= 1  # the same holder: the second order waits for the first
+            town.send(walk)
+        dying = fleet.work(crash_at=place)
+        assert dying.wait(20) == -signal.SIGKILL, f"{place} was not reached\n{fleet.tails()}"
+    fleet.work()
+    town.check()
+    assert not fleet.faults(), "\n".join(fleet.faults()[:20])
+
+
+def test_every_place_in_the_code_is_tried() -> None:
+    named = set()
+    for file in (ROOT / "gateway").rglob("*.py"):
+        named |= set(re.findall(r'crashes\.reach\(\s*"([a-z]+)"', file.read_text()))
+    assert named == {place.partition(".")[0] for place, _ in IN_WORKER + IN_GATEWAY}
