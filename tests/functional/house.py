@@ -266,7 +266,8 @@ class House:
         return self._clients[key]
 
     def call(self, method: str, path: str, body: Any = None, key: str | None = None, **more: Any) -> httpx.Response:
-        """One raw request below /v1. With the API key `key` goes a fresh Idempotency-Key unless `once` is given."""
+        """One raw request below /v1; `at`: the URL of another gateway of this house. With the API key `key` goes a fresh
+        Idempotency-Key unless `once` is given."""
         headers = dict(more.pop("headers", {}))
         if key is not None:
             headers["Authorization"] = f"Bearer {key}"
@@ -275,7 +276,7 @@ class House:
             headers["Idempotency-Key"] = once or f"test-{next(self._numbers)}-{secrets.token_hex(4)}"
         if body is not None:
             more["json"] = body
-        return self.http.request(method, f"/v1{path}", headers=headers, **more)
+        return self.http.request(method, f"{more.pop('at', '')}/v1{path}", headers=headers, **more)
 
     @property
     def domains(self) -> Domains:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
+
 from tests.functional.house import FLAGS, House
 from tests.support import forks
 from tests.support.anvil import CHAIN_ID, Anvil, anvil
@@ -32,10 +34,11 @@ class Fleet(House):
         """Starts a worker; does not wait for it."""
         return self._fork(name, forks.worker, settings)
 
-    def serve(self, name: str = "gateway", **settings: str) -> Fork:
-        """Starts an HTTP process at the house's port, and waits until it answers."""
-        process = self._fork(name, forks.gateway, settings, FORK_PORT=str(self.port))
-        self.until(lambda: process.poll() is not None or self._answers(), f"{name} answers")
+    def serve(self, name: str = "gateway", port: int | None = None, **settings: str) -> Fork:
+        """Starts an HTTP process, at the house's port unless told otherwise, and waits until it answers."""
+        port = port or self.port
+        process = self._fork(name, forks.gateway, settings, FORK_PORT=str(port))
+        self.until(lambda: process.poll() is not None or _answers(port), f"{name} answers")
         assert process.poll() is None, self.tails()
         return process
 
@@ -50,6 +53,13 @@ class Fleet(House):
         for process in self.forks.values():
             process.kill()
         super().close()
+
+
+def _answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 @contextmanager

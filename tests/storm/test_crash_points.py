@@ -23,6 +23,7 @@ from tests.functional.house import done
 from tests.functional.people import Holder, Merchant
 from tests.functional.till import refund
 from tests.storm.fleet import Fleet
+from tests.support.processes import free_port
 
 ROOT = Path(__file__).parents[2]
 DAY = 86_400
@@ -78,14 +79,13 @@ class Town:
         after(done(self.fleet.call(method, path, body, key=key, once=once), 202 if path != "/claims" else 200))
 
     def send_twice(self, walk: str, die: str) -> None:
-        """The same request to an HTTP process that dies of it, and to the next one."""
+        """The same request to an HTTP process that dies of it, and to another one."""
         method, path, body, key, once, after = getattr(self, f"_{walk}")()
-        self.fleet.forks["gateway"].kill()
-        process = self.fleet.serve(crash_at=die)
+        port = free_port()
+        process = self.fleet.serve("dying", port, crash_at=die)
         with pytest.raises(httpx.TransportError):
-            self.fleet.call(method, path, body, key=key, once=once)
+            self.fleet.call(method, path, body, key=key, once=once, at=f"http://127.0.0.1:{port}")
         assert process.wait(10) == -signal.SIGKILL, self.fleet.tails()
-        self.fleet.serve()
         first, again = (
             done(self.fleet.call(method, path, body, key=key, once=once), 202 if path != "/claims" else 200)
             for _ in range(2)
