@@ -266,8 +266,8 @@ class House:
         return self._clients[key]
 
     def call(self, method: str, path: str, body: Any = None, key: str | None = None, **more: Any) -> httpx.Response:
-        """One raw request below /v1; `at`: the URL of another gateway of this house. With the API key `key` goes a fresh
-        Idempotency-Key unless `once` is given."""
+        """One raw request below /v1; `at`: the URL of another gateway of this house. With the API key `key` goes a
+        fresh Idempotency-Key unless `once` is given."""
         headers = dict(more.pop("headers", {}))
         if key is not None:
             headers["Authorization"] = f"Bearer {key}"
