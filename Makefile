@@ -109,7 +109,7 @@ contracts-on-%: setup
 
 gateway-test: setup
 	$(call section,Gateway and walks on SQLite and PostgreSQL)
-	$(PYTEST) -n 2 --dist loadgroup --ignore tests/contracts tests
+	$(PYTEST) -n 3 --dist loadgroup --ignore tests/contracts tests
 
 ## The contracts' promises at length: docs/promises.md. What runs in `make test` is a quick part of it.
 # Each part is a target prove-<name> and is named here.

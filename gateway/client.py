@@ -14,6 +14,8 @@ from typing import Any, Self
 
 import httpx
 
+from gateway.core import tls
+
 Json = dict[str, Any]
 #: Answers that mean "again, later": nothing was changed, or the same request gets the same answer.
 AGAIN = frozenset({408, 429, 502, 503, 504})
@@ -51,7 +53,7 @@ class Client:
         self, url: str, key: str | None = None, timeout: float = 60, transport: httpx.BaseTransport | None = None
     ) -> None:
         self.url, self.key = url.rstrip("/"), key
-        self._http = httpx.Client(base_url=self.url, timeout=timeout, transport=transport)
+        self._http = httpx.Client(base_url=self.url, timeout=timeout, transport=transport, verify=tls.context())
 
     def __enter__(self) -> Self:
         return self

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 
 from gateway.chain import errors
+from gateway.core import tls
 
 Call = tuple[str, Sequence[Any]]
 
@@ -21,7 +22,7 @@ class Rpc:
 
     def __init__(self, url: str, timeout: float = 10.0) -> None:
         """`timeout` in seconds, for connecting and for each answer."""
-        self._client = httpx.Client(timeout=timeout)
+        self._client = httpx.Client(timeout=timeout, verify=tls.context())
         self._url = url
 
     def call(self, method: str, *params: Any) -> Any:

@@ -6,11 +6,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
+from gateway.core import tls
 from tests.support import processes
 
 PACKAGE_BINARY = Path(__file__).parents[2] / "node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
@@ -24,11 +25,12 @@ class Anvil:
     url: str
     port: int
     process: subprocess.Popen[bytes]
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30, verify=tls.context()))
 
     def rpc(self, method: str, *params: object) -> object:
         """One JSON-RPC call. RuntimeError when the node answers with an error."""
         request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
-        answer = httpx.post(self.url, json=request, timeout=30).json()
+        answer = self.http.post(self.url, json=request).json()
         if "error" in answer:
             raise RuntimeError(f"{method}: {answer['error']}")
         return answer["result"]
@@ -96,6 +98,7 @@ def anvil(
         processes.wait_until(lambda: _answers(node), process, log)
         yield node
     finally:
+        node.http.close()
         processes.stop(process)
         shutil.rmtree(folder, ignore_errors=True)
 
