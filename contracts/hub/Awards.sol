@@ -49,36 +49,35 @@ abstract contract Awards is HubBase {
         CampaignState storage state = _settled(id);
         if (block.timestamp >= state.end + GRACE) revert CampaignEnded(state.end + GRACE);
 
-        uint256 total = _total(entries);
-        _land(id, number, total);
+        _land(id, number);
+        bool toWallets = !state.closed && state.hold == 0;
+        uint256 total = toWallets ? _total(entries) : _awardAccounts(id, state, entries);
+        _useCap(id, total);
         uint256 budget = state.budget;
         if (total > budget) revert OverBudget(total, budget);
         state.budget = uint96(budget - total);
 
-        if (!state.closed && state.hold == 0) {
-            ILoyaltyToken(token).mintBatch(entries);
-        } else {
-            ILoyaltyToken(token).mint(address(this), total);
-            _awardAccounts(id, state.hold, entries);
-        }
+        if (toWallets) ILoyaltyToken(token).mintBatch(entries, total);
+        else ILoyaltyToken(token).mint(address(this), total);
         emit AwardLanded(id, number, total);
     }
 
     /// @inheritdoc ICampaignHub
     function clawbackBatch(uint256 id, uint256 number, bytes32[] calldata entries) external nonReentrant {
         CampaignState storage state = _known(id);
-        uint256 hold = state.hold;
+        _land(id, number);
+        uint256 period = _periodOf(state);
         uint256 total;
         for (uint256 i = 0; i < entries.length; ++i) {
             Entry entry = Entry.wrap(entries[i]);
             address holder = entry.recipient();
-            (AccountWord word, uint256 taken) = _load(id, holder, hold).clawback(entry.amount());
+            (AccountWord word, uint256 taken) = _accounts[id][holder].mature(period).clawback(entry.amount());
             if (taken == 0) continue;
             _accounts[id][holder] = word;
             total += taken;
             emit AccountClawedBack(id, holder, taken);
         }
-        _land(id, number, total);
+        _useCap(id, total);
 
         if (total > 0) {
             _cashOutToHub(total);
@@ -87,17 +86,28 @@ abstract contract Awards is HubBase {
         emit ClawbackLanded(id, number, total);
     }
 
-    function _awardAccounts(uint256 id, uint256 hold, bytes32[] calldata entries) private {
+    function _awardAccounts(uint256 id, CampaignState storage state, bytes32[] calldata entries)
+        private
+        returns (uint256 total)
+    {
         mapping(address => AccountWord) storage accounts = _accounts[id];
+        uint256 period = _periodOf(state);
+        bool held = state.hold > 0;
         for (uint256 i = 0; i < entries.length; ++i) {
             Entry entry = Entry.wrap(entries[i]);
             address holder = entry.recipient();
             uint256 amount = entry.amount();
             // What the token refuses for wallets: releasing such an account would fail, and others with it.
-            if (holder == address(0) || holder == token) revert RecipientRefused(holder);
+            if (holder == address(0)) revert RecipientRefused(holder);
+            if (holder == token) revert RecipientRefused(holder);
+            if (holder == address(this)) revert RecipientRefused(holder);
             if (amount == 0) revert ZeroAmount();
-            accounts[holder] = accounts[holder].mature(hold, block.timestamp).award(hold, amount);
+            AccountWord word = accounts[holder].mature(period);
+            accounts[holder] = held ? word.awardHeld(amount) : word.awardMatured(amount);
             emit AccountAwarded(id, holder, amount);
+            unchecked {
+                total += amount;
+            }
         }
     }
 
@@ -112,21 +122,24 @@ abstract contract Awards is HubBase {
         }
     }
 
-    /// @dev Uses up the batch number, and the caller's cap of the day by what the batch moves.
-    function _land(uint256 id, uint256 number, uint256 points) private {
+    /// @dev Uses up the batch number. First of all, so that a batch that two operators send fails cheaply the second time.
+    function _land(uint256 id, uint256 number) private {
+        if (_operators[id][msg.sender].cap == 0) revert NotOperator(msg.sender);
+        uint256 bit = 1 << (number & 0xff);
+        uint256 word = _landed[id][number >> 8];
+        if (word & bit != 0) revert NumberTaken(number);
+        _landed[id][number >> 8] = word | bit;
+    }
+
+    /// @dev Uses up the caller's cap of the day by what the batch moves.
+    function _useCap(uint256 id, uint256 points) private {
         Operator storage state = _operators[id][msg.sender];
         uint256 cap = state.cap;
-        if (cap == 0) revert NotOperator(msg.sender);
         uint256 used = _usedToday(state);
         uint256 left = used < cap ? cap - used : 0;
         if (points > left) revert OverDailyCap(points, left);
         state.used = uint96(used + points);
         state.day = uint32(block.timestamp / 1 days);
-
-        uint256 bit = 1 << (number & 0xff);
-        uint256 word = _landed[id][number >> 8];
-        if (word & bit != 0) revert NumberTaken(number);
-        _landed[id][number >> 8] = word | bit;
     }
 
     function _usedToday(Operator storage state) private view returns (uint256) {

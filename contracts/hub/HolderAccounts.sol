@@ -17,12 +17,12 @@ abstract contract HolderAccounts is HubBase {
 
     /// @inheritdoc ICampaignHub
     function account(uint256 id, address holder) external view returns (Account memory) {
-        uint256 hold = _known(id).hold;
-        AccountWord word = _load(id, holder, hold);
+        CampaignState storage state = _known(id);
+        AccountWord word = _accounts[id][holder].mature(_periodOf(state));
         return Account({
             matured: word.matured(),
             pending: word.pending(),
-            nextMaturity: word.nextMaturity(hold),
+            nextMaturity: word.nextMaturity(state.hold),
             nonce: word.nonce(),
             stay: word.stay()
         });
@@ -79,7 +79,7 @@ abstract contract HolderAccounts is HubBase {
     }
 
     function _leave(uint256 id, address holder, uint256 amount) private {
-        _debit(id, holder, _open(id).hold, amount);
+        _debit(id, holder, _periodOf(_open(id)), amount);
         // slither-disable-next-line unchecked-transfer
         IERC20(token).transfer(holder, amount);
         emit Left(id, holder, amount);
@@ -111,7 +111,7 @@ abstract contract HolderAccounts is HubBase {
 
     function _move(uint256 from, uint256 to, address holder, uint256 amount, uint256 minReceived) private {
         if (from == to) revert SameCampaign();
-        _debit(from, holder, _open(from).hold, amount);
+        _debit(from, holder, _periodOf(_open(from)), amount);
         uint256 bonus = _arrive(to, _running(to), holder, amount, minReceived);
         emit Moved(from, to, holder, amount, bonus);
     }
@@ -120,14 +120,16 @@ abstract contract HolderAccounts is HubBase {
 
     /// @inheritdoc ICampaignHub
     function release(uint256 id, address[] calldata holders) external {
-        uint256 hold = _open(id).hold;
+        uint256 period = _periodOf(_open(id));
         uint256[] memory amounts = new uint256[](holders.length);
         uint256 count;
+        uint256 total;
         for (uint256 i = 0; i < holders.length; ++i) {
-            AccountWord word = _load(id, holders[i], hold);
+            AccountWord word = _accounts[id][holders[i]].mature(period);
             if (word.stay() || word.matured() == 0) continue;
             amounts[i] = word.matured();
             _accounts[id][holders[i]] = word.withMatured(0);
+            total += amounts[i];
             ++count;
             emit Released(id, holders[i], amounts[i]);
         }
@@ -137,7 +139,7 @@ abstract contract HolderAccounts is HubBase {
         for (uint256 i = holders.length; count > 0;) {
             if (amounts[--i] > 0) entries[--count] = pack(holders[i], amounts[i]);
         }
-        ILoyaltyToken(token).transferBatch(entries);
+        ILoyaltyToken(token).transferBatch(entries, total);
     }
 
     /// @inheritdoc ICampaignHub
@@ -223,7 +225,7 @@ abstract contract HolderAccounts is HubBase {
             ILoyaltyToken(token).mint(address(this), bonus);
         }
 
-        AccountWord word = _load(id, holder, state.hold).credit(received);
+        AccountWord word = _accounts[id][holder].mature(_periodOf(state)).credit(received);
         // Who brings points here wants them here; only awards wait to be sent home.
         if (!state.closed && !word.stay()) {
             word = word.withStay(true);

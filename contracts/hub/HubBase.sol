@@ -8,7 +8,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {ICampaignHub} from "../interfaces/ICampaignHub.sol";
 import {ILoyaltyToken} from "../interfaces/ILoyaltyToken.sol";
-import {AccountWord} from "../libraries/Accounts.sol";
+import {Accounts, AccountWord} from "../libraries/Accounts.sol";
 
 /// @title What every part of the hub stands on: its state, and the few ways it is read and changed
 /// @dev Promises and units: see ICampaignHub.
@@ -63,9 +63,10 @@ abstract contract HubBase is ICampaignHub, EIP712, ReentrancyGuardTransient {
     // ------------------------------------------------------------ campaigns
 
     /// @dev For what never changes (hold, loop, expiry) and for budget and pot; else see `_settled`.
-    function _known(uint256 id) internal view returns (CampaignState storage) {
-        if (id == 0 || id > campaignCount) revert UnknownCampaign(id);
-        return _campaigns[id];
+    function _known(uint256 id) internal view returns (CampaignState storage state) {
+        state = _campaigns[id];
+        // A campaign always has an owner.
+        if (state.owner == address(0)) revert UnknownCampaign(id);
     }
 
     /// @dev The campaign with a change that is due written into it.
@@ -110,14 +111,14 @@ abstract contract HubBase is ICampaignHub, EIP712, ReentrancyGuardTransient {
 
     // ------------------------------------------------------------- accounts
 
-    /// @dev The account as of now; the storage stays as it is.
-    function _load(uint256 id, address holder, uint256 hold) internal view returns (AccountWord) {
-        return _accounts[id][holder].mature(hold, block.timestamp);
+    /// @dev The hold period that is running, to which an account is to be matured before it is read or changed.
+    function _periodOf(CampaignState storage state) internal view returns (uint256) {
+        return Accounts.periodAt(state.hold, block.timestamp);
     }
 
-    function _debit(uint256 id, address holder, uint256 hold, uint256 amount) internal {
+    function _debit(uint256 id, address holder, uint256 period, uint256 amount) internal {
         if (amount == 0) revert ZeroAmount();
-        AccountWord word = _load(id, holder, hold);
+        AccountWord word = _accounts[id][holder].mature(period);
         uint256 matured = word.matured();
         if (amount > matured) revert InsufficientPoints(amount, matured);
         _accounts[id][holder] = word.withMatured(matured - amount);

@@ -96,10 +96,10 @@ abstract contract Redemptions is HubBase {
         returns (uint256 done)
     {
         if (orders.length > MAX_BATCH) revert BatchTooLong(orders.length);
-        uint256 hold = _serving(id, merchant);
+        uint256 period = _serving(id, merchant);
         uint256 total;
         for (uint256 i = 0; i < orders.length; ++i) {
-            if (!_trySpend(id, hold, merchant, orders[i])) continue;
+            if (!_trySpend(id, period, merchant, orders[i])) continue;
             done |= 1 << i;
             total += orders[i].amount;
             _emitSpent(id, merchant, orders[i]);
@@ -112,19 +112,19 @@ abstract contract Redemptions is HubBase {
         external
         onlyFor(merchant)
     {
-        uint256 hold = _serving(id, merchant);
+        uint256 period = _serving(id, merchant);
         if (order.commitment == 0) revert ZeroCommitment();
         _useOrder(_spendHash(id, merchant, order), id, order.holder, order.nonce, order.deadline, signature);
-        _debit(id, order.holder, hold, order.amount);
+        _debit(id, order.holder, period, order.amount);
         _pay(merchant, order.amount);
         _emitSpent(id, merchant, order);
     }
 
     /// @dev False, and nothing changed, when anything is wrong with the order.
-    function _trySpend(uint256 id, uint256 hold, address merchant, Order calldata order) private returns (bool) {
+    function _trySpend(uint256 id, uint256 period, address merchant, Order calldata order) private returns (bool) {
         address holder = order.holder;
         uint256 amount = order.amount;
-        AccountWord word = _load(id, holder, hold);
+        AccountWord word = _accounts[id][holder].mature(period);
 
         if (order.commitment == 0 || block.timestamp > order.deadline) return false;
         if (amount == 0 || amount > word.matured()) return false;
@@ -139,12 +139,12 @@ abstract contract Redemptions is HubBase {
         return true;
     }
 
-    /// @dev Checks that `merchant` may be paid from this campaign now; returns the campaign's hold.
+    /// @dev Checks that `merchant` may be paid from this campaign now; returns the running hold period.
     function _serving(uint256 id, address merchant) private returns (uint256) {
         CampaignState storage state = _settled(id);
         if (_merchants[id][merchant] != MerchantStatus.Accepted) revert NotMerchant(merchant);
         if (state.closed && block.timestamp >= state.expiry + GRACE) revert CampaignEnded(state.expiry + GRACE);
-        return state.hold;
+        return _periodOf(state);
     }
 
     function _spendHash(uint256 id, address merchant, Order calldata order) private pure returns (bytes32) {

@@ -48,6 +48,8 @@ interface ILoyaltyToken is IERC20Metadata, IERC20Permit {
     error BadSignature(address holder);
     /// @notice At most 256 payments fit one batch.
     error BatchTooLong(uint256 length);
+    /// @notice The entries of a batch add up to something else than its caller said.
+    error TotalMismatch(uint256 given, uint256 sum);
     error LengthMismatch(uint256 payments, uint256 witnesses);
 
     /// @notice The settlement asset.
@@ -62,12 +64,11 @@ interface ILoyaltyToken is IERC20Metadata, IERC20Permit {
 
     /// @notice Mints to many: each entry is 20 bytes of address followed by 12 bytes of amount.
     /// @dev All or nothing. Refuses zero amounts, the zero address, the token itself and an empty list.
-    /// @return total points minted
-    function mintBatch(bytes32[] calldata entries) external returns (uint256 total);
+    /// @param total what the entries add up to exactly; it is paid for before anybody is credited
+    function mintBatch(bytes32[] calldata entries, uint256 total) external;
 
-    /// @notice Sends from the caller to many with one debit; entries as in `mintBatch`.
-    /// @return total points sent
-    function transferBatch(bytes32[] calldata entries) external returns (uint256 total);
+    /// @notice Sends from the caller to many with one debit; entries and total as in `mintBatch`.
+    function transferBatch(bytes32[] calldata entries, uint256 total) external;
 
     /// @notice Burns `points` of the caller and pays `to` at par.
     /// @dev Refuses a zero amount, and the zero address and the token itself as `to`.

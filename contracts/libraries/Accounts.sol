@@ -66,16 +66,25 @@ library Accounts {
 
     // ------------------------------------------------------------- maturing
 
-    /// @notice Moves what has matured by `time`; to be called before anything else is read or changed.
-    function mature(AccountWord self, uint256 hold, uint256 time) internal pure returns (AccountWord) {
-        if (hold == 0) return self;
-        uint256 current = time / hold;
-        uint256 passed = current - self.period();
-        if (passed == 0) return self;
+    /// @return number of the hold period that `time` is in; always 0 without a hold
+    function periodAt(uint256 hold, uint256 time) internal pure returns (uint256) {
+        return hold == 0 ? 0 : uint256((time / hold).toUint32());
+    }
 
-        uint256 due = passed == 1 ? self.old() : self.pending();
-        uint256 left = passed == 1 ? self.young() : 0;
-        return self.withPoints(self.matured() + due, left, 0).withPeriod(current);
+    /// @notice Moves what has matured by period `current`, never an earlier one than the account's; to be called before
+    /// anything else is read or changed.
+    function mature(AccountWord self, uint256 current) internal pure returns (AccountWord) {
+        uint256 last = self.period();
+        if (last == current) return self;
+
+        unchecked {
+            // Sums of fields, each below 2^88.
+            bool next = last + 1 == current;
+            uint256 due = next ? self.old() : self.pending();
+            uint256 left = next ? self.young() : 0;
+            uint256 points = (self.matured() + due).toUint88() | (left << OLD);
+            return AccountWord.wrap(_without(self, 0, NONCE) | points | (current << PERIOD));
+        }
     }
 
     /// @return start of the period in which the older of what is held matures; 0 when nothing is held
@@ -94,11 +103,16 @@ library Accounts {
         return AccountWord.wrap(_without(self, 0, OLD) | sum);
     }
 
+    /// @notice Adds points awarded without a hold.
+    /// @dev Not `credit`: whoever brought in all that is allowed must not make the batches that name it fail.
+    function awardMatured(AccountWord self, uint256 points) internal pure returns (AccountWord) {
+        return self.withMatured(self.matured() + points);
+    }
+
     /// @notice Adds points that are held first. At most 2^48 - 1 a period and holder.
-    function award(AccountWord self, uint256 hold, uint256 points) internal pure returns (AccountWord) {
-        // Not `credit`: whoever brought in all that is allowed must not make the batches that name it fail.
-        if (hold == 0) return self.withMatured(self.matured() + points);
-        return self.withPoints(self.matured(), self.old(), self.young() + points);
+    function awardHeld(AccountWord self, uint256 points) internal pure returns (AccountWord) {
+        uint256 young_ = self.young() + points;
+        return AccountWord.wrap(_without(self, YOUNG, 48) | (uint256(young_.toUint48()) << YOUNG));
     }
 
     /// @notice Takes held points, the youngest first.
@@ -124,10 +138,6 @@ library Accounts {
         uint256 points =
             matured_.toUint88() | (uint256(old_.toUint48()) << OLD) | (uint256(young_.toUint48()) << YOUNG);
         return AccountWord.wrap((AccountWord.unwrap(self) & ~POINTS) | points);
-    }
-
-    function withPeriod(AccountWord self, uint256 number) internal pure returns (AccountWord) {
-        return AccountWord.wrap(_without(self, PERIOD, 32) | (uint256(number.toUint32()) << PERIOD));
     }
 
     /// @param steps 1 for an order, Orders.CANCEL_STEP to void whatever is signed

@@ -230,6 +230,7 @@ REVERT_SIGNATURES = (
     "SameCampaign()",
     "SupplyOverflow(uint256)",
     "TermRefused(string)",
+    "TotalMismatch(uint256,uint256)",
     "UnknownCampaign(uint256)",
     "ZeroAmount()",
     "ZeroCommitment()",

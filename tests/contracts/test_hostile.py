@@ -37,7 +37,7 @@ def test_a_fee_on_transfer_is_refused_where_it_would_hurt(deploy, people, clock)
     with refused("AssetNotReceived", 10 * PAR, 990):
         token.mint(people.alice, 10, sender=people.alice)
     with refused("AssetNotReceived", 10 * PAR, 990):
-        token.mintBatch([entry(people.alice, 10)], sender=people.alice)
+        token.mintBatch([entry(people.alice, 10)], 10, sender=people.alice)
     with refused("AssetNotReceived", 100_000 * PAR, 9_900_000):
         world.make.campaign()
 
@@ -78,7 +78,7 @@ def test_an_asset_that_answers_false_is_refused(deploy, people, clock):
     asset.setLying(True, sender=people.owner)
     for call in (
         lambda: token.mint(people.alice, 1, sender=people.alice),
-        lambda: token.mintBatch([entry(people.alice, 1)], sender=people.alice),
+        lambda: token.mintBatch([entry(people.alice, 1)], 1, sender=people.alice),
         lambda: token.cashOut(1, people.alice, sender=people.alice),
         lambda: hub.fund(campaign, 1, 0, sender=people.alice),
         lambda: make.award(campaign, 1, (people.alice, 1)),
@@ -130,7 +130,7 @@ def attempts(world, people):
     signature = (0, FAR, b"")
     return {
         "mint": (token, token.mint.encode_input(asset, 1)),
-        "mintBatch": (token, token.mintBatch.encode_input([entry(asset, 1)])),
+        "mintBatch": (token, token.mintBatch.encode_input([entry(asset, 1)], 1)),
         "cashOut": (token, token.cashOut.encode_input(1, asset)),
         "cashOutBySig": (token, token.cashOutBySig.encode_input(asset, asset, 1, *signature)),
         "fund": (hub, hub.fund.encode_input(world.open, 1, 0)),
@@ -160,7 +160,7 @@ def moves(world, people):
 
     return {
         "mint": lambda: token.mint(people.bob, 5, **alice),
-        "mintBatch": lambda: token.mintBatch([entry(people.bob, 5)], **alice),
+        "mintBatch": lambda: token.mintBatch([entry(people.bob, 5)], 5, **alice),
         "cashOut": lambda: token.cashOut(5, people.bob, **alice),
         "cashOutBySig": lambda: token.cashOutBySig(
             people.alice, people.bob, 5, 0, FAR, signed(token, "CashOut", cash_out), **alice
@@ -223,7 +223,7 @@ def test_what_is_not_locked_finds_nothing_half_done(world, people):
         (hub, hub.cancel.encode_input(world.open)),
         (hub, hub.setStay.encode_input(world.open, False)),
         (token, token.transfer.encode_input(people.bob.address, 10)),
-        (token, token.transferBatch.encode_input([entry(people.bob, 10)])),
+        (token, token.transferBatch.encode_input([entry(people.bob, 10)], 10)),
     ]
     for number, target in enumerate(tries):
         for move in (

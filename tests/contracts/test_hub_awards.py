@@ -38,10 +38,10 @@ def test_closed_without_hold_goes_to_accounts(hub, token, people, make):
     campaign = make.campaign(closed=True)
     receipt = make.award(campaign, 7, (people.alice, 30), (people.bob, 12), (people.alice, 1))
     assert events(receipt, token.Transfer, hub.AccountAwarded, hub.AwardLanded) == [
-        ("Transfer", ZERO, hub.address, 43),
         ("AccountAwarded", campaign, people.alice.address, 30),
         ("AccountAwarded", campaign, people.bob.address, 12),
         ("AccountAwarded", campaign, people.alice.address, 1),
+        ("Transfer", ZERO, hub.address, 43),
         ("AwardLanded", campaign, 7, 43),
     ]
     assert (token.balanceOf(people.alice), token.balanceOf(hub)) == (0, 43)

@@ -56,7 +56,7 @@ def test_supply_ends_at_96_bits(free_token, people):
     with refused("SupplyOverflow", MAX_SUPPLY + 1):
         free_token.mint(people.bob, 2, sender=people.owner)
     with refused("SupplyOverflow", MAX_SUPPLY + 1):
-        free_token.mintBatch([entry(people.bob, 1), entry(people.bob, 1)], sender=people.owner)
+        free_token.mintBatch([entry(people.bob, 1), entry(people.bob, 1)], 2, sender=people.owner)
     free_token.mint(people.alice, 1, sender=people.owner)
     assert free_token.totalSupply() == free_token.balanceOf(people.alice) == MAX_SUPPLY
     # A full balance moves and is credited to itself without wrapping round.
@@ -67,8 +67,7 @@ def test_supply_ends_at_96_bits(free_token, people):
 
 def test_mint_batch(token, asset, people):
     entries = [entry(people.alice, 7), entry(people.bob, 11), entry(people.alice, 1)]
-    assert token.mintBatch.call(entries, sender=people.carol) == 19
-    receipt = token.mintBatch(entries, sender=people.carol)
+    receipt = token.mintBatch(entries, 19, sender=people.carol)
     assert events(receipt, token.Transfer) == [
         ("Transfer", ZERO, people.alice.address, 7),
         ("Transfer", ZERO, people.bob.address, 11),
@@ -85,20 +84,38 @@ def test_a_bad_entry_refuses_the_batch(token, people, batch):
     send = getattr(token, batch)
     good = entry(people.alice, 1)
     with refused("ZeroAmount"):
-        send([good, entry(people.bob, 0)], sender=people.carol)
+        send([good, entry(people.bob, 0)], 1, sender=people.carol)
     with refused("RecipientRefused", ZERO):
-        send([good, entry(ZERO, 1)], sender=people.carol)
+        send([good, entry(ZERO, 1)], 2, sender=people.carol)
     with refused("RecipientRefused", token):
-        send([good, entry(token, 1)], sender=people.carol)
+        send([good, entry(token, 1)], 2, sender=people.carol)
     with refused("ZeroAmount"):
-        send([], sender=people.carol)
+        send([], 0, sender=people.carol)
     assert token.balanceOf(people.alice) == 0
+
+
+@pytest.mark.parametrize("batch", ["mintBatch", "transferBatch"])
+def test_a_batch_adds_up_to_what_was_paid(token, people, batch):
+    token.mint(people.carol, 100, sender=people.carol)
+    send = getattr(token, batch)
+    entries = [entry(people.alice, 7), entry(people.bob, 11)]
+    for total in (17, 19):
+        with refused("TotalMismatch", total, 18):
+            send(entries, total, sender=people.carol)
+    with refused("TotalMismatch", 1, 0):
+        send([], 1, sender=people.carol)
+    # Neither does a balance that would wrap round on the way hide it.
+    most = 2**96 - 1
+    with refused("TotalMismatch", 1, 2 * most + 3):
+        send([entry(people.alice, most), entry(people.alice, most), entry(people.alice, 3)], 1, sender=people.carol)
+    assert [token.balanceOf(who) for who in (people.alice, people.bob, people.carol)] == [0, 0, 100]
+    assert token.totalSupply() == 100
 
 
 def test_mint_batch_needs_the_whole_price(token, asset, people):
     asset.approve(token, 3 * PAR - 1, sender=people.carol)
     with refused("ERC20InsufficientAllowance", token, 3 * PAR - 1, 3 * PAR):
-        token.mintBatch([entry(people.alice, 1), entry(people.bob, 2)], sender=people.carol)
+        token.mintBatch([entry(people.alice, 1), entry(people.bob, 2)], 3, sender=people.carol)
 
 
 def test_cash_out_pays_par_to_anybody_named(token, asset, people):
@@ -130,8 +147,7 @@ def test_cash_out_refuses(token, people):
 def test_transfer_batch(token, people):
     token.mint(people.carol, 100, sender=people.carol)
     entries = [entry(people.alice, 10), entry(people.carol, 20), entry(people.bob, 30)]
-    assert token.transferBatch.call(entries, sender=people.carol) == 60
-    receipt = token.transferBatch(entries, sender=people.carol)
+    receipt = token.transferBatch(entries, 60, sender=people.carol)
     assert events(receipt, token.Transfer) == [
         ("Transfer", people.carol.address, people.alice.address, 10),
         ("Transfer", people.carol.address, people.carol.address, 20),
@@ -145,7 +161,7 @@ def test_transfer_batch_needs_the_whole_balance_first(token, people):
     token.mint(people.carol, 10, sender=people.carol)
     with refused("ERC20InsufficientBalance", people.carol, 10, 11):
         # What comes back to the sender within the batch does not pay for it.
-        token.transferBatch([entry(people.carol, 5), entry(people.alice, 6)], sender=people.carol)
+        token.transferBatch([entry(people.carol, 5), entry(people.alice, 6)], 11, sender=people.carol)
 
 
 def test_gifts_of_the_asset_change_nothing(token, asset, people):
