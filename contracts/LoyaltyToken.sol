@@ -57,6 +57,7 @@ contract LoyaltyToken is ERC20Permit, ReentrancyGuardTransient, ILoyaltyToken {
 
     /// @inheritdoc ILoyaltyToken
     function mintBatch(bytes32[] calldata entries, uint256 total) external nonReentrant {
+        if (total == 0) revert ZeroAmount();
         _pullAsset(total);
         _raiseSupply(total);
         _creditAll(address(0), entries, total);
@@ -71,6 +72,7 @@ contract LoyaltyToken is ERC20Permit, ReentrancyGuardTransient, ILoyaltyToken {
 
     /// @inheritdoc ILoyaltyToken
     function transferBatch(bytes32[] calldata entries, uint256 total) external {
+        if (total == 0) revert ZeroAmount();
         _debit(msg.sender, total);
         _creditAll(msg.sender, entries, total);
     }
@@ -205,7 +207,6 @@ contract LoyaltyToken is ERC20Permit, ReentrancyGuardTransient, ILoyaltyToken {
     /// @dev `total` was debited or added to the supply before, so no credit overflows unless the entries add up to more,
     /// which is refused at the end.
     function _creditAll(address from, bytes32[] calldata entries, uint256 total) private {
-        if (total == 0) revert ZeroAmount();
         uint256 sum;
         for (uint256 i = 0; i < entries.length; ++i) {
             Entry entry = Entry.wrap(entries[i]);

@@ -74,28 +74,34 @@ abstract contract Awarding is Running {
     {
         if (!_isCampaign(id)) return ICampaignHub.UnknownCampaign.selector;
         if (isOver(id)) return ICampaignHub.CampaignEnded.selector;
+        bytes4 refusal = _landRefusal(key, id, number);
+        if (refusal != 0) return refusal;
+        bool direct = !terms[id].closed && terms[id].hold == 0;
+        // The hub looks at the lines before the sums, the token after it was paid.
+        refusal = direct ? _hubRefusal(lines) : _linesRefusal(lines);
+        if (refusal != 0) return refusal;
+        if (total > capLeft(id, key)) return ICampaignHub.OverDailyCap.selector;
+        if (total > terms[id].budget) return ICampaignHub.OverBudget.selector;
+        if (total == 0) return ILoyaltyToken.ZeroAmount.selector;
+        if (_pulled() != 0) return _pulled();
+        return _linesRefusal(lines);
+    }
+
+    function _hubRefusal(bytes32[] memory lines) private view returns (bytes4) {
         for (uint256 i = 0; i < lines.length; ++i) {
             (address to,) = _line(lines[i]);
             if (to == address(hub)) return ICampaignHub.RecipientRefused.selector;
         }
-        bytes4 refusal = _landRefusal(key, id, number, total);
-        if (refusal != 0) return refusal;
-        if (total > terms[id].budget) return ICampaignHub.OverBudget.selector;
-        if (terms[id].closed || terms[id].hold > 0) {
-            if (total == 0) return ILoyaltyToken.ZeroAmount.selector;
-            return _pulled() != 0 ? _pulled() : _linesRefusal(lines);
-        }
-        refusal = _linesRefusal(lines);
-        return refusal != 0 ? refusal : _pulled();
+        return 0;
     }
 
     function _linesRefusal(bytes32[] memory lines) private view returns (bytes4) {
         for (uint256 i = 0; i < lines.length; ++i) {
             (address to, uint256 points) = _line(lines[i]);
-            if (_refused(to)) return ILoyaltyToken.RecipientRefused.selector;
+            if (_refused(to) || to == address(hub)) return ILoyaltyToken.RecipientRefused.selector;
             if (points == 0) return ILoyaltyToken.ZeroAmount.selector;
         }
-        return lines.length == 0 ? ILoyaltyToken.ZeroAmount.selector : bytes4(0);
+        return 0;
     }
 
     // ------------------------------------------------------------ clawbacks
@@ -105,7 +111,8 @@ abstract contract Awarding is Running {
         uint256 left = _isCampaign(id) ? capLeft(id, key) : 0;
         bytes4 refusal;
         if (!_isCampaign(id)) refusal = ICampaignHub.UnknownCampaign.selector;
-        else refusal = _landRefusal(key, id, number, total);
+        else refusal = _landRefusal(key, id, number);
+        if (refusal == 0 && total > left) refusal = ICampaignHub.OverDailyCap.selector;
         if (refusal == 0 && total > 0) refusal = _pulled();
         bytes memory data = abi.encodeCall(ICampaignHub.clawbackBatch, (id, number, lines));
         if (!_call(key, address(hub), data, refusal)) return;
@@ -134,9 +141,8 @@ abstract contract Awarding is Running {
 
     // ------------------------------------------------------------- landing
 
-    function _landRefusal(address key, uint256 id, uint256 number, uint256 total) private view returns (bytes4) {
+    function _landRefusal(address key, uint256 id, uint256 number) private view returns (bytes4) {
         if (caps[id][key] == 0) return ICampaignHub.NotOperator.selector;
-        if (total > capLeft(id, key)) return ICampaignHub.OverDailyCap.selector;
         return landings[id][number] > 0 ? ICampaignHub.NumberTaken.selector : bytes4(0);
     }
 

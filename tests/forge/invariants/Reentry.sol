@@ -88,7 +88,7 @@ abstract contract Reentry is Watch {
         address[] memory nobody;
         uint256 face = d.below(10);
         if (face == 0) return (address(token), abi.encodeCall(ILoyaltyToken.mint, (heir, 0)));
-        if (face == 1) return (address(token), abi.encodeCall(ILoyaltyToken.mintBatch, (none)));
+        if (face == 1) return (address(token), abi.encodeCall(ILoyaltyToken.mintBatch, (none, 0)));
         if (face == 2) return (address(token), abi.encodeCall(ILoyaltyToken.cashOut, (0, heir)));
         if (face == 3) return (address(hub), abi.encodeCall(ICampaignHub.fund, (1, 0, 0)));
         if (face == 4) return (address(hub), abi.encodeCall(ICampaignHub.sweep, (0)));

@@ -54,8 +54,9 @@ abstract contract Spending is Holding {
 
     function _mintBatch(Dice memory d) private {
         (bytes32[] memory entries, uint256 total, bytes4 refusal) = _entries(d, 10_000);
-        if (refusal == 0) refusal = _pulled();
-        if (!_call(_anybody(d), address(token), abi.encodeCall(ILoyaltyToken.mintBatch, (entries)), refusal)) return;
+        if (total > 0 && _pulled() != 0) refusal = _pulled();
+        bytes memory data = abi.encodeCall(ILoyaltyToken.mintBatch, (entries, total));
+        if (!_call(_anybody(d), address(token), data, refusal)) return;
         supply += total;
         _receiveAll(entries);
     }
@@ -127,9 +128,10 @@ abstract contract Spending is Holding {
     function _transferBatch(Dice memory d) private {
         address who = _anybody(d);
         (bytes32[] memory entries, uint256 total, bytes4 refusal) = _entries(d, 1 + wallets[who] / 3);
-        if (refusal == 0 && total > wallets[who]) refusal = IERC20Errors.ERC20InsufficientBalance.selector;
+        if (total > wallets[who]) refusal = IERC20Errors.ERC20InsufficientBalance.selector;
         _consent(who, total);
-        if (!_call(who, address(token), abi.encodeCall(ILoyaltyToken.transferBatch, (entries)), refusal)) return;
+        bytes memory data = abi.encodeCall(ILoyaltyToken.transferBatch, (entries, total));
+        if (!_call(who, address(token), data, refusal)) return;
         wallets[who] -= total;
         _receiveAll(entries);
     }
@@ -174,8 +176,8 @@ abstract contract Spending is Holding {
     // -------------------------------------------------------------- entries
 
     /// @return entries of up to five lines
-    /// @return total sum of their amounts
-    /// @return refusal of the first line that must be refused, or of an empty batch
+    /// @return total what the caller says that they add up to, seldom wrongly
+    /// @return refusal of the batch, but for the money
     function _entries(Dice memory d, uint256 most)
         private
         view
@@ -191,7 +193,10 @@ abstract contract Spending is Holding {
             if (_refused(to)) refusal = ILoyaltyToken.RecipientRefused.selector;
             else if (points == 0) refusal = ILoyaltyToken.ZeroAmount.selector;
         }
-        if (refusal == 0 && total == 0) refusal = ILoyaltyToken.ZeroAmount.selector;
+        bool wrong = d.oneIn(20);
+        if (wrong) total = d.oneIn(2) ? total + 1 : total / 2;
+        if (total == 0) refusal = ILoyaltyToken.ZeroAmount.selector;
+        else if (wrong && refusal == 0) refusal = ILoyaltyToken.TotalMismatch.selector;
     }
 
     function _receiveAll(bytes32[] memory entries) private {
