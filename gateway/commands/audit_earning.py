@@ -111,11 +111,11 @@ def promises(session: Session) -> Iterator[Difference]:
     nothing was refunded above what it had earned."""
     expected: Counter[int] = Counter()
     target = aliased(Action)
-    open_awards = sa.select(Action.campaign_id, sa.func.sum(Action.points - Action.withheld)).where(
+    open_awards = sa.select(Action.campaign_id, sa.func.sum(Action.points)).where(
         Action.state.in_(PROMISED), Action.kind != ActionKind.REFUND
     )
     early_refunds = (
-        sa.select(Action.campaign_id, -sa.func.sum(Action.points - Action.withheld))
+        sa.select(Action.campaign_id, -sa.func.sum(Action.points))
         .join(target, target.id == Action.refers_to)
         .where(target.state.in_(PROMISED))
     )

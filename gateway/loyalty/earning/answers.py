@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.core.secrets import Secrets
-from gateway.loyalty.earning import claims
+from gateway.loyalty.earning import codes
 from gateway.loyalty.earning.models import Action, ActionKind, ActionLine
 from gateway.loyalty.earning.receipts import Kept
 from gateway.loyalty.rules.facts import Facts
@@ -53,7 +53,7 @@ def of(secrets: Secrets, action: Action, counts: Sequence[Count], repeated: bool
     """The answer about a stored action."""
     claim = None
     if action.claim_expires is not None:
-        claim = (claims.code_of(secrets, action.merchant_id, action.key_hash), action.claim_expires)
+        claim = (codes.code_of(secrets, action.merchant_id, action.key_hash), action.claim_expires)
     return Answer(action.id, action.campaign_id, action.kind, action.points, tuple(counts), claim, repeated)
 
 

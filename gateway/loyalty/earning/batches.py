@@ -7,7 +7,7 @@ content for ever, and the relayer has it. The number lands once, whoever sends i
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -22,7 +22,7 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.limits import MAX_HUNDREDTHS
 from gateway.loyalty.campaigns import promises, schedule
-from gateway.loyalty.campaigns.models import Campaign
+from gateway.loyalty.campaigns.models import Campaign, RuleVersion
 from gateway.loyalty.earning import settlement
 from gateway.loyalty.earning.models import (
     Action,
@@ -35,6 +35,7 @@ from gateway.loyalty.earning.models import (
     Carry,
 )
 from gateway.loyalty.earning.settlement import MAX_ENTRIES, Entry, Net, Waiting
+from gateway.loyalty.rules.document import Refunds, parse
 
 log = structlog.get_logger(__name__)
 
@@ -175,12 +176,17 @@ class Settlement:
         limit = min(MAX_HUNDREDTHS, campaign.daily_cap)
         wallets = {action.wallet for action in waiting} | {action.wallet for action in refunds}
         self.carries = self._carries(wallets) if self.open else {}
-        return settlement.fold([*waiting, *refunds], self.carries, step, limit)
+        owing = self._owing(wallets | self.carries.keys()) if self.open else {}
+        return settlement.fold([*waiting, *refunds], self.carries, owing, step, limit)
 
     def _awards(self) -> list[Waiting]:
-        query = sa.select(Action.id, Action.wallet, Action.points - Action.withheld)
+        query = sa.select(Action.id, Action.wallet, Action.points, Action.withheld)
         rows = self.session.execute(query.where(*_waiting(self.campaign.id), Action.kind != ActionKind.REFUND))
-        return [Waiting(id, wallet, points) for id, wallet, points in rows.tuples() if wallet is not None]
+        return [
+            Waiting(id, wallet, points, None, withheld)
+            for id, wallet, points, withheld in rows.tuples()
+            if wallet is not None
+        ]
 
     def _refunds(self, awards: set[int]) -> list[Waiting]:
         """Refunds whose award is in this fold, or was settled before.
@@ -189,18 +195,16 @@ class Settlement:
         """
         target, batch = aliased(Action), aliased(Batch)
         query = (
-            sa.select(
-                Action.id, Action.wallet, Action.points - Action.withheld, Action.refers_to, target.state, batch.state
-            )
+            sa.select(Action, target.state, batch.state)
             .join(target, target.id == Action.refers_to)
             .join(batch, batch.id == target.batch_id, isouter=True)
             .where(*_waiting(self.campaign.id), Action.kind == ActionKind.REFUND)
         )
         return [
-            Waiting(id, wallet, points, refers_to)
-            for id, wallet, points, refers_to, state, batch_state in self.session.execute(query).tuples()
-            if wallet is not None
-            and (refers_to in awards or (state == ActionState.SETTLED and batch_state != BatchState.QUEUED))
+            Waiting(refund.id, refund.wallet, refund.points, refund.refers_to, refund.withheld)
+            for refund, state, batch_state in self.session.execute(query).tuples()
+            if refund.wallet is not None
+            and (refund.refers_to in awards or (state == ActionState.SETTLED and batch_state != BatchState.QUEUED))
         ]
 
     def _carries(self, wallets: set[bytes]) -> dict[bytes, int]:
@@ -208,6 +212,21 @@ class Settlement:
         query = sa.select(Carry.wallet, Carry.points).where(Carry.campaign_id == self.campaign.id, Carry.points > 0)
         rows = self.session.execute(query).tuples()
         return {wallet: points for wallet, points in rows if wallet in wallets or self.final}
+
+    def _owing(self, wallets: Collection[bytes]) -> dict[bytes, int]:
+        """What earlier refunds could not reach, where the programme lets later awards repay it."""
+        if not self._repays():
+            return {}
+        query = sa.select(Carry.wallet, Carry.owed).where(Carry.campaign_id == self.campaign.id, Carry.owed > 0)
+        return {wallet: owed for wallet, owed in self.session.execute(query).tuples() if wallet in wallets}
+
+    def _repays(self) -> bool:
+        versions = sa.select(RuleVersion.document).where(
+            RuleVersion.campaign_id == self.campaign.id, RuleVersion.valid_from <= self.now
+        )
+        newest = versions.order_by(RuleVersion.valid_from.desc(), RuleVersion.version.desc()).limit(1)
+        document = self.session.scalar(newest)
+        return document is not None and parse(document).refunds == Refunds.LATER_AWARDS
 
     # --------------------------------------------------------------- writing
 
@@ -279,7 +298,7 @@ class Settlement:
                 self.session.add(row)
             if row is not None:
                 row.points += change
-                row.owed += owed
+                row.owed += owed - net.repaid
         self.session.flush()
 
 

@@ -31,11 +31,11 @@ UNSETTLED = (ActionState.UNCLAIMED, ActionState.ACCEPTED)
 def promised(session: Session, campaign: int) -> int:
     """What the campaign's `reserved` must be, in hundredths."""
     target = aliased(Action)
-    awards = sa.select(sa.func.sum(Action.points - Action.withheld)).where(
+    awards = sa.select(sa.func.sum(Action.points)).where(
         Action.campaign_id == campaign, Action.kind != ActionKind.REFUND, Action.state.in_(UNSETTLED)
     )
     refunds = (
-        sa.select(sa.func.sum(Action.points - Action.withheld))
+        sa.select(sa.func.sum(Action.points))
         .join(target, target.id == Action.refers_to)
         .where(Action.campaign_id == campaign, target.state.in_(UNSETTLED))
     )

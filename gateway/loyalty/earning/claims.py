@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -12,38 +10,22 @@ from sqlalchemy.orm import Session
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Jobs
-from gateway.core.secrets import Secrets
 from gateway.identity.wallets.addresses import NOBODY
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign
+from gateway.loyalty.earning import codes
 from gateway.loyalty.earning.errors import CLAIM_LAPSED, CLAIM_UNKNOWN, CLAIM_USED, WALLET_REFUSED
 from gateway.loyalty.earning.models import Action, ActionKind, ActionState
-
-#: 128 bits: nobody guesses one, and 26 characters fit on a receipt.
-SIZE = 16
-
-
-def code_of(secrets: Secrets, merchant_id: int, key_hash: bytes) -> str:
-    """The code of the action that the merchant reported under this key: 26 characters of base32.
-
-    Derived, so that the first answer can be given again without keeping the code; from the merchant's own key rather
-    than from a row's number, which a database restored from a backup gives out a second time.
-    """
-    digest = secrets.mac("claim", merchant_id.to_bytes(8, "big") + key_hash)
-    return base64.b32encode(digest[:SIZE]).decode().rstrip("=")
-
-
-def hash_of(code: str) -> bytes:
-    """What is kept of a code, in any case of its letters."""
-    return hashlib.sha256(code.upper().encode()).digest()
+from gateway.loyalty.earning.withholding import withhold
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """What the holder is told. `points`: what the code was worth when it was claimed, in hundredths."""
+    """What the holder is told, in hundredths: what the code is worth, and what it was without the wallet's caps."""
 
     campaign: int
     points: int
+    wanted: int
 
 
 class Claims:
@@ -59,19 +41,19 @@ class Claims:
         """
         if wallet in self.refused:
             raise WALLET_REFUSED.at("wallet")
-        by_code = sa.select(Action).where(Action.claim_hash == hash_of(code))
+        by_code = sa.select(Action).where(Action.claim_hash == codes.hash_of(code))
         found = session.scalar(by_code)
         if found is None:
             raise CLAIM_UNKNOWN.at("code")
         campaign = promises.lock(session, [found.campaign_id])[found.campaign_id]
         action = session.execute(by_code.execution_options(populate_existing=True)).scalar_one()
-        worth = action.points - self._refunded(session, action.id)
         if action.wallet is not None:
             if action.wallet != wallet:
                 raise CLAIM_USED.at("code")
-            return Claimed(campaign.id, worth)
+            return self._claimed(session, action)
         if action.state != ActionState.UNCLAIMED or self._is_late(action, campaign):
             raise CLAIM_LAPSED.at("code")
+        withhold(session, action, wallet)
         # Refunds made meanwhile go with what they refund, so that both are folded together.
         session.execute(
             sa.update(Action)
@@ -80,7 +62,8 @@ class Claims:
             .values(wallet=wallet, state=ActionState.ACCEPTED)
         )
         self.jobs.publish(session, "action.claimed", action.id)
-        return Claimed(campaign.id, worth)
+        session.refresh(action)
+        return self._claimed(session, action)
 
     def lapse_due(self, limit: int = 1_000) -> int:
         """Ends codes that were not claimed in time and frees what was reserved for them; returns how many."""
@@ -120,13 +103,19 @@ class Claims:
             )
             return len(lapsed)
 
+    def _claimed(self, session: Session, action: Action) -> Claimed:
+        told, real = self._refunded(session, action.id)
+        return Claimed(action.campaign_id, action.points - action.withheld - real, action.points - told)
+
     def _is_late(self, action: Action, campaign: Campaign) -> bool:
         now = self.clock.now()
         return now >= (action.claim_expires or 0) or now >= schedule.last_call(campaign.end)
 
-    def _refunded(self, session: Session, action_id: int) -> int:
-        """What refunds took off the code before it was claimed, or since."""
-        query = sa.select(sa.func.coalesce(sa.func.sum(Action.points), 0)).where(
-            Action.refers_to == action_id, Action.kind == ActionKind.REFUND
+    def _refunded(self, session: Session, action_id: int) -> tuple[int, int]:
+        """What refunds took off the code before it was claimed, or since: as the till was told, and off the wallet."""
+        told, real = (
+            sa.func.coalesce(sa.func.sum(part), 0) for part in (Action.points, Action.points - Action.withheld)
         )
-        return int(session.scalar(query) or 0)
+        query = sa.select(told, real).where(Action.refers_to == action_id, Action.kind == ActionKind.REFUND)
+        sums = session.execute(query).one()
+        return int(sums[0]), int(sums[1])

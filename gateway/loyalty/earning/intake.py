@@ -17,7 +17,7 @@ from gateway.core.secrets import Secrets
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.errors import UNKNOWN_CAMPAIGN
 from gateway.loyalty.campaigns.service import Campaigns
-from gateway.loyalty.earning import awards, claims, desk, receipts, reports
+from gateway.loyalty.earning import awards, codes, desk, receipts, reports
 from gateway.loyalty.earning.answers import Answer, Ground
 from gateway.loyalty.earning.desk import Desk, Report, open_desk
 from gateway.loyalty.earning.models import Action, ActionKind, ActionLine, ActionState
@@ -185,7 +185,7 @@ class Intake:
         state = ActionState.ACCEPTED if earned.points else ActionState.SETTLED  # nothing is never put into a batch
         if report.wallet is None and earned.points:
             state = ActionState.UNCLAIMED
-            code = claims.code_of(self.secrets, at.merchant, digest)
+            code = codes.code_of(self.secrets, at.merchant, digest)
             claim = (code, schedule.code_lapses_at(at.now, campaign.end))
         rules, facts = earned.ground.programme, earned.ground.facts
         row: dict[str, object] = {
@@ -198,7 +198,7 @@ class Intake:
             "receipt": (
                 receipt_digest(self.secrets, digest, report.lines) if rules.needs_receipt and report.lines else None
             ),
-            "claim_hash": claims.hash_of(claim[0]) if claim else None,
+            "claim_hash": codes.hash_of(claim[0]) if claim else None,
             "claim_expires": claim[1] if claim else None,
             "state": state,
         }
@@ -215,7 +215,7 @@ class Intake:
             taken = targets.take(target, report)
             lost = target.fall(taken)
             if target.is_reserved:
-                at.freed[report.campaign] += lost
+                at.freed[report.campaign] += taken.points
             row: dict[str, object] = {
                 "refers_to": target.action.id,
                 "rule_version_id": target.action.rule_version_id,
@@ -226,7 +226,10 @@ class Intake:
                 "receipt": target.receipt,
                 "claim_hash": None,
                 "claim_expires": None,
-                "state": target.state_of_refund if lost else ActionState.SETTLED,
+                # What takes nothing waits for nothing; but one that was freed here is folded with what it was freed of.
+                "state": target.state_of_refund
+                if lost or (taken.points and target.is_reserved)
+                else ActionState.SETTLED,
             }
             left = taken.kept if report.receipt is not None and target.receipt is not None else None
             return Draft(place, ActionKind.REFUND, taken.points, taken.counts, digest, row, left=left)

@@ -111,13 +111,19 @@ class Landing:
             self._owe(session, batch.campaign_id, entry.wallet, entry.amount - entry.taken)
 
     def _owe(self, session: Session, campaign: int, wallet: bytes, points: int) -> None:
+        """Changes what a wallet owes. After a reorganisation more may have been repaid than is owed: then it is carried
+        to the next settlement."""
         if points == 0:
             return
         row = session.get(Carry, (campaign, wallet))
         if row is None:
             row = Carry(campaign_id=campaign, wallet=wallet, points=0, owed=0)
             session.add(row)
-        row.owed += points
+        too_much = max(0, -(row.owed + points))
+        row.owed += points + too_much
+        if too_much:
+            row.points += too_much
+            promises.restore(session, campaign, too_much)
 
     def _rewind(self, session: Session, block: int) -> None:
         """Batches above `block` are on their way again.

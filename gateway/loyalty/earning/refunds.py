@@ -52,9 +52,7 @@ class Target:
     @property
     def state_of_refund(self) -> ActionState:
         """A refund shares the fate of what it refunds: it waits for the same claim, the same settlement or none."""
-        if self.action.state == ActionState.SETTLED:
-            return ActionState.ACCEPTED
-        return self.action.state
+        return ActionState.ACCEPTED if self.action.state == ActionState.SETTLED else self.action.state
 
     @property
     def is_reserved(self) -> bool:

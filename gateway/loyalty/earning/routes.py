@@ -108,7 +108,7 @@ def _add_others(router: APIRouter, db: Database, manager: Any, earning: Earning,
         with db.begin() as session:
             claimed = claims.claim(session, body.code, body.wallet)
         crashes.reach("accepted", ("claim",))
-        return ClaimedOut(campaign=claimed.campaign, points=claimed.points)
+        return ClaimedOut(campaign=claimed.campaign, points=claimed.points, wanted=claimed.wanted)
 
     @router.post("/campaigns/{id}/settle", status_code=202)
     def settle(id: Id, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> SettleOut:

@@ -204,6 +204,7 @@ class ClaimIn(BaseModel):
 class ClaimedOut(BaseModel):
     campaign: int
     points: int = Field(description="Hundredths of a point")
+    wanted: int = Field(description="Hundredths without the caps on what one wallet may earn")
     state: Literal["accepted"] = "accepted"
 
 

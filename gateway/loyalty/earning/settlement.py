@@ -1,8 +1,10 @@
 """What waits in a campaign, folded into one net for each wallet, and cut into batches. Pure.
 
-For each wallet of a fold, in hundredths of a point: awards - refunds = award - shortfall + carry - carry before.
-An award's refund in the same fold ("early") has already freed what was reserved; a later one has not, so that
-`released` is what the fold frees: the part of what was reserved that neither goes out nor is carried on.
+For each wallet of a fold, in hundredths of a point:
+awards - refunds = award - shortfall + repaid + carry - carry before.
+What was reserved is what the till was told; caps of the wallet may have kept some of it back (`withheld`). An award's
+refund in the same fold ("early") has already freed its part; a later one has not. `released` is what the fold frees:
+the part of what was reserved that neither goes out nor is carried on.
 """
 
 from __future__ import annotations
@@ -21,17 +23,24 @@ Entry = tuple[bytes, int]
 
 @dataclass(frozen=True)
 class Waiting:
-    """An accepted action; `refers_to` is set for a refund."""
+    """An accepted action; `points` as the till was told, of which the wallet loses `withheld`; `refers_to` is set for a
+    refund."""
 
     id: int
     wallet: bytes
     points: int
     refers_to: int | None = None
+    withheld: int = 0
+
+    @property
+    def real(self) -> int:
+        return self.points - self.withheld
 
 
 @dataclass(frozen=True)
 class Net:
-    """One wallet's part of a settlement. `award` goes out, `shortfall` is to be taken back, `carry` waits."""
+    """One wallet's part of a settlement. `award` goes out, `shortfall` is to be taken back, `repaid` is kept for an
+    earlier shortfall, `carry` waits."""
 
     wallet: bytes
     actions: tuple[int, ...]
@@ -39,10 +48,13 @@ class Net:
     shortfall: int
     carry: int
     released: int
+    repaid: int = 0
 
 
-def fold(waiting: Iterable[Waiting], carries: Mapping[bytes, int], step: int, limit: int) -> list[Net]:
-    """One net for each wallet that waits or carries something.
+def fold(
+    waiting: Iterable[Waiting], carries: Mapping[bytes, int], owing: Mapping[bytes, int], step: int, limit: int
+) -> list[Net]:
+    """One net for each wallet that waits or carries something. `owing`: what awards must repay first.
 
     Awards are multiples of `step`. At most `limit` hundredths go out to a wallet at once (but one action at least, and
     never more than an entry holds); what is beyond stays for the next fold.
@@ -50,10 +62,13 @@ def fold(waiting: Iterable[Waiting], carries: Mapping[bytes, int], step: int, li
     mine: dict[bytes, list[Waiting]] = {wallet: [] for wallet in carries}
     for action in waiting:
         mine.setdefault(action.wallet, []).append(action)
-    return [_fold_wallet(wallet, actions, carries.get(wallet, 0), step, limit) for wallet, actions in mine.items()]
+    return [
+        _fold_wallet(wallet, actions, carries.get(wallet, 0), owing.get(wallet, 0), step, limit)
+        for wallet, actions in mine.items()
+    ]
 
 
-def _fold_wallet(wallet: bytes, actions: Sequence[Waiting], carried: int, step: int, limit: int) -> Net:
+def _fold_wallet(wallet: bytes, actions: Sequence[Waiting], carried: int, owed: int, step: int, limit: int) -> Net:
     awards = sorted((a for a in actions if a.refers_to is None), key=lambda a: a.id)
     waiting = {award.id for award in awards}
     early: dict[int, list[Waiting]] = defaultdict(list)
@@ -65,26 +80,29 @@ def _fold_wallet(wallet: bytes, actions: Sequence[Waiting], carried: int, step: 
             late.append(refund)
 
     taken: list[int] = []
-    reserved = carried
+    reserved = net = carried
     for award in awards:
-        worth = award.points - sum(refund.points for refund in early[award.id])
-        if taken and reserved + worth > limit:
+        worth = award.real - sum(refund.real for refund in early[award.id])
+        if taken and net + worth > limit:
             break
-        reserved += worth
+        net += worth
+        reserved += award.points - sum(refund.points for refund in early[award.id])
         taken += [award.id, *(refund.id for refund in early[award.id])]
     back = 0
     for count, refund in enumerate(late):
-        if count and back + refund.points > MAX_HUNDREDTHS:
+        if count and back + refund.real > MAX_HUNDREDTHS:
             break
-        back += refund.points
+        back += refund.real
         taken.append(refund.id)
 
-    net = reserved - back
+    net -= back
     if net < 0:
         return Net(wallet, tuple(taken), 0, -net, 0, reserved)
-    out = min(net, MAX_HUNDREDTHS)
+    repaid = min(owed, net)
+    out = min(net - repaid, MAX_HUNDREDTHS)
     out -= out % step
-    return Net(wallet, tuple(taken), out, 0, net - out, back)
+    carry = net - repaid - out
+    return Net(wallet, tuple(taken), out, 0, carry, reserved - out - carry, repaid)
 
 
 def cut(entries: Sequence[Entry], limit: int) -> list[list[Entry]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
 
 class Rounding(StrEnum):
@@ -13,24 +12,18 @@ class Rounding(StrEnum):
     HALF_EVEN = "half_even"
 
 
-class Ratio(NamedTuple):
-    """`over` / `under` hundredths of a point; `under` > 0, both integers ≥ 0."""
-
-    over: int
-    under: int = 1
-
-    def times(self, percent: int) -> Ratio:
-        return self if percent == 100 else Ratio(self.over * percent, self.under * 100)
-
-
-NOTHING = Ratio(0)
+#: Hundredths of a point as a fraction: over, under; integers, over ≥ 0, under > 0. (A plain pair: there are many.)
+Ratio = tuple[int, int]
+NOTHING: Ratio = (0, 1)
 
 
 def rounded(ratio: Ratio, mode: Rounding, step: int = 1) -> int:
     """Whole multiples of `step` hundredths."""
     over, under = ratio[0], ratio[1] * step
+    if mode is Rounding.DOWN:
+        return over // under * step
     whole, rest = divmod(over, under)
-    if rest and mode != Rounding.DOWN:
+    if rest:
         if mode == Rounding.UP or 2 * rest > under:
             whole += 1
         elif 2 * rest == under:

@@ -14,6 +14,7 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MINUTES = 24 * 60
 EPOCH = date(1970, 1, 1).toordinal()
+MAX_DAY = 10**6
 #: Zones change their clocks on the quarter of an hour.
 QUARTER = 900
 
@@ -66,17 +67,14 @@ class Hours(BaseModel):
     start: Clock = "00:00"
     end: Clock = "24:00"
 
-    def hold(self, local: Local) -> bool:
-        """Whether the moment lies within."""
+    def minutes(self) -> frozenset[tuple[int, int, int]]:
+        """Weekday (0 is Monday), first minute and the one after the last, of every stretch of a week."""
         start, end = _minutes(self.start), _minutes(self.end)
-        weekday = local.weekday
+        days = range(7) if self.weekdays is None else [WEEKDAYS.index(day) for day in self.weekdays]
         if start < end:
-            inside = start <= local.minute < end
-        else:
-            inside = local.minute >= start or local.minute < end
-            if inside and local.minute < end:
-                weekday = (weekday - 1) % 7
-        return inside and (self.weekdays is None or WEEKDAYS[weekday] in self.weekdays)
+            return frozenset((day, start, end) for day in days)
+        over = {(day, start, DAY_MINUTES) for day in days} | {((day + 1) % 7, 0, end) for day in days if end}
+        return frozenset(over)
 
     def say(self) -> str:
         """In words."""
@@ -84,7 +82,6 @@ class Hours(BaseModel):
         return f"{days} {self.start}-{self.end}"
 
 
-@lru_cache(maxsize=2_048)
 def _minutes(clock: str) -> int:
     return int(clock[:2]) * 60 + int(clock[3:])
 
@@ -97,12 +94,10 @@ class Dates(BaseModel):
     first: date | None = None
     last: date | None = None
 
-    def hold(self, local: Local) -> bool:
-        """Whether the moment lies within."""
-        day = EPOCH + local.day
-        return (self.first is None or self.first.toordinal() <= day) and (
-            self.last is None or day <= self.last.toordinal()
-        )
+    def days(self) -> tuple[int, int]:
+        """The first and the last day since 1970-01-01."""
+        first = 0 if self.first is None else self.first.toordinal() - EPOCH
+        return first, MAX_DAY if self.last is None else self.last.toordinal() - EPOCH
 
     def say(self) -> str:
         """In words."""

@@ -57,7 +57,7 @@ class Cap(Part):
 
     def period_number(self, facts: Facts) -> int:
         """The period in which the action lies."""
-        local = facts.local(facts.zone)
+        local = facts.local
         since = None if facts.member_since is None else Local(facts.member_since, facts.zone)
         return period_of(self.period, local, since)
 

@@ -48,22 +48,22 @@ class Facts:
     tiers: Mapping[str, int] = field(default_factory=dict)
     #: The wallet's first action in the campaign, Unix seconds; None for a code, and for a wallet that is new.
     member_since: int | None = None
-    #: The programme's, set when it is judged.
+    #: The programme's.
     zone: str = "UTC"
-    _locals: dict[str, Local] = field(default_factory=dict)
+    _local: Local | None = None
 
-    def local(self, zone: str) -> Local:
-        """The action's moment in a zone."""
-        found = self._locals.get(zone)
-        if found is None:
-            found = self._locals[zone] = Local(self.at, zone)
-        return found
+    @property
+    def local(self) -> Local:
+        """The action's moment in the programme's zone."""
+        if self._local is None:
+            self._local = Local(self.at, self.zone)
+        return self._local
 
-    def values(self, wanted: Iterable[str], zone: str, ladders: Sequence[str]) -> dict[str, Any]:
+    def values(self, wanted: Iterable[str], ladders: Sequence[str]) -> dict[str, Any]:
         """The variables of expressions (expressions.ACTION) that are asked for."""
-        return {name: self._value(name, zone, ladders) for name in wanted}
+        return {name: self._value(name, ladders) for name in wanted}
 
-    def _value(self, name: str, zone: str, ladders: Sequence[str]) -> Any:
+    def _value(self, name: str, ladders: Sequence[str]) -> Any:
         if name in ("products", "categories", "brands"):
             return list({value for line in self.lines or () if (value := getattr(line, ONE_OF[name])) is not None})
         match name:
@@ -74,11 +74,11 @@ class Facts:
             case "lines":
                 return len(self.lines or ())
             case "weekday":
-                return self.local(zone).weekday + 1
+                return self.local.weekday + 1
             case "hour":
-                return self.local(zone).minute // 60
+                return self.local.minute // 60
             case "day" | "month" | "year":
-                return getattr(self.local(zone).date, name)
+                return getattr(self.local.date, name)
             case "tiers":
                 return {ladder: self.tiers.get(ladder, 0) for ladder in ladders}
         return getattr(self, name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from gateway.loyalty.rules.amounts import Ratio, rounded
 from gateway.loyalty.rules.document import Combine, Mode
@@ -34,8 +35,8 @@ def measure(programme: Programme, facts: Facts) -> Measures:
     seen = programme.selector.see(facts.amount, facts.lines)
     found = {}
     for ready in programme.by_occasion[facts.occasion]:
-        eligible = ready.rule.measure(seen[ready.selection], facts)
-        if eligible:
+        taken = seen.get(ready.selection)
+        if taken is not None and (eligible := ready.measure(taken, facts)):
             found[ready.number] = eligible
     return found
 
@@ -45,31 +46,39 @@ def answers(programme: Programme, facts: Facts) -> Sequence[bool]:
     conditions = programme.conditions
     if conditions is None:
         return ()
-    document = programme.document
-    return conditions.hold(facts.values(conditions.variables, document.zone, document.ladders))
+    return conditions.hold(facts.values(conditions.variables, programme.document.ladders))
 
 
 def resolve(programme: Programme, facts: Facts, measures: Mapping[int, int]) -> dict[int, int]:
     """What each rule for which something counts wants to give, in hundredths, caps aside."""
     if not measures:
         return {}
-    facts.zone = programme.document.zone
     held = answers(programme, facts)
-    percents = [_percent(factor, facts, held) for factor in programme.factors]
+    ratios = _ratios(programme, facts, held)
     wanted: dict[int, int] = {}
-    rules, step, product = programme.rules, programme.document.round_to, programme.document.combine == Combine.PRODUCT
+    rules, step = programme.rules, programme.document.round_to
     for number, eligible in measures.items():
         ready = rules[number]
         if ready.gate is not None and not ready.gate.is_open(facts, held):
             wanted[number] = 0
             continue
-        worth = ready.rule.worth(eligible)
-        if ready.multipliers and worth.over:
-            worth = _multiplied(worth, [percents[place] for place in ready.multipliers], product)
-        wanted[number] = rounded(worth, ready.rounding, step)
+        over, under = ready.worth(eligible)
+        if ready.multipliers:
+            percent, hundred = ratios[ready.multipliers]
+            over, under = over * percent, under * hundred
+        wanted[number] = rounded((over, under), ready.rounding, step)
     if programme.modes:
         _choose(programme, wanted)
     return wanted
+
+
+def _ratios(programme: Programme, facts: Facts, held: Sequence[bool]) -> dict[tuple[int, ...], Ratio]:
+    """For each set of multipliers that some rule has, what they come to just now."""
+    percents = [_percent(factor, facts, held) for factor in programme.factors]
+    return {
+        places: _combined([p for place in places if (p := percents[place]) is not None], programme.document.combine)
+        for places in programme.factored
+    }
 
 
 def _percent(factor: Factor, facts: Facts, held: Sequence[bool]) -> int | None:
@@ -81,15 +90,12 @@ def _percent(factor: Factor, facts: Facts, held: Sequence[bool]) -> int | None:
     return by_tier.percents[min(facts.tiers.get(by_tier.ladder, 0), len(by_tier.percents) - 1)]
 
 
-def _multiplied(worth: Ratio, percents: Sequence[int | None], product: bool) -> Ratio:
-    given = [percent for percent in percents if percent is not None]
-    if not given:
-        return worth
-    if not product:
-        return worth.times(max(given))
-    for percent in given:
-        worth = worth.times(percent)
-    return worth
+def _combined(percents: Sequence[int], combine: Combine) -> Ratio:
+    if not percents:
+        return 1, 1
+    if combine is Combine.BEST:
+        return max(percents), 100
+    return prod(percents), 100 ** len(percents)
 
 
 def _choose(programme: Programme, wanted: dict[int, int]) -> None:

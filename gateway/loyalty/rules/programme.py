@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from gateway.loyalty.rules import expressions
-from gateway.loyalty.rules.amounts import Rounding
+from gateway.loyalty.rules.amounts import Ratio, Rounding
 from gateway.loyalty.rules.calculators.anniversary import Anniversary
 from gateway.loyalty.rules.calculators.base import Calculator, OfPurchases
 from gateway.loyalty.rules.calendar import Period
@@ -15,8 +15,8 @@ from gateway.loyalty.rules.caps import Cap, Per
 from gateway.loyalty.rules.circumstances import Gate, gate
 from gateway.loyalty.rules.document import Mode, Multiplier, RulesDocument, parse
 from gateway.loyalty.rules.expressions import Conditions, compiled
-from gateway.loyalty.rules.facts import Occasion
-from gateway.loyalty.rules.selecting import Selector
+from gateway.loyalty.rules.facts import Facts, Occasion
+from gateway.loyalty.rules.selecting import Seen, Selector
 
 #: What a condition may ask about a basket that is not kept; with it, a return in part needs the receipt again.
 OF_BASKET = frozenset({"quantity", "lines", "products", "categories", "brands"})
@@ -26,11 +26,14 @@ OF_WHOLE_LINE = frozenset({"quantity", "amount", "price"})
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """One rule made ready. `number` is its place in the document, `multipliers` the places of its multipliers."""
+    """One rule made ready. `number` is its place in the document, `multipliers` the places of its multipliers;
+    `measure` and `worth` are the rule's own."""
 
     number: int
     name: str
     rule: Calculator
+    measure: Callable[[Seen, Facts], int]
+    worth: Callable[[int], Ratio]
     selection: int
     gate: Gate | None
     rounding: Rounding
@@ -56,8 +59,9 @@ class Limit:
 
 @dataclass(frozen=True)
 class Programme:
-    """`by_occasion`: the rules that may fire. `needs_receipt`: a return in part cannot be judged by what comes back
-    alone. `looks_back`: it asks when the wallet did something for the first time. `actions`: custom ones that earn."""
+    """`by_occasion`: the rules that may fire. `factored`: each set of multipliers that some rule has. `actions`: custom
+    ones that earn. `needs_receipt`: a return in part cannot be judged by what comes back alone. `looks_back`: it asks
+    when the wallet did something for the first time."""
 
     document: RulesDocument
     rules: tuple[Ready, ...]
@@ -65,6 +69,7 @@ class Programme:
     selector: Selector
     conditions: Conditions | None
     factors: tuple[Factor, ...]
+    factored: frozenset[tuple[int, ...]]
     modes: dict[str, Mode]
     limits: tuple[Limit, ...]
     needs_receipt: bool
@@ -94,6 +99,7 @@ def prepare(document: RulesDocument) -> Programme:
         selector=selector,
         conditions=compiled(texts),
         factors=factors,
+        factored=frozenset(ready.multipliers for ready in rules if ready.multipliers),
         modes={group.id: group.mode for group in document.groups},
         limits=limits,
         needs_receipt=_needs_receipt(document, texts),
@@ -109,6 +115,8 @@ def _ready(document: RulesDocument, number: int, rule: Calculator, selector: Sel
         number=number,
         name=rule.id or f"rule {number}",
         rule=rule,
+        measure=rule.measure,
+        worth=rule.worth,
         selection=selector.number(rule) if isinstance(rule, OfPurchases) else 0,
         gate=gate(rule, document.zone, texts),
         rounding=rule.rounding or document.rounding,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gateway.loyalty.rules.expressions import Conditions, compiled
 from gateway.loyalty.rules.facts import Line
@@ -15,14 +15,18 @@ REMEMBERED = 20_000
 ASKED = (("products", "product"), ("categories", "category"), ("brands", "brand"))
 
 
-@dataclass(slots=True)
 class Seen:
-    """What of a basket one selection takes. `whole`: there is no line that it does not take."""
+    """What of a basket one selection takes; `basket` is how many lines there are at all."""
 
-    amount: int = 0
-    quantity: int = 0
-    lines: list[Line] = field(default_factory=list)
-    whole: bool = False
+    __slots__ = ("amount", "basket", "lines", "quantity")
+
+    def __init__(self, amount: int, quantity: int, lines: list[Line], basket: int) -> None:
+        self.amount, self.quantity, self.lines, self.basket = amount, quantity, lines, basket
+
+    @property
+    def whole(self) -> bool:
+        """Whether there is no line that it does not take."""
+        return len(self.lines) == self.basket
 
 
 @dataclass(frozen=True)
@@ -56,15 +60,13 @@ class Selector:
         """The selection's number."""
         return self.numbers[key_of(selection)] if selection.conditional else 0
 
-    def see(self, amount: int, lines: Sequence[Line] | None) -> list[Seen]:
-        """What each selection takes, by number."""
-        found = [Seen() for _ in range(len(self.matchers) + 1)]
-        everything = found[0]
-        everything.amount, everything.whole = amount, True
+    def see(self, amount: int, lines: Sequence[Line] | None) -> dict[int, Seen]:
+        """What each selection takes, by number; those that take nothing are left out."""
         if lines is None:
-            return found
-        known, conditions = self._known, self.conditions
-        everything.lines = list(lines)
+            return {0: Seen(amount, 0, [], 0)}
+        known, conditions, basket = self._known, self.conditions, len(lines)
+        everything = Seen(amount, 0, list(lines), basket)
+        found = {0: everything}
         for line in lines:
             names = (line.product, line.category, line.brand)
             numbers = known.get(names)
@@ -76,13 +78,15 @@ class Selector:
                 continue
             if conditions is not None:
                 numbers = self._where(conditions, numbers, line)
+            paid = line.amount
             for number in numbers:
-                seen = found[number]
-                seen.amount += line.amount
-                seen.quantity += quantity
-                seen.lines.append(line)
-        for seen in found:
-            seen.whole = len(seen.lines) == len(lines)
+                seen = found.get(number)
+                if seen is None:
+                    found[number] = Seen(paid, quantity, [line], basket)
+                else:
+                    seen.amount += paid
+                    seen.quantity += quantity
+                    seen.lines.append(line)
         return found
 
     def _match(self, names: tuple[str | None, ...]) -> tuple[int, ...]:

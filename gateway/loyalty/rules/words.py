@@ -80,7 +80,7 @@ def _why_nothing(
 ) -> str:
     mode = programme.modes.get(ready.group or "", Mode.ALL)
     rivals = [r for r in programme.rules if r.group == ready.group and wanted.get(r.number)]
-    if mode != Mode.ALL and rivals and ready.rule.worth(measures[ready.number]).over:
+    if mode != Mode.ALL and rivals and ready.rule.worth(measures[ready.number])[0]:
         return f"{rivals[0].name} comes before it in the group {ready.group}"
     return f"{said}: less than is counted"
 

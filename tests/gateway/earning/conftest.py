@@ -186,13 +186,14 @@ class Room:
         min_wallets: int = 1,
         step: int = 1,
         rules: list[dict[str, Any]] | None = None,
+        programme: dict[str, Any] | None = None,
         began: int = DAY,
     ) -> int:
         """A funded campaign of the room's merchant."""
         now = self.clock.now()
         owner = b"o" * 20
         seen = OnChain(owner, now + lasts, hold, closed, now + 400 * DAY if closed else 0, 0, 0, 0, keccak256(b"t"))
-        document = RulesDocument.model_validate({"rules": rules or RULES})
+        document = RulesDocument.model_validate({"rules": rules or RULES} | (programme or {}))
         new = NewCampaign(number, "Spring", "t", now - began, settle_every, min_wallets, step, document)
         with self.db.begin() as session:
             self.campaigns.register(session, self.merchant, new, seen)

@@ -18,13 +18,15 @@ def folds(draw: st.DrawFn) -> list[Waiting]:
         wallet = bytes([draw(st.integers(1, 4))]) * 20
         if draw(st.booleans()):
             points = draw(st.integers(1, 1_000))
-            found.append(Waiting(len(found) + 1, wallet, points))
-            left = points
+            left, real = points, points - draw(st.integers(0, points))
+            found.append(Waiting(len(found) + 1, wallet, points, None, points - real))
             award = found[-1].id
             for part in draw(st.lists(st.integers(1, 400), max_size=3)):
                 if part <= left:
-                    found.append(Waiting(len(found) + 1, wallet, part, award))
                     left -= part
+                    lost = real - min(real, left)
+                    real -= lost
+                    found.append(Waiting(len(found) + 1, wallet, part, award, part - lost))
         else:
             found.append(Waiting(len(found) + 1, wallet, draw(st.integers(1, 1_000)), 10_000))
     return draw(st.permutations(found))
@@ -33,9 +35,11 @@ def folds(draw: st.DrawFn) -> list[Waiting]:
 carries = st.dictionaries(st.integers(1, 5).map(lambda n: bytes([n]) * 20), st.integers(1, 500), max_size=4)
 
 
-@given(folds(), carries, st.integers(1, 300), st.integers(1, 3_000))
-def test_a_fold_loses_nothing(waiting: list[Waiting], carried: dict[bytes, int], step: int, limit: int) -> None:
-    nets = settlement.fold(waiting, carried, step, limit)
+@given(folds(), carries, carries, st.integers(1, 300), st.integers(1, 3_000))
+def test_a_fold_loses_nothing(
+    waiting: list[Waiting], carried: dict[bytes, int], owing: dict[bytes, int], step: int, limit: int
+) -> None:
+    nets = settlement.fold(waiting, carried, owing, step, limit)
     assert {net.wallet for net in nets} == {action.wallet for action in waiting} | set(carried)
     by_id = {action.id: action for action in waiting}
     taken = [id for net in nets for id in net.actions]
@@ -43,16 +47,21 @@ def test_a_fold_loses_nothing(waiting: list[Waiting], carried: dict[bytes, int],
     for net in nets:
         actions = [by_id[id] for id in net.actions]
         assert all(action.wallet == net.wallet for action in actions)
-        awards = sum(action.points for action in actions if action.refers_to is None)
-        early = sum(a.points for a in actions if a.refers_to is not None and a.refers_to in net.actions)
-        late = sum(a.points for a in actions if a.refers_to is not None) - early
+        awards = [action for action in actions if action.refers_to is None]
+        early = [a for a in actions if a.refers_to is not None and a.refers_to in net.actions]
+        late = [a for a in actions if a.refers_to is not None and a.refers_to not in net.actions]
         before = carried.get(net.wallet, 0)
-        assert awards - early - late == net.award - net.shortfall + net.carry - before
+        real = sum(a.real for a in awards) - sum(a.real for a in early) - sum(a.real for a in late)
+        assert real == net.award - net.shortfall + net.repaid + net.carry - before
+        assert 0 <= net.repaid <= owing.get(net.wallet, 0)
+        assert not (net.repaid and net.shortfall)
+        assert net.award == 0 or net.repaid == owing.get(net.wallet, 0)
         assert net.award % step == 0
         assert net.carry < step
         assert not (net.award and net.shortfall)
         # What was reserved goes out, is carried on, or is freed: nothing else.
-        assert awards - early + before == net.award + net.carry + net.released
+        told = sum(a.points for a in awards) - sum(a.points for a in early)
+        assert told + before == net.award + net.carry + net.released
         assert net.released >= 0
 
 
@@ -60,7 +69,7 @@ def test_a_fold_loses_nothing(waiting: list[Waiting], carried: dict[bytes, int],
 def test_what_is_beyond_the_limit_follows_in_later_folds(waiting: list[Waiting], limit: int) -> None:
     rest, turns = waiting, 0
     while rest:
-        nets = settlement.fold(rest, {}, 1, limit)
+        nets = settlement.fold(rest, {}, {}, 1, limit)
         done = {id for net in nets for id in net.actions}
         assert done
         for net in nets:
@@ -72,10 +81,10 @@ def test_what_is_beyond_the_limit_follows_in_later_folds(waiting: list[Waiting],
 
 def test_an_entry_never_exceeds_its_column() -> None:
     waiting = [Waiting(1, b"w" * 20, MAX_HUNDREDTHS), Waiting(2, b"w" * 20, MAX_HUNDREDTHS)]
-    (net,) = settlement.fold(waiting, {b"w" * 20: 99}, 100, MAX_HUNDREDTHS)
+    (net,) = settlement.fold(waiting, {b"w" * 20: 99}, {}, 100, MAX_HUNDREDTHS)
     assert (net.actions, net.award, net.carry) == ((1,), 999_999_900, 198)
     back = [Waiting(3, b"w" * 20, MAX_HUNDREDTHS, 1), Waiting(4, b"w" * 20, MAX_HUNDREDTHS, 2)]
-    (net,) = settlement.fold(back, {}, 100, MAX_HUNDREDTHS)
+    (net,) = settlement.fold(back, {}, {}, 100, MAX_HUNDREDTHS)
     assert (net.actions, net.shortfall) == ((3,), MAX_HUNDREDTHS)
 
 

@@ -24,10 +24,10 @@ class Anniversary(Calculator):
     def measure(self, seen: Seen, facts: Facts) -> int:
         if facts.member_since is None:
             return 0
-        return int(years_between(Local(facts.member_since, facts.zone), facts.local(facts.zone)) > 0)
+        return int(years_between(Local(facts.member_since, facts.zone), facts.local) > 0)
 
     def worth(self, eligible: int) -> Ratio:
-        return Ratio(self.points if eligible else 0)
+        return (self.points if eligible else 0), 1
 
     def say(self, eligible: int) -> str:
         return f"{decimal(self.points)} points for another year"

@@ -22,7 +22,7 @@ class AnyItem(OfPurchases):
         return seen.quantity
 
     def worth(self, eligible: int) -> Ratio:
-        return Ratio(self.points) if eligible >= self.min_quantity else NOTHING
+        return (self.points, 1) if eligible >= self.min_quantity else NOTHING
 
     def say(self, eligible: int) -> str:
         if eligible < self.min_quantity:

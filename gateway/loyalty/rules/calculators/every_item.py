@@ -24,7 +24,7 @@ class EveryItem(OfPurchases):
         return seen.amount if seen.whole and seen.lines else 0
 
     def worth(self, eligible: int) -> Ratio:
-        return Ratio(eligible * self.points, self.per)
+        return eligible * self.points, self.per
 
     def say(self, eligible: int) -> str:
         each = f"{decimal(self.points)} points for every {decimal(self.per)} of {decimal(eligible)}"

@@ -21,7 +21,7 @@ class OneItem(OfPurchases):
     summable: ClassVar[bool] = False
 
     def worth(self, eligible: int) -> Ratio:
-        return Ratio(eligible * self.points, self.per)
+        return eligible * self.points, self.per
 
     def _say(self, which: str, eligible: int) -> str:
         each = f"{decimal(self.points)} points for every {decimal(self.per)}"

@@ -27,7 +27,7 @@ class PerAction(Calculator):
         return 1 if self.per is None else facts.amount
 
     def worth(self, eligible: int) -> Ratio:
-        return Ratio(eligible * self.points, self.per or 1)
+        return eligible * self.points, self.per or 1
 
     def say(self, eligible: int) -> str:
         if self.per is None:

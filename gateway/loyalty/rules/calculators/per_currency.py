@@ -29,8 +29,8 @@ class PerCurrency(OfPurchases):
         if self.min_amount is not None and eligible < self.min_amount:
             return NOTHING
         if self.whole:
-            return Ratio(eligible // self.per * self.points)
-        return Ratio(eligible * self.points, self.per)
+            return eligible // self.per * self.points, 1
+        return eligible * self.points, self.per
 
     def say(self, eligible: int) -> str:
         if self.min_amount is not None and eligible < self.min_amount:

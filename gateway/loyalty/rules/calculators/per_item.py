@@ -22,7 +22,7 @@ class PerItem(OfPurchases):
         return seen.quantity
 
     def worth(self, eligible: int) -> Ratio:
-        return Ratio(eligible // self.every * self.points)
+        return eligible // self.every * self.points, 1
 
     def say(self, eligible: int) -> str:
         return f"{decimal(self.points)} points for every {self.every} of {eligible} pieces"

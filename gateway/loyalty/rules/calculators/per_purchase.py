@@ -23,7 +23,7 @@ class PerPurchase(OfPurchases):
         return seen.amount
 
     def worth(self, eligible: int) -> Ratio:
-        return Ratio(self.points) if eligible >= self.min_amount else NOTHING
+        return (self.points, 1) if eligible >= self.min_amount else NOTHING
 
     def say(self, eligible: int) -> str:
         if eligible < self.min_amount:

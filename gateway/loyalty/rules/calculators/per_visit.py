@@ -22,7 +22,7 @@ class PerVisit(Calculator):
         return 1
 
     def worth(self, eligible: int) -> Ratio:
-        return Ratio(eligible * self.points)
+        return eligible * self.points, 1
 
     def say(self, eligible: int) -> str:
         return f"{decimal(self.points)} points for a visit"

@@ -1,0 +1,147 @@
+"""Caps over the database: partial awards, claims, refunds, many threads, and in whatever order things are told."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from gateway.loyalty.earning.models import CapUse
+from tests.gateway.earning.conftest import DAY, Room, address, wallet
+
+BASE = {"kind": "per_currency", "points": 100, "per": 100, "id": "base"}
+VISIT = {"kind": "per_visit", "points": 500, "id": "visit"}
+
+
+def capped(**cap: Any) -> dict[str, Any]:
+    return {"caps": [{"id": "cap", "per": "wallet", "period": "day"} | cap]}
+
+
+def used(room: Room) -> list[int]:
+    with room.db.read() as session:
+        return sorted(session.scalars(sa.select(CapUse.used)))
+
+
+def test_a_partial_award_tells_what_was_wanted_and_what_was_given(room: Room) -> None:
+    room.campaign(rules=[BASE, VISIT], programme=capped(points=1_200))
+    assert room.report(wallet=wallet(5), amount=1_000).json()["points"] == 1_000
+    cut = room.report("a", wallet=wallet(5), amount=900, occurred_at=room.clock.now()).json()
+    assert (cut["points"], cut["wanted"], room.row().reserved) == (200, 900, 1_200)
+    assert cut["verdicts"][0]["why"] == (
+        "1.00 points for every 1.00 of 9.00: 9.00 wanted, 2.00 given, "
+        "because cap allows 12.00 points a day for each wallet; 2.00 were left"
+    )
+    assert cut["verdicts"][1]["why"] == "for visits only"
+    assert room.report("a", wallet=wallet(5), amount=900, occurred_at=room.clock.now()).json() == cut
+    assert room.report(wallet=wallet(6), amount=900).json()["points"] == 900
+    assert room.report(wallet=wallet(5), amount=900, occurred_at=room.clock.now() - DAY).json()["points"] == 900
+    room.settle()
+    assert room.hub.given[1, address(5)] == 2_100
+    room.check()
+
+
+def test_a_refund_gives_the_cap_back(room: Room) -> None:
+    room.campaign(rules=[BASE], programme=capped(points=1_000))
+    first, second = room.buy(5, 800), room.buy(5, 800)
+    assert room.refund(second, amount=500).json()["points"] == 0  # what is left of it still earns the room it had
+    assert room.refund(second, amount=200).json()["points"] == 100
+    assert room.refund(second).json()["points"] == 100
+    assert room.refund(first, amount=300).json()["points"] == 300
+    assert used(room) == [500]
+    assert room.report(wallet=wallet(5), amount=900).json()["points"] == 500
+    room.check()
+
+
+@pytest.mark.parametrize(("per", "first", "second"), [("merchant", 700, 300), ("campaign", 700, 300)])
+def test_caps_of_all_wallets_together(room: Room, per: str, first: int, second: int) -> None:
+    room.campaign(rules=[BASE], programme=capped(per=per, points=1_000, period="week"))
+    assert room.report(wallet=wallet(5), amount=700).json()["points"] == first
+    assert room.report(claim=True, amount=700).json()["points"] == second
+
+
+def test_a_number_of_times(room: Room) -> None:
+    room.campaign(rules=[BASE, VISIT], programme=capped(times=2, rules=["visit"]))
+    gave = [room.report(kind="visit", wallet=wallet(5)).json()["points"] for _ in range(3)]
+    assert gave == [500, 500, 0]
+    assert room.report(wallet=wallet(5), amount=100).json()["points"] == 100
+
+
+def test_an_anniversary_comes_once_a_year(room: Room) -> None:
+    room.campaign(rules=[VISIT, {"kind": "anniversary", "points": 1_000}], began=900 * DAY)
+    now = room.clock.now()
+    gave = [
+        room.report(kind="visit", wallet=wallet(5), occurred_at=now - days * DAY).json()["points"]
+        for days in (800, 700, 400, 300, 10, 0)
+    ]
+    assert gave == [500, 500, 1_500, 500, 1_500, 500]
+
+
+def test_in_one_call_the_earlier_action_comes_first(room: Room) -> None:
+    room.campaign(rules=[BASE], programme=capped(points=1_000))
+    now = room.clock.now()
+    items = [
+        {"key": f"k{n}", "campaign": 1, "kind": "purchase", "occurred_at": now - n, "wallet": wallet(5), "amount": 400}
+        for n in range(4)
+    ]
+    results = room.call("POST", "/actions/bulk", {"actions": items}).json()["results"]
+    assert [r["action"]["points"] for r in results] == [0, 200, 400, 400]
+
+
+def test_a_cap_of_the_wallet_counts_a_code_when_it_is_claimed(room: Room) -> None:
+    room.campaign(rules=[BASE], programme=capped(points=1_000))
+    room.buy(5, 700)
+    told = room.report(claim=True, amount=900).json()
+    assert told["points"] == 900
+    before = room.row().reserved
+    claimed = room.claim(told["claim"]["code"], 5).json()
+    assert (claimed["points"], claimed["wanted"]) == (300, 900)
+    assert room.claim(told["claim"]["code"], 5).json() == claimed
+    # The till learns nothing of it, not even from the budget.
+    assert room.row().reserved == before
+    seen = room.call("GET", f"/actions/{told['id']}").json()
+    assert (seen["points"], seen["state"], seen["refunded"]) == (900, "code-issued", 0)
+    room.check()
+    room.settle()
+    assert room.hub.given[1, address(5)] == 1_000
+    assert room.row().reserved == 0
+    room.check()
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_refunds_of_a_claimed_code_take_no_more_than_it_gave(room: Room, settled: bool) -> None:
+    room.campaign(rules=[BASE], programme=capped(points=1_000), hold=9)
+    room.buy(5, 700)
+    told = room.report(claim=True, amount=900).json()
+    room.claim(told["claim"]["code"], 5)
+    if settled:
+        room.settle()
+    assert room.refund(told["id"], amount=500).json()["points"] == 500  # as the till is told
+    room.check()
+    assert room.refund(told["id"], amount=200).json()["points"] == 200
+    assert room.refund(told["id"]).json()["points"] == 200
+    room.check()
+    room.settle()
+    room.settle()
+    assert room.hub.given[1, address(5)] == 700
+    assert room.row().reserved == 0
+    room.check()
+
+
+def test_caps_hold_when_many_tills_report_at_once(room: Room) -> None:
+    room.campaign(rules=[BASE], programme=capped(points=1_000))
+    given: list[int] = []
+
+    def till(number: int) -> None:
+        for n in range(4):
+            given.append(room.report(f"t{number}-{n}", wallet=wallet(5), amount=130).json()["points"])
+
+    threads = [threading.Thread(target=till, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(given) == 1_000
+    assert used(room) == [1_000]
+    room.check()
