@@ -1,5 +1,6 @@
 # make demo   set everything up and run the main job (ARGS="--exit --json report.json")
 # make test   set everything up and run every check
+# make gas    measure what the contracts cost, beside what others would use; writes docs/gas.md
 # make prove  show the contracts' promises at length (docs/promises.md); under fifteen minutes
 # Needs python3 (3.11-3.13), node 20+ and make; everything else goes into this folder.
 
@@ -30,7 +31,7 @@ export FOUNDRY_OFFLINE := true
 
 section = @printf '\n=== %s ===\n' "$(1)"
 
-.PHONY: help setup setup-run demo test lint format artifacts artifacts-check contracts-test gateway-test prove clean
+.PHONY: help setup setup-run demo test lint format artifacts artifacts-check contracts-test gateway-test gas prove clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -110,6 +111,10 @@ contracts-on-%: setup
 gateway-test: setup
 	$(call section,Gateway and walks on SQLite and PostgreSQL)
 	$(PYTEST) -n 3 --dist loadgroup --ignore tests/contracts tests
+
+## What the contracts cost: docs/gas.md. `make test` compares with tests/gas/figures.json.
+gas: artifacts-check
+	.venv/bin/python -m tests.gas
 
 ## The contracts' promises at length: docs/promises.md. What runs in `make test` is a quick part of it.
 # Each part is a target prove-<name> and is named here.
