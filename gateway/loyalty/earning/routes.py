@@ -9,12 +9,13 @@ from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import key_hash, once
-from gateway.core.limits import MAX_ID
+from gateway.core.limits import FIRST_SECOND, MAX_ID
 from gateway.core.problems import INVALID_REQUEST, Problem
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import Caller
 from gateway.identity.merchants.models import Scope
 from gateway.identity.wallets.routes import anonymous
+from gateway.loyalty.earning import whatif
 from gateway.loyalty.earning.answers import Answer
 from gateway.loyalty.earning.claims import Claims
 from gateway.loyalty.earning.desk import Report
@@ -36,11 +37,15 @@ from gateway.loyalty.earning.schemas import (
     ResultOut,
     SettleOut,
     VerdictOut,
+    WhatIfIn,
+    WhatIfOut,
 )
 from gateway.loyalty.earning.service import Earning
 
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
+#: Seconds of the past that new rules are tried on by default.
+WHAT_IF_SPAN = 90 * 86_400
 ITEM: TypeAdapter[BulkItem] = TypeAdapter(BulkItem)
 
 
@@ -48,6 +53,7 @@ def build(db: Database, auth: Auth, earning: Earning, claims: Claims, clock: Clo
     """The room's routes."""
     router = APIRouter(prefix="/v1", tags=["actions"])
     _add_actions(router, db, Depends(auth.require(Scope.ACTIONS)), earning)
+    _add_whatif(router, db, Depends(auth.require(Scope.MANAGE)), earning, clock)
     _add_others(router, db, Depends(auth.require(Scope.MANAGE)), earning, claims, clock)
     return router
 
@@ -99,6 +105,21 @@ def _add_actions(router: APIRouter, db: Database, till: Any, earning: Earning) -
         state = out.state if detail.answer.claim else detail.state
         fields = out.model_dump() | {"state": state, "claim": None}
         return ActionDetailOut(**fields, occurred_at=detail.occurred_at, refunded=detail.refunded, owed=detail.owed)
+
+
+def _add_whatif(router: APIRouter, db: Database, manager: Any, earning: Earning, clock: Clock) -> None:
+    @router.post("/campaigns/{id}/rules/preview")
+    def what_if(id: Id, body: WhatIfIn, caller: Annotated[Caller, manager]) -> WhatIfOut:
+        """What other rules would have awarded. Publishes nothing and changes nothing."""
+        until = body.until or clock.now()
+        since = body.since or max(FIRST_SECOND, until - WHAT_IF_SPAN)
+        with db.read() as session:
+            if body.actions is None:
+                found = whatif.of_past(session, earning.campaigns, id, caller.merchant, body.document(), since, until)
+            else:
+                told = body.actions
+                found = whatif.of_reported(session, earning.campaigns, id, caller.merchant, body.document(), told)
+        return WhatIfOut(**{name: getattr(found, name) for name in WhatIfOut.model_fields})
 
 
 def _add_others(router: APIRouter, db: Database, manager: Any, earning: Earning, claims: Claims, clock: Clock) -> None:

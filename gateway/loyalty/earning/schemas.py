@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StringConstra
 
 from gateway.core.limits import MAX_HUNDREDTHS
 from gateway.identity.wallets.fields import Address, CampaignId, Moment, RowId
+from gateway.loyalty.rules.document import EXAMPLE, RulesDocument
 from gateway.loyalty.rules.facts import Line
 from gateway.loyalty.rules.parts import ActionName, Ref
 
@@ -84,6 +85,32 @@ class ActionIn(BaseModel):
 
 class PreviewIn(ActionIn):
     """As an action, but it may name nobody: then it is judged as a code would be."""
+
+
+class WhatIfIn(RulesDocument):
+    """New rules, and what to try them on: the merchant's own stored actions of a stretch of time, or these ones."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
+
+    since: Moment | None = Field(None, description="Default: 90 days before `until`")
+    until: Moment | None = Field(None, description="Default: now")
+    actions: list[PreviewIn] | None = Field(
+        None, min_length=1, max_length=MAX_BULK, description="Instead: actions with their lines. No refunds"
+    )
+
+    def document(self) -> RulesDocument:
+        return RulesDocument.model_construct(**{name: getattr(self, name) for name in RulesDocument.model_fields})
+
+
+class WhatIfOut(BaseModel):
+    """Totals, hundredths of a point. No caps are applied and everybody stands on the lowest rung."""
+
+    actions: int
+    unknown: int = Field(description="Could not be judged without their lines; in neither of `before` and `after`")
+    awarded: int = Field(description="What was told when they were reported")
+    before: int = Field(description="By the rules in force then")
+    after: int = Field(description="By the new ones")
+    by_rule: dict[str, int] = Field(description="Of `after`")
 
 
 class BulkItem(ActionIn):

@@ -134,7 +134,7 @@ class RulesDocument(Part):
         yield from self.rules
         yield from self.multipliers
 
-    def actions(self) -> frozenset[str]:
+    def custom_actions(self) -> frozenset[str]:
         """Names of the custom actions that may be reported."""
         return frozenset(rule.action for rule in self.rules if isinstance(rule, PerAction))
 

@@ -103,7 +103,7 @@ def prepare(document: RulesDocument) -> Programme:
         modes={group.id: group.mode for group in document.groups},
         limits=limits,
         needs_receipt=_needs_receipt(document, texts),
-        actions=document.actions(),
+        actions=document.custom_actions(),
         looks_back=any(rule.historic for rule in document.rules)
         or any(limit.cap.period == Period.MEMBERSHIP for limit in limits),
     )

@@ -18,7 +18,10 @@ def test_a_code_is_claimed_once_and_again_by_the_same_wallet(room: Room) -> None
     room.campaign()
     text = code(room)
     first = room.claim(text, 5)
-    assert (first.status_code, first.json()) == (200, {"campaign": 1, "points": 1_000, "wanted": 1_000, "state": "accepted"})
+    assert (first.status_code, first.json()) == (
+        200,
+        {"campaign": 1, "points": 1_000, "wanted": 1_000, "state": "accepted"},
+    )
     assert room.claim(text.lower(), 5).json() == first.json()
     other = room.claim(text, 6)
     assert (other.status_code, other.json()["code"]) == (409, "claim-used")

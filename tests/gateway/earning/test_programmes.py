@@ -196,3 +196,32 @@ def test_each_action_is_judged_by_the_version_of_its_time(room: Room) -> None:
     assert room.report(wallet=wallet(5), amount=1_000, occurred_at=at + 5).json()["points"] == 1_000
     assert room.refund(bought, amount=500).json()["points"] == 500
     room.check()
+
+
+def test_new_rules_are_tried_on_the_past(room: Room) -> None:
+    base, books = CHEAPEST[0], {"kind": "per_currency", "points": 1, "per": 2, "categories": ["books"], "id": "books"}
+    visit = {"kind": "per_visit", "points": 500}
+    room.campaign(rules=[base, books, visit])
+    room.report(wallet=wallet(5), lines=[line(1_000), line(600, category="books")])
+    room.report(wallet=wallet(6), amount=700)
+    room.report(kind="visit", wallet=wallet(6))
+    new: dict[str, Any] = {"rules": [base | {"points": 200}, books | {"points": 3}, visit | {"points": 100}]}
+    before = rows(room.db)
+    seen = room.call("POST", "/campaigns/1/rules/preview", new)
+    assert seen.json() == {
+        "actions": 3,
+        "unknown": 0,
+        "awarded": 1_600 + 300 + 700 + 500,
+        "before": 3_100,
+        "after": 3_200 + 900 + 1_400 + 100,
+        "by_rule": {"base": 4_600, "books": 900, "rule 2": 100},
+    }
+    assert rows(room.db) == before
+    wine: dict[str, Any] = {"rules": [base, {"kind": "any_item", "points": 50, "categories": ["wine"]}, visit]}
+    assert room.call("POST", "/campaigns/1/rules/preview", wine).json()["unknown"] == 2
+    body = {"campaign": 1, "kind": "purchase", "occurred_at": room.clock.now(), "lines": BASKET}
+    shown = room.call("POST", "/campaigns/1/rules/preview", wine | {"actions": [body]}).json()
+    assert (shown["before"], shown["after"], shown["unknown"]) == (1_600, 1_650, 0)
+    _, key = room.new_merchant()
+    assert room.call("POST", "/campaigns/1/rules/preview", new, key=key).json()["code"] == "unknown-campaign"
+    assert room.call("POST", "/campaigns/1/rules/preview", {"rules": []}).json()["field"] == "rules"
