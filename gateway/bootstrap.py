@@ -19,8 +19,9 @@ from gateway.chain.errors import ChainError
 from gateway.chain.indexer.service import Indexer
 from gateway.chain.indexer.stream import Apply, drain
 from gateway.chain.reads import Reads
+from gateway.chain.relayer.decisions import GWEI, RelayerSettings
 from gateway.chain.relayer.queue import Queue
-from gateway.chain.relayer.service import Relayer, RelayerSettings
+from gateway.chain.relayer.service import Relayer
 from gateway.chain.rpc import Rpc
 from gateway.core import crashes
 from gateway.core.clock import Clock
@@ -72,7 +73,6 @@ from gateway.web.checks import Checks
 log = structlog.get_logger(__name__)
 
 Wheel = Callable[[], int]
-GWEI = 10**9
 
 
 class OldSchema(Exception):
@@ -81,7 +81,7 @@ class OldSchema(Exception):
 
 @dataclass(frozen=True)
 class Ground:
-    """What every room stands on. `desk` takes transactions; only the worker has the key that sends them."""
+    """What every room stands on. `desk` takes transactions; only the worker has the keys that send them."""
 
     settings: Settings
     db: Database
@@ -122,7 +122,7 @@ class House:
         self.merchants = Merchants(contracts)
         self.orders = OpenOrders(db, reads, clock)
         self.campaigns = Campaigns(
-            db, reads, clock, desk.address, least_wallets=settings.min_wallets, least_window=settings.min_window
+            db, reads, clock, desk.addresses, least_wallets=settings.min_wallets, least_window=settings.min_window
         )
         self.ledger = Ledger()
         self.earning = Earning(self.campaigns, secrets, jobs, clock, frozenset(contracts))
@@ -199,18 +199,19 @@ class House:
 
     def _checks(self) -> Checks:
         g, settings = self.ground, self.settings
-        return Checks(g.db, g.rpc, g.reads, g.clock, g.desk.address, settings.confirmations, settings.max_queue_age)
+        return Checks(g.db, g.rpc, g.reads, g.clock, g.desk.addresses, settings.confirmations, settings.max_queue_age)
 
     def wheels(self) -> dict[str, Wheel]:
-        """The periodic work, each part safe in several workers at once. Only the worker asks: it needs the key."""
+        """The periodic work, each part safe in several workers at once. Only the worker asks: it needs the keys."""
         g = self.ground
+        self.campaigns.adopt_keys()
         password = g.settings.relayer_password.get_secret_value()
         relayer = Relayer(
             g.db,
             g.rpc,
             g.clock,
             g.jobs,
-            keystore.load(g.settings.relayer_keystore, password),
+            [keystore.load(path, password) for path in keystore.files(g.settings.relayer_keystore)],
             g.deployment,
             RelayerSettings(
                 confirmations=g.settings.confirmations,
@@ -284,7 +285,7 @@ def open_house(settings: Settings, clock: Clock | None = None) -> House:
         rpc=rpc,
         deployment=deployment,
         reads=Reads(rpc, deployment),
-        desk=Queue(clock, keystore.address(settings.relayer_keystore)),
+        desk=Queue(clock, tuple(map(keystore.address, keystore.files(settings.relayer_keystore)))),
     )
     return House(ground)
 

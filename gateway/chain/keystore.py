@@ -31,6 +31,19 @@ def create(path: Path, password: str) -> bytes:
     return address_of(key)
 
 
+def files(path: Path) -> list[Path]:
+    """The keystore files that `path` stands for: itself, or all `*.json` of a folder; KeystoreError when it has none.
+
+    Keys in one folder share one password.
+    """
+    if not path.is_dir():
+        return [path]
+    found = sorted(path.glob("*.json"))
+    if not found:
+        raise KeystoreError(f"{path.name}: a folder without keystores")
+    return found
+
+
 def load(path: Path, password: str) -> bytes:
     """The private key (32 bytes) in the keystore file; KeystoreError when it cannot be had."""
     try:

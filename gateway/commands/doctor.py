@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -145,14 +146,16 @@ def _clock(reads: Reads) -> tuple[bool, str]:
 
 
 def _relayer(settings: Settings, rpc: Rpc, reads: Reads, database: Database) -> Iterator[Check]:
+    password, addresses = settings.relayer_password.get_secret_value(), []
     try:
-        key = keystore.load(settings.relayer_keystore, settings.relayer_password.get_secret_value())
+        for path in keystore.files(settings.relayer_keystore):
+            addresses.append(address_of(keystore.load(path, password)))
     except keystore.KeystoreError as error:
         yield Check("relayer's key", False, str(error))
         return
-    address = address_of(key)
-    yield Check("relayer's key", True, checksum(address))
-    yield _ask("relayer's gas", lambda: _gas(rpc, reads, address))
+    for address in addresses:
+        yield Check("relayer's key", True, checksum(address))
+        yield _ask("relayer's gas", partial(_gas, rpc, reads, address))
     try:
         with database.read() as session:
             campaigns = list(session.scalars(sa.select(Campaign.id).order_by(Campaign.id)))
@@ -162,9 +165,9 @@ def _relayer(settings: Settings, rpc: Rpc, reads: Reads, database: Database) -> 
         yield Check("roles", None, type(error).__name__)
         return
     for campaign in campaigns:
-        yield _ask(f"operator of campaign {campaign}", lambda number=campaign: _operator(reads, number, address))  # type: ignore[misc]
+        yield _ask(f"operator of campaign {campaign}", partial(_operator, reads, campaign, addresses))
     for merchant in merchants:
-        yield _ask(f"delegate of merchant {merchant.id}", lambda seller=merchant: _delegate(reads, seller, address))  # type: ignore[misc]
+        yield _ask(f"delegate of merchant {merchant.id}", partial(_delegate, reads, merchant, addresses))
 
 
 def _gas(rpc: Rpc, reads: Reads, address: bytes) -> tuple[bool, str]:
@@ -174,15 +177,16 @@ def _gas(rpc: Rpc, reads: Reads, address: bytes) -> tuple[bool, str]:
     return funds >= needed, f"{ether:.4f} ether, {BATCHES} full batches cost {cost:.4f} now"
 
 
-def _operator(reads: Reads, campaign: int, address: bytes) -> tuple[bool, str]:
-    operator = reads.operator(campaign, address)
-    if not operator.daily_cap:
-        return False, "the gateway's key is not authorised"
-    return True, f"{points(operator.used_today)} of {points(operator.daily_cap)} points used today"
+def _operator(reads: Reads, campaign: int, addresses: Sequence[bytes]) -> tuple[bool, str]:
+    operators = [reads.operator(campaign, address) for address in addresses]
+    cap = sum(operator.daily_cap for operator in operators)
+    if not cap:
+        return False, "no key of the gateway is authorised"
+    return True, f"{points(sum(operator.used_today for operator in operators))} of {points(cap)} points used today"
 
 
-def _delegate(reads: Reads, merchant: Merchant, address: bytes) -> tuple[bool, str]:
-    allowed = reads.is_delegate(merchant.address, address)
+def _delegate(reads: Reads, merchant: Merchant, addresses: Sequence[bytes]) -> tuple[bool, str]:
+    allowed = any(reads.is_delegate(merchant.address, address) for address in addresses)
     return allowed, "may execute its redemptions" if allowed else "sells codes, but has not delegated to the gateway"
 
 

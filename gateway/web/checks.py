@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -10,6 +10,7 @@ from gateway.chain.errors import ChainError
 from gateway.chain.hexes import to_hex
 from gateway.chain.indexer.models import ChainEvent, IndexedBlock, Subscription
 from gateway.chain.reads import Reads
+from gateway.chain.relayer import decisions
 from gateway.chain.relayer.models import ChainTx, TxState
 from gateway.chain.rpc import Rpc
 from gateway.core.clock import Clock
@@ -20,21 +21,23 @@ from gateway.loyalty.earning.models import Batch, BatchState
 from gateway.statistics.models import StatWeek
 from gateway.web.health import Check, Finding
 
-#: Gas of one full batch of fresh holders.
-FULL_BATCH = 14_000_000
-#: A key that cannot pay for so many is reported.
-BATCHES = 10
-
 
 class Checks:
     """Each method is one check; figures only, no addresses."""
 
     def __init__(
-        self, db: Database, rpc: Rpc, reads: Reads, clock: Clock, sender: bytes, confirmations: int, max_age: int
+        self,
+        db: Database,
+        rpc: Rpc,
+        reads: Reads,
+        clock: Clock,
+        senders: Sequence[bytes],
+        confirmations: int,
+        max_age: int,
     ) -> None:
-        """`max_age`: seconds after which the queue counts as stuck."""
+        """`senders`: the relayer's keys. `max_age`: seconds after which the queue counts as stuck."""
         self.db, self.rpc, self.reads, self.clock = db, rpc, reads, clock
-        self.sender, self.confirmations, self.max_age = sender, confirmations, max_age
+        self.senders, self.confirmations, self.max_age = senders, confirmations, max_age
 
     def all(self) -> Mapping[str, Check]:
         """By name."""
@@ -103,6 +106,10 @@ class Checks:
         return Finding(True, f"{late} actions were reported too late to be counted", late)
 
     def gas(self) -> Finding:
-        funds = int(self.rpc.call("eth_getBalance", to_hex(self.sender), "latest"), 16)
-        batches = funds // (FULL_BATCH * max(1, self.reads.head().base_fee))
-        return Finding(batches >= BATCHES, f"the key can pay for {batches} full batches", batches)
+        """What the poorest key can pay for; told before it stops."""
+        funds = self.rpc.strict_batch([("eth_getBalance", [to_hex(sender), "latest"]) for sender in self.senders])
+        base_fee = self.reads.head().base_fee
+        batches = [decisions.full_batches(int(each, 16), base_fee) for each in funds]
+        low = sum(1 for each in batches if each < decisions.LOW)
+        what = "the key can pay" if len(batches) == 1 else f"{low} of {len(batches)} keys are low; the poorest can pay"
+        return Finding(not low, f"{what} for {min(batches)} full batches", min(batches))

@@ -2,27 +2,68 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+from eth_account import Account
 
-from tests.functional.house import FLAGS, House
+from gateway.chain import calls, local
+from gateway.chain.signatures import address_of
+from gateway.commands.merchant import set_delegate
+from tests.functional.house import FLAGS, PASSWORD, House
+from tests.functional.people import Merchant
 from tests.support import forks
 from tests.support.anvil import CHAIN_ID, Anvil, anvil
 from tests.support.forks import Fork
 
 
 class Fleet(House):
-    """As House, but every process is forked. Settings given to one process (`LOYALTY_…` in lower case without the
-    prefix) are for that one alone."""
+    """As House, but every process is forked, and the relayer has `keys` keys. Settings given to one process
+    (`LOYALTY_…` in lower case without the prefix) are for that one alone."""
 
     pulse = 0.1
 
-    def __init__(self, folder: Path, database_url: str, node: Anvil, tuning: Mapping[str, str] | None = None) -> None:
-        super().__init__(folder, database_url, node, tuning)
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        node: Anvil,
+        tuning: Mapping[str, str] | None = None,
+        keys: int = 1,
+    ) -> None:
+        more = dict(tuning or {}) | {"LOYALTY_RELAYER_KEYSTORE": str(folder / "keys")}
+        super().__init__(folder, database_url, node, more)
         self.forks: dict[str, Fork] = {}
+        (folder / "keys").mkdir()
+        (folder / "relayer.json").rename(folder / "keys" / "0.json")
+        self.relayers = [self.relayer, *(self._make_key(number) for number in range(1, keys))]
+
+    def _make_key(self, number: int) -> bytes:
+        key = secrets.token_bytes(32)
+        content = Account.encrypt(key, PASSWORD, kdf="pbkdf2", iterations=1)
+        (self.folder / "keys" / f"{number}.json").write_text(json.dumps(content))
+        local.fund_gas(self.rpc, address_of(key))
+        return address_of(key)
+
+    def join(self) -> Merchant:
+        """A merchant that lets every key of the gateway execute its redemptions."""
+        merchant = Merchant.join(self)
+        for key in self.relayers[1:]:
+            set_delegate(self.chain, merchant.own, key, True)
+        return merchant
+
+    def let_all(self, merchant: Merchant, campaign: int, daily_cap: int) -> None:
+        """The owner lets every key award so much a day; waits until the gateway knows."""
+        for key in self.relayers:
+            merchant.own.hub("authorised", calls.set_operator(campaign, key, daily_cap))
+        total = len(self.relayers) * daily_cap
+        self.until(lambda: merchant.client.campaign(campaign)["daily_cap"] == total, "the gateway knows all caps")
+
+    # ----------------------------------------------------------------- running
 
     def start(self) -> None:
         self.beat()
@@ -63,10 +104,12 @@ def _answers(port: int) -> bool:
 
 
 @contextmanager
-def open_fleet(folder: Path, database_url: str, tuning: Mapping[str, str] | None = None) -> Iterator[Fleet]:
+def open_fleet(
+    folder: Path, database_url: str, tuning: Mapping[str, str] | None = None, keys: int = 1
+) -> Iterator[Fleet]:
     """A fleet on a chain of its own, running: one gateway, one worker."""
     with anvil(*FLAGS, chain_id=CHAIN_ID) as node:
-        fleet = Fleet(folder, database_url, node, tuning)
+        fleet = Fleet(folder, database_url, node, tuning, keys)
         try:
             fleet.start()
             yield fleet

@@ -60,6 +60,10 @@ class ChainEvent(Base):
             sqlite_where=sa.text("orphaned = 0 AND kind <> 0"),
             postgresql_where=sa.text("orphaned = 0 AND kind <> 0"),
         ),
+        # Caps of a campaign's operators: of OPERATOR_SET only.
+        sa.Index(
+            "ix_chain_events_caps", "campaign", sqlite_where=sa.text("kind = 15"), postgresql_where=sa.text("kind = 15")
+        ),
         # What used a holder's nonce: of TOKEN_ORDER and ACCOUNT_ORDER only, so that nothing else pays for it.
         sa.Index(
             "ix_chain_events_order",

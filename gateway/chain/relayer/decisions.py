@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gateway.chain.relayer.models import Purpose, TxState
 
+GWEI = 10**9
 #: EIP-7825.
 MAX_GAS = 2**24
 #: Looks at a refusal before it counts when nothing earlier is under way, and at most.
@@ -20,6 +21,28 @@ GAS_BASE = 150_000
 GAS_PER_WORD = {Purpose.AWARD: 30_000, Purpose.CLAWBACK: 30_000, Purpose.REDEEM: 5_000, Purpose.RELEASE: 45_000}
 #: What a single order may need more than estimated when the state moves on under it (a bonus, a first write).
 GAS_SPARE = 100_000
+
+
+#: Refusals of one key where another may do: not authorised, spent for today, no delegate of the merchant.
+WRONG_KEY = frozenset({"NotOperator", "OverDailyCap", "NotDelegate"})
+#: Gas of one full batch of fresh holders, and of how many a key should be able to pay.
+FULL_BATCH, LOW = 14_000_000, 10
+
+
+@dataclass(frozen=True)
+class RelayerSettings:
+    """`confirmations` blocks, times in seconds, fees in wei per gas."""
+
+    confirmations: int
+    #: An unmined transaction gets a higher fee after this long.
+    stuck_after: int = 30
+    #: Bytes are sent again this often until they are mined.
+    resend_after: int = 5
+    #: The chain is looked at this often while nothing new is to be sent.
+    look_every: int = 1
+    in_flight: int = 16
+    tip: int = GWEI
+    fee_limit: int = 500 * GWEI
 
 
 @dataclass(frozen=True)
@@ -82,6 +105,11 @@ def gas_bound(purpose: Purpose, data: bytes) -> int | None:
     if purpose not in GAS_PER_WORD:
         return None
     return min(GAS_BASE + GAS_PER_WORD[purpose] * (len(data) // 32), MAX_GAS)
+
+
+def full_batches(balance: int, base_fee: int) -> int:
+    """How many full batches `balance` (wei) pays for at this base fee."""
+    return balance // (FULL_BATCH * max(1, base_fee))
 
 
 def gas_limit(estimate: int) -> int | None:

@@ -1,10 +1,4 @@
-"""The pipeline that carries transactions to the chain, each exactly once, whatever dies when.
-
-Nonce, gas and signed bytes are committed before anything is sent. There is one sending rule: whatever the chain's nonce
-has not passed is sent again, byte for byte, or at the same nonce with a higher fee. A transaction never gets a second
-nonce. What became of it is decided when the chain has passed its nonce at depth, and is looked at again when the chain
-goes back. Success of the business is not decided here, but by the indexed events.
-"""
+"""What one key has under way: looked at, settled, replaced, sent again; and new transactions, tried out and signed."""
 
 from __future__ import annotations
 
@@ -13,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy.orm import Session
 
 from gateway.chain.deployment import Deployment
 from gateway.chain.errors import (
@@ -24,40 +17,23 @@ from gateway.chain.errors import (
     GasTooHigh,
     InsufficientFunds,
     Permanent,
+    Reverted,
     Temporary,
 )
 from gateway.chain.hexes import from_hex, to_hex
 from gateway.chain.reads import Head, parse_head
 from gateway.chain.relayer import decisions
-from gateway.chain.relayer.decisions import Outcome, Receipt
-from gateway.chain.relayer.models import Purpose
-from gateway.chain.relayer.queue import Queue
-from gateway.chain.relayer.signing import NOTHING_GAS, Signer
-from gateway.chain.relayer.store import Flight, Store, View, Wanted
+from gateway.chain.relayer.decisions import Fee, Outcome, Receipt, RelayerSettings
+from gateway.chain.relayer.signing import NOTHING_GAS
+from gateway.chain.relayer.store import Flight, Store, View
+from gateway.chain.relayer.waiting import Wanted
 from gateway.chain.rpc import Call, Rpc
 from gateway.core import crashes
 from gateway.core.clock import Clock
-from gateway.core.db import Database
-from gateway.core.jobs import Jobs
 
 log = structlog.get_logger(__name__)
-GWEI = 10**9
-
-
-@dataclass(frozen=True)
-class RelayerSettings:
-    """`confirmations` blocks, times in seconds, fees in wei per gas."""
-
-    confirmations: int
-    #: An unmined transaction gets a higher fee after this long.
-    stuck_after: int = 30
-    #: Bytes are sent again this often until they are mined.
-    resend_after: int = 5
-    #: The chain is looked at this often while nothing new is to be sent.
-    look_every: int = 1
-    in_flight: int = 16
-    tip: int = GWEI
-    fee_limit: int = 500 * GWEI
+#: Seconds until a key tries again a transaction that is not for it.
+NOT_MINE = 15
 
 
 @dataclass(frozen=True)
@@ -73,6 +49,31 @@ class Chain:
 
 
 @dataclass
+class Turn:
+    """One look of a key at the chain, and how many transactions moved on in it."""
+
+    view: View
+    chain: Chain
+    moved: int
+    #: Wei promised to what was signed in this turn.
+    promised: int = 0
+
+    @property
+    def in_air(self) -> list[Flight]:
+        """What the chain's nonce has not passed."""
+        return [flight for flight in self.view.flights if flight.nonce >= self.chain.nonce]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What became of transactions that were offered to a key: ids decided one way or the other (signed, put off), and
+    those that the contracts refuse whoever sends them."""
+
+    decided: set[int]
+    refused: list[tuple[Wanted, Permanent]]
+
+
+@dataclass
 class Sent:
     """When a form was sent first and last, and the head at the first time."""
 
@@ -81,56 +82,67 @@ class Sent:
     head: int
 
 
-class Relayer:
-    """One key. Several, also of the same key, may run at once; rows are locked where it matters."""
+class Lane:
+    """One key and its nonces. Several of the same key may be at work at once; rows are locked where it matters."""
 
-    def __init__(
-        self,
-        db: Database,
-        rpc: Rpc,
-        clock: Clock,
-        jobs: Jobs,
-        key: bytes,
-        deployment: Deployment,
-        settings: RelayerSettings,
-    ) -> None:
-        """`key` is the private key, 32 bytes."""
-        self._rpc, self._clock, self._deployment, self._settings = rpc, clock, deployment, settings
-        signer = Signer(key, deployment.chain_id)
-        self.address = signer.address
-        self._store = Store(db, clock, jobs, signer)
-        self._queue = Queue(clock, signer.address)
+    def __init__(self, rpc: Rpc, clock: Clock, store: Store, deployment: Deployment, settings: RelayerSettings) -> None:
+        self._rpc, self._clock, self._store = rpc, clock, store
+        self._deployment, self._settings = deployment, settings
+        self.address = store.sender
         # What follows may be forgotten: it only says what to do sooner rather than later.
         self._sent: dict[bytes, Sent] = {}
         self._underpriced: set[bytes] = set()
         self._impossible: set[bytes] = set()
         self._missing: dict[int, int] = {}
-        self._next_look = 0
+        self._not_mine: dict[int, int] = {}
+        self._low = False
 
-    def enqueue(self, session: Session, purpose: Purpose, ref: int, to: bytes, data: bytes) -> int:
-        """See `Queue.enqueue`."""
-        return self._queue.enqueue(session, purpose, ref, to, data)
+    def view(self) -> View:
+        """What there is to do."""
+        return self._store.view()
 
-    def step(self) -> int:
-        """One turn: looks at the chain, settles, replaces, signs and sends. Returns how many transactions moved on.
-
-        Raises ChainErrors when the node cannot be asked; nothing is lost then.
-        """
-        view, now = self._store.view(), self._clock.now()
-        if now < self._next_look and (view.out_of_gas or not view.queued):
-            return 0
+    def tend(self, view: View) -> Turn:
+        """Looks at the chain, settles, closes gaps and replaces what is stuck."""
         chain = self._look(view)
         if self._reopen(view, chain):
             view = self._store.view()
         moved = self._settle(view, chain)
         moved += self._fill_gaps(view, chain)
         moved += self._replace(view, chain)
-        moved += self._sign(view, chain)
-        if moved:
-            view = self._store.view()
-        self._send(view, chain)
-        self._next_look = now + (self._settings.look_every if view.flights else self._settings.resend_after)
-        return moved
+        self._keep_to(view)
+        self._warn_when_low(chain)
+        return Turn(view, chain, moved)
+
+    def room(self, turn: Turn) -> int:
+        """How many more transactions this key may send now: 0 also when it cannot pay or gas is too dear."""
+        fee = self._fee(turn.chain)
+        room = max(0, self._settings.in_flight - len(turn.in_air))
+        if not room or fee is None:
+            return 0
+        out = turn.view.out_of_gas
+        if self._purse(turn) < NOTHING_GAS * fee.max_fee:
+            self._note_gas(turn.view, out_of_gas=out or (turn.view.queued and not turn.in_air))
+            return 0
+        if not turn.view.queued:
+            self._note_gas(turn.view, out_of_gas=out and bool(turn.in_air))
+            return 0
+        return room
+
+    def may_send(self, tx_id: int) -> bool:
+        """False while the contracts are known to refuse this transaction from this key."""
+        return self._not_mine.get(tx_id, 0) <= self._clock.now()
+
+    def forget(self, tx_id: int) -> None:
+        """Lets the key try this transaction again."""
+        self._not_mine.pop(tx_id, None)
+
+    def _fee(self, chain: Chain) -> Fee | None:
+        return decisions.first_fee(chain.head.base_fee, self._settings.tip, self._settings.fee_limit)
+
+    def _purse(self, turn: Turn) -> int:
+        """Wei that are not promised to what is in the air."""
+        in_air = sum(flight.gas * flight.newest.fee.max_fee for flight in turn.in_air)
+        return turn.chain.balance - turn.promised - in_air
 
     # ------------------------------------------------------------------ looking
 
@@ -242,46 +254,45 @@ class Relayer:
         is_next = flight.nonce == chain.nonce
         return decisions.is_stuck(form.fee, chain.head.base_fee, is_next, waited, blocks, self._settings.stuck_after)
 
-    def _sign(self, view: View, chain: Chain) -> int:
-        in_air = [flight for flight in view.flights if flight.nonce >= chain.nonce]
-        room = self._settings.in_flight - len(in_air)
-        fee = decisions.first_fee(chain.head.base_fee, self._settings.tip, self._settings.fee_limit)
-        if room <= 0 or fee is None:
-            return 0
-        purse = chain.balance - sum(flight.gas * flight.newest.fee.max_fee for flight in in_air)
-        if purse < NOTHING_GAS * fee.max_fee:
-            self._note_gas(view, out_of_gas=view.out_of_gas or (view.queued and not in_air))
-            return 0
-        if not view.queued:
-            self._note_gas(view, out_of_gas=view.out_of_gas and bool(in_air))
-            return 0
-        ready: list[tuple[Wanted, int]] = []
-        for item, gas in self._simulate(self._store.wanted(room), chain, bool(in_air)):
+    def sign(self, turn: Turn, offered: Sequence[Wanted]) -> Tried:
+        """Tries the offered transactions out and signs those that the node expects to succeed."""
+        fee, purse = self._fee(turn.chain), self._purse(turn)
+        if fee is None:
+            return Tried(set(), [])
+        ready, tried = self._simulate(offered, turn.chain, bool(turn.in_air))
+        affordable: list[tuple[Wanted, int]] = []
+        for item, gas in ready:
             purse -= gas * fee.max_fee
             if purse < 0:
-                self._note_gas(view, out_of_gas=not in_air and not ready)
+                self._note_gas(turn.view, out_of_gas=not turn.in_air and not affordable)
                 break
-            ready.append((item, gas))
-        return self._store.sign(ready, chain.nonce, fee, self._settings.in_flight) if ready else 0
+            affordable.append((item, gas))
+        if affordable:
+            turn.promised += sum(gas for _, gas in affordable) * fee.max_fee
+            turn.moved += self._store.sign(affordable, turn.chain.nonce, fee, self._settings.in_flight)
+        return Tried(tried.decided | {item.id for item, _ in affordable}, tried.refused)
 
-    def _simulate(self, wanted: Sequence[Wanted], chain: Chain, in_air: bool) -> list[tuple[Wanted, int]]:
-        """Those that the node expects to succeed, if need be after what is under way, with their gas limits."""
+    def _simulate(self, wanted: Sequence[Wanted], chain: Chain, in_air: bool) -> tuple[list[tuple[Wanted, int]], Tried]:
+        """Those that the node expects to succeed, if need be after what is under way, with their gas limits; and what
+        is decided about the others."""
         answers = self._try_out(wanted, chain, "latest")
         refused = [i for i, answer in enumerate(answers) if isinstance(answer, Permanent)]
         if refused and in_air:  # second, because a node may build the pending block anew for each question
             again = self._try_out([wanted[i] for i in refused], chain, "pending")
             for i, answer in zip(refused, again, strict=True):
                 answers[i] = answer
-        ready = []
+        ready, tried = [], Tried(set(), [])
         for item, answer in zip(wanted, answers, strict=True):
             if isinstance(answer, int):
                 ready.append((item, answer))
             elif isinstance(answer, Temporary):
                 self._store.put_off(item.id, answer.delay)
-            else:
-                self._store.refused(item.id, chain.nonce)
-                log.info("relayer.refused", tx=item.id, looks=item.looks + 1, error=str(answer))
-        return ready
+                tried.decided.add(item.id)
+            elif isinstance(answer, Reverted) and answer.name in decisions.WRONG_KEY:
+                self._not_mine[item.id] = self._clock.now() + NOT_MINE
+            elif isinstance(answer, Permanent):
+                tried.refused.append((item, answer))
+        return ready, tried
 
     def _try_out(self, wanted: Sequence[Wanted], chain: Chain, state: str) -> list[int | ChainError]:
         """The gas limit of each, or why the node refuses it in that state."""
@@ -311,9 +322,12 @@ class Relayer:
 
     # ------------------------------------------------------------------ sending
 
-    def _send(self, view: View, chain: Chain) -> None:
-        now = self._clock.now()
-        in_air = [flight for flight in view.flights if flight.nonce >= chain.nonce][: self._settings.in_flight]
+    def send(self, turn: Turn) -> None:
+        """Sends what is new, and again what was not mined."""
+        if turn.moved:
+            turn.view = self._store.view()
+        now, chain = self._clock.now(), turn.chain
+        in_air = turn.in_air[: self._settings.in_flight]
         flights = [flight for flight in in_air if self._is_due(flight.newest.hash, now)]
         due = [flight.newest.hash for flight in flights]
         if not due:
@@ -333,7 +347,23 @@ class Relayer:
                 self._impossible.add(tx_hash)
                 log.error("relayer.impossible", error=str(answer))
         if broke or accepted:
-            self._note_gas(view, out_of_gas=broke)
+            self._note_gas(turn.view, out_of_gas=broke)
+
+    def _warn_when_low(self, chain: Chain) -> None:
+        """Tells once that the key should get gas soon; readiness shows it as long as it is so."""
+        left = decisions.full_batches(chain.balance, chain.head.base_fee)
+        low = left < decisions.LOW
+        if low and not self._low:
+            log.warning("relayer.low_on_gas", full_batches=left)
+        self._low = low
+
+    def _keep_to(self, view: View) -> None:
+        """Forgets what another worker has settled."""
+        known = {form.hash for flight in view.flights for form in flight.forms}
+        for tx_hash in (self._sent.keys() | self._underpriced | self._impossible) - known:
+            self._forget(tx_hash)
+        now = self._clock.now()
+        self._not_mine = {tx_id: until for tx_id, until in self._not_mine.items() if until > now}
 
     def _is_due(self, tx_hash: bytes, now: int) -> bool:
         sent = self._sent.get(tx_hash)

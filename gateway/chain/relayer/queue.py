@@ -9,10 +9,10 @@ from gateway.core.clock import Clock
 
 
 class Queue:
-    """Takes what is to be sent; `address` is the key that will send it."""
+    """Takes what is to be sent; `addresses` are the keys of which one will send it."""
 
-    def __init__(self, clock: Clock, address: bytes) -> None:
-        self._clock, self.address = clock, address
+    def __init__(self, clock: Clock, addresses: tuple[bytes, ...]) -> None:
+        self._clock, self.addresses = clock, addresses
 
     def enqueue(self, session: Session, purpose: Purpose, ref: int, to: bytes, data: bytes) -> int:
         """Adds a transaction to `to` (20 bytes) with calldata `data`, in the caller's transaction; returns its id.

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from gateway.chain.relayer import decisions
 from gateway.chain.relayer.decisions import Fee, Outcome
 from gateway.chain.relayer.models import ChainTx, KeyState, Purpose, SignedTx, TxState
 from gateway.chain.relayer.signing import NOTHING, NOTHING_GAS, Signed, Signer
+from gateway.chain.relayer.waiting import Waiting, Wanted, due, publish
 from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Jobs
 
-EVENTS = {TxState.DONE: "tx.done", TxState.REVERTED: "tx.reverted", TxState.REFUSED: "tx.refused"}
-#: Everybody's points depend on awards, so they go first.
-URGENT = (Purpose.AWARD, Purpose.CLAWBACK)
 #: Settled transactions whose blocks are looked at again at once.
 WINDOW = 200
 
@@ -64,22 +61,13 @@ class View:
     out_of_gas: bool
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """A transaction that has no nonce yet."""
-
-    id: int
-    purpose: Purpose
-    to: bytes
-    data: bytes
-    looks: int
-
-
 class Store:
-    """Rows of one key, and the queue that all keys share."""
+    """Rows of one key."""
 
     def __init__(self, db: Database, clock: Clock, jobs: Jobs, signer: Signer) -> None:
         self._db, self._clock, self._jobs, self._signer = db, clock, jobs, signer
+        self.sender = signer.address
+        self._waiting = Waiting(db, clock, jobs)
         self._mine = ChainTx.sender == signer.address
 
     # ------------------------------------------------------------------ reading
@@ -95,19 +83,9 @@ class Store:
                 flights=flights,
                 settled_nonce=last.nonce if last else -1,
                 settled_block=(mined.block, mined.block_hash) if mined else None,
-                queued=session.scalar(self._due().with_only_columns(ChainTx.id).limit(1)) is not None,
+                queued=session.scalar(due(self._clock.now()).with_only_columns(ChainTx.id).limit(1)) is not None,
                 out_of_gas=key is not None and key.out_of_gas,
             )
-
-    def wanted(self, limit: int) -> list[Wanted]:
-        """Due transactions without a nonce, awards first, then as they came."""
-        urgent = ChainTx.purpose.in_(URGENT)
-        with self._db.read() as session:
-            rows: list[ChainTx] = []
-            for these in (urgent, sa.not_(urgent)):
-                query = self._due().where(these).order_by(ChainTx.id)
-                rows += session.scalars(query.limit(limit - len(rows)))
-            return [Wanted(row.id, row.purpose, row.recipient, row.data, row.attempts) for row in rows]
 
     def raw(self, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
         """Signed bytes by hash."""
@@ -120,9 +98,6 @@ class Store:
         with self._db.read() as session:
             rows = session.execute(self._settled().where(ChainTx.block.is_not(None)).limit(WINDOW))
             return [(row.id, row.block, row.block_hash) for row in rows]
-
-    def _due(self) -> sa.Select[tuple[ChainTx]]:
-        return sa.select(ChainTx).where(ChainTx.state == TxState.QUEUED, ChainTx.retry_at <= self._clock.now())
 
     def _settled(self) -> sa.Select[tuple[int, int | None, int | None, bytes | None]]:
         columns = sa.select(ChainTx.id, ChainTx.nonce, ChainTx.block, ChainTx.block_hash)
@@ -243,7 +218,7 @@ class Store:
                 if row is None or row.state != TxState.SIGNED:
                     continue
                 row.state, row.block, row.block_hash = outcome.state, outcome.block, outcome.block_hash
-                self._publish(session, row)
+                publish(self._jobs, session, row)
                 settled.append(row.purpose.name.lower())
             crashes.reach("mined", settled)
         crashes.reach("settled", settled)
@@ -261,43 +236,11 @@ class Store:
             return int(result.rowcount)  # type: ignore[attr-defined]
 
     def put_off(self, tx_id: int, delay: int) -> None:
-        """Tries again in `delay` seconds; not a refusal."""
-        self._change(tx_id, lambda session, row: self._later(row, delay))
-
-    def refused(self, tx_id: int, chain_nonce: int) -> None:
-        """The node says that it must fail: tries again later, or gives up and tells who listens."""
-
-        def change(session: Session, row: ChainTx) -> None:
-            row.attempts += 1
-            delay = decisions.look_again(row.attempts, self._earlier_under_way(session, row.id, chain_nonce))
-            if delay is not None:
-                self._later(row, delay)
-            else:
-                row.state = TxState.REFUSED
-                self._publish(session, row)
-
-        self._change(tx_id, change)
+        """See `Waiting.put_off`."""
+        self._waiting.put_off(tx_id, delay)
 
     def set_out_of_gas(self, value: bool) -> None:
         """Notes that the key cannot pay, or that it can again."""
         self._ensure_key()
         with self._db.begin() as session:
             session.get_one(KeyState, self._signer.address, with_for_update=True).out_of_gas = value
-
-    def _change(self, tx_id: int, change: Callable[[Session, ChainTx], None]) -> None:
-        with self._db.begin() as session:
-            row = session.get(ChainTx, tx_id, with_for_update={"skip_locked": True})
-            if row is not None and row.state == TxState.QUEUED:
-                change(session, row)
-
-    def _later(self, row: ChainTx, delay: int) -> None:
-        row.retry_at = self._clock.now() + delay
-
-    def _earlier_under_way(self, session: Session, tx_id: int, chain_nonce: int) -> bool:
-        mined = sa.and_(self._mine, ChainTx.nonce < chain_nonce)
-        under_way = sa.or_(ChainTx.state == TxState.QUEUED, sa.and_(ChainTx.state == TxState.SIGNED, sa.not_(mined)))
-        return session.scalar(sa.select(ChainTx.id).where(ChainTx.id < tx_id, under_way).limit(1)) is not None
-
-    def _publish(self, session: Session, row: ChainTx) -> None:
-        if row.purpose is not Purpose.FILL:
-            self._jobs.publish(session, EVENTS[row.state], row.id)

@@ -1,4 +1,4 @@
-"""What a chain event changes in the gateway's picture of a campaign: budget, pot, cap of our key.
+"""What a chain event changes in the gateway's picture of a campaign: budget, pot, caps of our keys.
 
 The picture is the sum of the campaign's events at depth and of nothing else, so it can be made anew from them at any
 time: after a reorganisation, or for a campaign that is registered late.
@@ -6,7 +6,7 @@ time: after a reorganisation, or for a campaign that is registered late.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -43,8 +43,8 @@ def campaign_of(event: ChainEvent) -> int | None:
     return event.other_campaign if event.kind == EventKind.MOVED else event.campaign
 
 
-def apply(campaign: Campaign, event: ChainEvent, operator: bytes) -> None:
-    """Changes the picture. Sums above MAX_SUM stay there: promising too little is safe."""
+def apply(campaign: Campaign, event: ChainEvent) -> None:
+    """Changes the money in the picture. Sums above MAX_SUM stay there: promising too little is safe."""
     amount, extra = event.amount or 0, event.extra or 0
     if event.kind == EventKind.FUNDED:
         campaign.budget += amount
@@ -57,17 +57,30 @@ def apply(campaign: Campaign, event: ChainEvent, operator: bytes) -> None:
         campaign.budget += amount
     elif event.kind in (EventKind.ENTERED, EventKind.MOVED):
         campaign.pot -= extra
-    elif event.kind == EventKind.OPERATOR_SET and event.counterparty == operator:
-        campaign.daily_cap = min(amount, MAX_SUM)
     campaign.budget = max(0, min(campaign.budget, MAX_SUM))
     campaign.pot = max(0, min(campaign.pot, MAX_SUM))
 
 
-def rebuild(session: Session, campaign: Campaign, upto: int, operator: bytes) -> None:
+def set_caps(session: Session, campaign: Campaign, upto: int, operators: Collection[bytes]) -> None:
+    """What our keys may award a day, all together and the one that may most, by the events up to and with `upto`."""
+    query = sa.select(ChainEvent.counterparty, ChainEvent.amount).where(
+        ChainEvent.kind == EventKind.OPERATOR_SET,
+        ChainEvent.campaign == campaign.id,
+        ChainEvent.counterparty.in_(operators),
+        ChainEvent.orphaned == 0,
+        ChainEvent.id <= upto,
+    )
+    caps = {key: cap or 0 for key, cap in session.execute(query.order_by(ChainEvent.id)).tuples()}
+    campaign.daily_cap = min(sum(caps.values()), MAX_SUM)
+    campaign.key_cap = min(max(caps.values(), default=0), MAX_SUM)
+
+
+def rebuild(session: Session, campaign: Campaign, upto: int, operators: Collection[bytes]) -> None:
     """Makes the picture anew from the events up to and with id `upto` that no reorganisation took back."""
-    campaign.budget = campaign.pot = campaign.daily_cap = 0
+    campaign.budget = campaign.pot = 0
     for event in _events(session, campaign.id, upto):
-        apply(campaign, event, operator)
+        apply(campaign, event)
+    set_caps(session, campaign, upto, operators)
     campaign.synced_event = upto
 
 

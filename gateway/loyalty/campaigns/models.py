@@ -35,8 +35,9 @@ class Campaign(Base):
     bonus: Mapped[int] = mapped_column(Int(0, 10_000))
     budget: Mapped[int] = mapped_column(Int(0, MAX_SUM), default=0)
     pot: Mapped[int] = mapped_column(Int(0, MAX_SUM), default=0)
-    #: Daily cap of our operator key, in hundredths of a point.
+    #: What our operator keys may award a UTC day: all together, and the one that may most. Hundredths of a point.
     daily_cap: Mapped[int] = mapped_column(Int(0, MAX_SUM), default=0)
+    key_cap: Mapped[int] = mapped_column(Int(0, MAX_SUM), default=0)
     #: Promised but not yet landed: accepted awards and unclaimed codes.
     reserved: Mapped[int] = mapped_column(Int(0, MAX_SUM), default=0)
     #: Next batch number that this gateway will use.

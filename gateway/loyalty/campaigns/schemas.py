@@ -124,7 +124,7 @@ class CampaignOut(BaseModel):
     bonus: int = Field(description="Basis points on top of what enters, while the pot lasts")
     budget: int = Field(description="What the chain may still award")
     pot: int
-    daily_cap: int = Field(description="The most that the gateway's key may award a UTC day")
+    daily_cap: int = Field(description="The most that the gateway's keys may award a UTC day")
     settle_every: int
     min_wallets: int
     step: int

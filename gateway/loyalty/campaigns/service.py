@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -63,19 +63,19 @@ class NewCampaign:
 
 
 class Campaigns:
-    """`operator` is the address of the gateway's key; `least_wallets` and `least_window` (seconds) are the smallest and
-    most frequent settlement that an owner may choose."""
+    """`operators` are the addresses of our keys; `least_wallets` and `least_window` (seconds) are the smallest and most
+    frequent settlement that an owner may choose."""
 
     def __init__(
         self,
         db: Database,
         reads: CampaignReads,
         clock: Clock,
-        operator: bytes,
+        operators: Collection[bytes],
         least_wallets: int = 20,
         least_window: int = 3_600,
     ) -> None:
-        self.db, self.reads, self.clock, self.operator = db, reads, clock, operator
+        self.db, self.reads, self.clock, self.operators = db, reads, clock, operators
         self.least_wallets, self.least_window = least_wallets, least_window
 
     # -------------------------------------------------------------- register
@@ -125,7 +125,7 @@ class Campaigns:
         )
         hold(session, STREAM)
         session.add(campaign)
-        mirror.rebuild(session, campaign, mirror.newest_event(session), self.operator)
+        mirror.rebuild(session, campaign, mirror.newest_event(session), self.operators)
         session.flush()
         session.add(CampaignMerchant(campaign_id=new.id, merchant_id=merchant_id, daily_quota=MAX_SUM))
         self._add_version(session, new.id, 1, new.starts_at, new.rules)
@@ -256,7 +256,7 @@ class Campaigns:
         for event in events:
             if event.kind == EventKind.REWIND:
                 for row in rows.values():
-                    mirror.rebuild(session, row, event.id, self.operator)
+                    mirror.rebuild(session, row, event.id, self.operators)
                     row.refresh_at = self.clock.now()
                 continue
             touched = rows.get(mirror.campaign_of(event) or 0)
@@ -265,9 +265,18 @@ class Campaigns:
             if event.kind in mirror.TERMS:
                 touched.refresh_at = self.clock.now()
             elif event.id > touched.synced_event:
-                mirror.apply(touched, event, self.operator)
+                mirror.apply(touched, event)
+                if event.kind == EventKind.OPERATOR_SET:
+                    mirror.set_caps(session, touched, event.id, self.operators)
                 touched.synced_event = event.id
         session.flush()
+
+    def adopt_keys(self) -> None:
+        """Counts every campaign's caps by the keys that we have today; to be called when they may have changed."""
+        with self.db.begin() as session:
+            ids = list(session.scalars(sa.select(Campaign.id)))
+            for row in promises.lock(session, ids).values():
+                mirror.set_caps(session, row, row.synced_event, self.operators)
 
     def refresh_due(self, limit: int = 20) -> int:
         """Asks the chain again for terms, owner and merchants of campaigns that are due; returns how many."""

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, aliased
 
 from gateway.chain import calls
 from gateway.chain.errors import Permanent
-from gateway.chain.relayer.models import Purpose
+from gateway.chain.relayer.models import ChainTx, Purpose, TxState
 from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -39,12 +39,13 @@ from gateway.loyalty.rules.document import Refunds, parse
 
 log = structlog.get_logger(__name__)
 
-#: Batches in one transaction at most; what is beyond follows in the next turn.
+#: Batches of one campaign at most that wait for a key: a large campaign must not stand before a small one for hours.
 MAX_BATCHES = 40
 #: Values in one IN.
 CHUNK = 5_000
-#: Seconds until a campaign is looked at again that the chain does not know, and one of which nothing could be settled.
-PUT_OFF, STALLED = 600, 5
+#: Seconds until a campaign is looked at again that the chain does not know, one of which nothing could be settled, and
+#: one that has enough batches waiting.
+PUT_OFF, STALLED, ENOUGH = 600, 5, 1
 
 
 class Enqueues(Protocol):
@@ -83,12 +84,12 @@ class Settler:
                 made += self._settle(campaign, now)
             except Permanent as error:  # the chain does not know this campaign: stop no other
                 log.error("settlement.refused", campaign=campaign, error=str(error))
-                self._put_off(campaign, now)
+                self._put_off(campaign, now + PUT_OFF)
         return made
 
-    def _put_off(self, campaign: int, now: int) -> None:
+    def _put_off(self, campaign: int, until: int) -> None:
         with self.db.begin() as session:
-            promises.lock(session, [campaign])[campaign].settle_at = now + PUT_OFF
+            promises.lock(session, [campaign])[campaign].settle_at = until
 
     def _settle(self, campaign: int, now: int) -> int:
         with self.db.read() as session:
@@ -96,8 +97,12 @@ class Settler:
             wallets = sa.select(sa.func.count(Action.wallet.distinct())).where(*_waiting(campaign))
             most = (session.scalar(wallets) or 0) + self._carriers(session, campaign)
             first = row.next_number
+            room = MAX_BATCHES - _queued(session, campaign)
+        if room <= 0:
+            self._put_off(campaign, now + ENOUGH)
+            return 0
         # The contract is asked outside of the transaction: nobody must wait for a node that is slow.
-        numbers = self._free_numbers(campaign, first, min(MAX_BATCHES, most // MAX_ENTRIES + 2)) if most else []
+        numbers = self._free_numbers(campaign, first, min(room, most // MAX_ENTRIES + 2)) if most else []
         with self.db.begin() as session:
             locked = promises.lock(session, [campaign])[campaign]
             if locked.settle_at > now:  # another worker was first
@@ -148,7 +153,7 @@ class Settlement:
         if few and schedule.may_wait(self.now, campaign.settled_at, campaign.end):
             self._next_time(waiting=True)
             return 0
-        if not campaign.daily_cap:  # our key is not authorised, or no longer: nothing could land
+        if not campaign.key_cap:  # no key of ours is authorised, or no longer: nothing could land
             self._next_time(waiting=bool(nets))
             return 0
         made, left = self._write(nets)
@@ -173,7 +178,7 @@ class Settlement:
         refunds = self._refunds({award.id for award in waiting})
         # What rounding leaves over stays with us until the campaign's end; then it is paid out to the last hundredth.
         step = 1 if self.now >= campaign.end else campaign.step
-        limit = min(MAX_HUNDREDTHS, campaign.daily_cap)
+        limit = min(MAX_HUNDREDTHS, campaign.key_cap)
         wallets = {action.wallet for action in waiting} | {action.wallet for action in refunds}
         self.carries = self._carries(wallets) if self.open else {}
         owing = self._owing(wallets | self.carries.keys()) if self.open else {}
@@ -233,7 +238,7 @@ class Settlement:
     def _write(self, nets: list[Net]) -> tuple[int, bool]:
         """Writes as many batches as there are free numbers; how many, and whether some are left for the next turn."""
         self.settler.random.shuffle(nets)
-        limit = self.campaign.daily_cap
+        limit = self.campaign.key_cap
         awards = settlement.cut([(net.wallet, net.award) for net in nets if net.award], limit)
         owing = [(net.wallet, net.shortfall) for net in nets if net.shortfall]
         clawbacks = settlement.cut(owing, limit) if self.campaign.hold else []
@@ -311,6 +316,18 @@ def send(session: Session, relayer: Enqueues, hub: bytes, batch: Batch, entries:
 
 def _waiting(campaign: int) -> tuple[sa.ColumnElement[bool], ...]:
     return Action.campaign_id == campaign, Action.state == ActionState.ACCEPTED
+
+
+def _queued(session: Session, campaign: int) -> int:
+    """How many batches of the campaign wait for a key."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(ChainTx)
+        .join(Batch, Batch.id == ChainTx.ref)
+        .where(ChainTx.state == TxState.QUEUED, ChainTx.purpose.in_((Purpose.AWARD, Purpose.CLAWBACK)))
+        .where(Batch.campaign_id == campaign)
+    )
+    return session.scalar(query) or 0
 
 
 def _has_work(now: int) -> sa.ColumnElement[bool]:

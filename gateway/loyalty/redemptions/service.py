@@ -42,9 +42,9 @@ from gateway.loyalty.redemptions.models import Redemption, RedemptionState
 BELIEVED = 60
 
 
-class HasAddress(Protocol):
+class HasAddresses(Protocol):
     @property
-    def address(self) -> bytes: ...
+    def addresses(self) -> tuple[bytes, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Redemptions:
         clock: Clock,
         domains: Domains,
         reads: Reads,
-        relayer: HasAddress,
+        relayer: HasAddresses,
         orders: OpenOrders,
         ledger: Ledger,
         offers: Offers,
@@ -193,7 +193,8 @@ class Redemptions:
         now = self.clock.now()
         if self._serves.get((merchant, source), 0) > now:
             return
-        if merchant != self.relayer.address and not self.reads.is_delegate(merchant, self.relayer.address):
+        keys = self.relayer.addresses
+        if merchant not in keys and not any(self.reads.is_delegate(merchant, key) for key in keys):
             raise MERCHANT_HAS_NO_DELEGATE.at("offer")
         if source and not self.reads.is_merchant(source, merchant):
             raise MERCHANT_NOT_SERVING.at("offer")

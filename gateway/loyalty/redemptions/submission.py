@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from gateway.chain import calls, signatures
 from gateway.chain.calls import OrderData
-from gateway.chain.errors import Permanent
+from gateway.chain.errors import Permanent, Reverted
 from gateway.chain.hexes import to_hex
 from gateway.chain.relayer.models import Purpose
 from gateway.chain.rpc import Rpc
@@ -37,7 +37,7 @@ class Relays(Protocol):
     """What of the relayer is needed here."""
 
     @property
-    def address(self) -> bytes: ...
+    def addresses(self) -> tuple[bytes, ...]: ...
 
     def enqueue(self, session: Session, purpose: Purpose, ref: int, to: bytes, data: bytes) -> int: ...
 
@@ -99,9 +99,17 @@ class Submission:
         return calls.spend_batch(campaign, merchant, orders) if campaign else calls.redeem_batch(merchant, orders)
 
     def _try(self, data: bytes) -> int:
-        """Bit i of the answer says that the contracts would execute order i now."""
-        call = {"from": to_hex(self.relayer.address), "to": to_hex(self.hub), "data": to_hex(data)}
-        return int(self.rpc.call("eth_call", call, "latest"), 16)
+        """Bit i of the answer says that the contracts would execute order i now, from a key that the merchant lets."""
+        refusal: Reverted | None = None
+        for key in self.relayer.addresses:
+            call = {"from": to_hex(key), "to": to_hex(self.hub), "data": to_hex(data)}
+            try:
+                return int(self.rpc.call("eth_call", call, "latest"), 16)
+            except Reverted as error:
+                if error.name != "NotDelegate":
+                    raise
+                refusal = error
+        raise refusal or Reverted()
 
     def _still_waiting(self, session: Session, ids: Sequence[int]) -> list[Redemption]:
         query = sa.select(Redemption).where(

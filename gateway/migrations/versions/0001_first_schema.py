@@ -78,6 +78,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("chain_events", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_chain_events_caps",
+            ["campaign"],
+            unique=False,
+            sqlite_where=sa.text("kind = 15"),
+            postgresql_where=sa.text("kind = 15"),
+        )
+        batch_op.create_index(
             "ix_chain_events_order",
             ["holder", "nonce"],
             unique=False,
@@ -256,6 +263,7 @@ def upgrade() -> None:
         sa.Column("budget", columns.Int(0, 4611686018427387904), nullable=False),
         sa.Column("pot", columns.Int(0, 4611686018427387904), nullable=False),
         sa.Column("daily_cap", columns.Int(0, 4611686018427387904), nullable=False),
+        sa.Column("key_cap", columns.Int(0, 4611686018427387904), nullable=False),
         sa.Column("reserved", columns.Int(0, 4611686018427387904), nullable=False),
         sa.Column("next_number", columns.Int(0, 99999999999), nullable=False),
         sa.Column("settle_every", columns.Int(0, 604800), nullable=False),
@@ -790,6 +798,9 @@ def downgrade() -> None:
             "ix_chain_events_order",
             sqlite_where=sa.text("kind IN (3, 42)"),
             postgresql_where=sa.text("kind IN (3, 42)"),
+        )
+        batch_op.drop_index(
+            "ix_chain_events_caps", sqlite_where=sa.text("kind = 15"), postgresql_where=sa.text("kind = 15")
         )
 
     op.drop_table("chain_events")

@@ -108,7 +108,7 @@ class Room:
 
 @pytest.fixture
 def room(db: Database, clock: Clock, hub: Hub) -> Room:
-    campaigns = Campaigns(db, hub.reads, clock, OPERATOR)
+    campaigns = Campaigns(db, hub.reads, clock, [OPERATOR])
     keys = ApiKeys()
     app = FastAPI()
     errors.install(app)

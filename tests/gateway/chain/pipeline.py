@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from gateway.chain import calls
+from gateway.chain.relayer.decisions import RelayerSettings
 from gateway.chain.relayer.models import ChainTx, Purpose, SignedTx, TxState
-from gateway.chain.relayer.service import Relayer, RelayerSettings
+from gateway.chain.relayer.service import Relayer
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Job, Jobs, Registry
@@ -31,6 +32,8 @@ class Pipeline:
     settings: RelayerSettings = SETTINGS
     jobs: Jobs = field(init=False)
     relayer: Relayer = field(init=False)
+    #: Instead of the world's one key.
+    keys: list[bytes] = field(default_factory=list)
     #: Batch number → wallet.
     awards: dict[int, bytes] = field(default_factory=dict)
 
@@ -51,9 +54,8 @@ class Pipeline:
 
     def another(self, rpc: FaultyRpc | None = None) -> Relayer:
         world = self.world
-        return Relayer(
-            self.db, rpc or self.rpc, self.clock, self.jobs, world.relayer_key, world.deployment, self.settings
-        )
+        keys, jobs = self.keys or [world.relayer_key], self.jobs
+        return Relayer(self.db, rpc or self.rpc, self.clock, jobs, keys, world.deployment, self.settings)
 
     def award(self, count: int = 1, points: int = 100) -> list[int]:
         """Enqueues award batches; their ids."""

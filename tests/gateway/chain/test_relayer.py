@@ -12,8 +12,8 @@ from gateway.chain import calls, local
 from gateway.chain.calls import OrderData
 from gateway.chain.errors import RateLimited
 from gateway.chain.hexes import from_hex, to_hex
+from gateway.chain.relayer.decisions import GWEI
 from gateway.chain.relayer.models import ChainTx, KeyState, Purpose, SignedTx, TxState
-from gateway.chain.relayer.service import GWEI
 from gateway.chain.signatures import compact
 from tests.gateway.chain.pipeline import Pipeline
 from tests.gateway.chain.world import DAY, LATER, holder, wallet
@@ -56,18 +56,19 @@ def test_everything_is_saved_before_anything_is_sent(pipeline: Pipeline) -> None
     assert len(checked) == 2
 
 
-def test_sixteen_in_flight_and_awards_first(pipeline: Pipeline) -> None:
-    release = pipeline.enqueue(Purpose.RELEASE, calls.release(pipeline.campaign, [wallet()]))
+def test_sixteen_in_flight_awards_first_and_a_quarter_for_others(pipeline: Pipeline) -> None:
+    release = calls.release(pipeline.campaign, [wallet()])
+    others = [pipeline.enqueue(Purpose.RELEASE, release) for _ in range(6)]
     ids = pipeline.award(20)
     pipeline.relayer.step()
     pipeline.relayer.step()
     signed = [row.id for row in pipeline.rows() if row.state is TxState.SIGNED]
-    assert signed == ids[:16]
-    assert [row.nonce for row in pipeline.rows() if row.nonce is not None] == list(range(16))
+    assert sorted(signed) == sorted(ids[:12] + others[:4])
+    assert [pipeline.row(id).nonce for id in ids[:12]] == list(range(12))
     pipeline.mine()
     pipeline.relayer.step()
     assert [row.id for row in pipeline.rows() if row.state is TxState.QUEUED] == []
-    assert pipeline.row(release).nonce == 20
+    assert [pipeline.row(id).nonce for id in ids[12:] + others[4:]] == list(range(16, 26))
     pipeline.run()
     pipeline.check_landed()
 

@@ -20,8 +20,8 @@ from gateway.chain.deployment import WrongDeployment
 from gateway.chain.errors import ChainError, NodeDown, NodeTimeout, NonceTooLow
 from gateway.chain.hexes import to_hex
 from gateway.chain.reads import Reads
+from gateway.chain.relayer.decisions import GWEI
 from gateway.chain.relayer.models import KeyState, Purpose, TxState
-from gateway.chain.relayer.service import GWEI
 from gateway.chain.sender import Sender
 from gateway.core.clock import Clock
 from gateway.core.db import Database

@@ -271,12 +271,12 @@ def build_room(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> Room
         {kind: lambda *_: None for kind in kinds}, dict(zip(names, ([k] for k in kinds), strict=True))
     )
     hub = HubModel(db, clock)
-    campaigns = Campaigns(db, hub, clock, OPERATOR, least_wallets=1, least_window=0)  # type: ignore[arg-type]
+    campaigns = Campaigns(db, hub, clock, [OPERATOR], least_wallets=1, least_window=0)  # type: ignore[arg-type]
     refused = frozenset({HUB, TOKEN, ASSET})
     earning = Earning(campaigns, secrets, jobs, clock, refused)
     claims = Claims(db, clock, jobs, refused)
-    settler = Settler(db, clock, hub, Queue(clock, OPERATOR), HUB)
-    landing = Landing(db, clock, jobs, campaigns, hub, Queue(clock, OPERATOR), HUB)
+    settler = Settler(db, clock, hub, Queue(clock, (OPERATOR,)), HUB)
+    landing = Landing(db, clock, jobs, campaigns, hub, Queue(clock, (OPERATOR,)), HUB)
     app = FastAPI()
     errors.install(app)
     app.include_router(routes.build(db, Auth(db, ApiKeys(), clock), earning, claims, clock))

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 
 from gateway.chain.relayer.models import ChainTx, Purpose, TxState
 from gateway.loyalty.campaigns.schedule import GRACE
+from gateway.loyalty.earning import batches as batches_file
+from gateway.loyalty.earning.intake import Report
 from gateway.loyalty.earning.landing import STUCK_AFTER
 from gateway.loyalty.earning.models import Action, Batch, BatchEntry, BatchState
+from gateway.loyalty.earning.schemas import ActionIn
 from gateway.web.checks import Checks
 from tests.gateway.earning.conftest import DAY, OPERATOR, Room, address, wallet
 
@@ -27,7 +31,7 @@ def transactions(room: Room) -> list[ChainTx]:
 
 def stuck(room: Room) -> tuple[bool, int | None]:
     """What the health page says about batches."""
-    finding = Checks(room.db, None, None, room.clock, OPERATOR, 0, 0).batches()  # type: ignore[arg-type]
+    finding = Checks(room.db, None, None, room.clock, [OPERATOR], 0, 0).batches()  # type: ignore[arg-type]
     return finding.ok, finding.value
 
 
@@ -188,18 +192,39 @@ def test_without_a_cap_nothing_is_sent_and_nothing_lost(room: Room) -> None:
     room.check()
 
 
-def test_a_crowd_goes_out_in_many_batches(room: Room) -> None:
-    from gateway.loyalty.earning.intake import Report
-    from gateway.loyalty.earning.schemas import ActionIn
-
-    room.campaign()
+def crowd(room: Room, count: int = 1_200) -> None:
+    """As many wallets earn 1, 2, … hundredths in campaign 1."""
     now = room.clock.now()
     items = [
         Report(f"k{n}", ActionIn(campaign=1, kind="purchase", occurred_at=now, wallet=wallet(n), amount=n))
-        for n in range(1, 1_201)
+        for n in range(1, count + 1)
     ]
     with room.db.begin() as session:
         room.earning.accept_bulk(session, room.merchant, items)
+
+
+def test_a_large_campaign_does_not_stand_before_a_small_one(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches_file, "MAX_BATCHES", 1)
+    room.campaign()
+    small = room.campaign(2)
+    crowd(room)
+    for _ in range(3):
+        room.settler.settle_due()
+        room.clock.offset += 1
+    room.buy(5, 100, campaign=small)
+    room.settler.settle_due()
+    assert [batch.campaign_id for batch in batches(room)] == [1, small]
+    for _ in range(3):
+        room.clock.offset += 2
+        room.settle()
+    assert room.hub.given == {(1, address(n)): n for n in range(1, 1_201)} | {(small, address(5)): 100}
+    room.check()
+    room.check(small)
+
+
+def test_a_crowd_goes_out_in_many_batches(room: Room) -> None:
+    room.campaign()
+    crowd(room)
     assert room.settle() == 3
     assert room.hub.given == {(1, address(n)): n for n in range(1, 1_201)}
     with room.db.read() as session:
@@ -420,7 +445,7 @@ def test_releases_are_sent_once_at_a_time(room: Room) -> None:
         asked.append(campaign)
         return [address(5), address(6)][:limit]
 
-    releaser = Releaser(room.db, room.clock, Queue(room.clock, OPERATOR), b"h" * 20, matured)
+    releaser = Releaser(room.db, room.clock, Queue(room.clock, (OPERATOR,)), b"h" * 20, matured)
     assert [releaser.release_due(), releaser.release_due()] == [1, 0]
     room.clock.offset += 120
     assert releaser.release_due() == 0  # still under way

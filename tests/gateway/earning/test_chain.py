@@ -13,7 +13,8 @@ from gateway.chain import calls, local
 from gateway.chain.hexes import keccak256
 from gateway.chain.indexer.service import Indexer
 from gateway.chain.indexer.stream import drain
-from gateway.chain.relayer.service import Relayer, RelayerSettings
+from gateway.chain.relayer.decisions import RelayerSettings
+from gateway.chain.relayer.service import Relayer
 from gateway.chain.sender import Sender
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -97,10 +98,11 @@ def world(db: Database, jobs: Jobs, secrets: Secrets, node: Anvil) -> Iterator[W
     hub = Hub.deploy(node.url)
     owner = hub.owner()
     deployment = hub.deployment
-    relayer = Relayer(db, hub.rpc, clock, jobs, KEY, deployment, RelayerSettings(confirmations=1))
-    local.fund_gas(hub.rpc, relayer.address)
-    number = hub.campaign(owner, TERMS, hold=HOLD, budget=10**6, operator=relayer.address, lasts=90 * DAY)
-    campaigns = Campaigns(db, hub.reads, clock, relayer.address, least_wallets=1, least_window=0)
+    relayer = Relayer(db, hub.rpc, clock, jobs, [KEY], deployment, RelayerSettings(confirmations=1))
+    (key,) = relayer.addresses
+    local.fund_gas(hub.rpc, key)
+    number = hub.campaign(owner, TERMS, hold=HOLD, budget=10**6, operator=key, lasts=90 * DAY)
+    campaigns = Campaigns(db, hub.reads, clock, [key], least_wallets=1, least_window=0)
     landing = Landing(db, clock, jobs, campaigns, hub.reads, relayer, deployment.hub)
     ledger = Ledger()
     settler = Settler(db, clock, hub.reads, relayer, deployment.hub)
@@ -176,7 +178,7 @@ def test_a_refund_of_matured_points_is_owed(world: World) -> None:
 
 def test_a_batch_refused_by_the_contract_lands_once_its_reason_is_gone(world: World) -> None:
     """The owner revokes the key after the batch was made, and thinks better of it."""
-    operator = world.landing.relayer.address  # type: ignore[attr-defined]
+    (operator,) = world.landing.relayer.addresses  # type: ignore[attr-defined]
     world.hub.send(world.owner, calls.set_operator(world.campaign, operator, 0))
     bought = world.report(kind="purchase", wallet=wallet(0xA7), amount=50)
 

@@ -20,7 +20,8 @@ from gateway.chain.hexes import checksum, keccak256, to_hex
 from gateway.chain.indexer.service import Indexer
 from gateway.chain.indexer.stream import Apply, drain
 from gateway.chain.reads import Reads
-from gateway.chain.relayer.service import Relayer, RelayerSettings
+from gateway.chain.relayer.decisions import RelayerSettings
+from gateway.chain.relayer.service import Relayer
 from gateway.chain.rpc import Rpc
 from gateway.chain.sender import Sender
 from gateway.core.clock import Clock
@@ -138,7 +139,7 @@ class World:
     def _build_services(self, secrets: Secrets) -> None:
         db, clock, deployment = self.db, self.clock, self.deployment
         relaying = RelayerSettings(confirmations=CONFIRMATIONS, look_every=0, resend_after=1)
-        self.relayer = Relayer(db, self.rpc, clock, self.jobs, key_of("relayer"), deployment, relaying)
+        self.relayer = Relayer(db, self.rpc, clock, self.jobs, [key_of("relayer")], deployment, relaying)
         self.indexer = Indexer(db, self.rpc, clock, deployment, CONFIRMATIONS)
         self.orders = OpenOrders(db, self.reads, clock)
         self.ledger = Ledger()

@@ -1,0 +1,143 @@
+"""Several keys in one relayer: even work, what one key may not send another does, and nobody waits for a poor one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+import structlog
+
+from gateway.chain import calls, local
+from gateway.chain.relayer import decisions
+from gateway.chain.relayer.models import Purpose, TxState
+from gateway.chain.signatures import address_of
+from gateway.web.checks import Checks
+from tests.gateway.chain.pipeline import Pipeline
+from tests.gateway.chain.test_relayer_failures import drive
+from tests.gateway.chain.world import FaultyRpc, wallet
+
+SECOND = b"\x42" * 32
+CAP = 10**9
+
+
+@pytest.fixture
+def keys(pipeline: Pipeline) -> tuple[bytes, bytes]:
+    """The pipeline with two keys, both with gas; only the first is an operator. Their addresses."""
+    local.fund_gas(pipeline.world.rpc, address_of(SECOND), 10**21)
+    pipeline.keys = [pipeline.world.relayer_key, SECOND]
+    pipeline.restart()
+    return pipeline.world.relayer, address_of(SECOND)
+
+
+def let(pipeline: Pipeline, key: bytes, cap: int = CAP) -> None:
+    """The owner lets `key` award so much a day."""
+    node = pipeline.world.node
+    node.rpc("evm_setAutomine", True)
+    pipeline.world.hub(calls.set_operator(pipeline.campaign, key, cap))
+    node.rpc("evm_setAutomine", False)
+
+
+def sent_by(pipeline: Pipeline) -> Counter[bytes | None]:
+    return Counter(row.sender for row in pipeline.rows() if row.state is not TxState.QUEUED)
+
+
+def test_no_key_is_idle_while_something_waits(pipeline: Pipeline, keys: tuple[bytes, bytes]) -> None:
+    let(pipeline, keys[1])
+    pipeline.award(3)
+    pipeline.relayer.step()
+    assert sorted(sent_by(pipeline).values()) == [1, 2]
+    pipeline.award(50)
+    pipeline.relayer.step()
+    pipeline.relayer.step()
+    assert sent_by(pipeline) == dict.fromkeys(keys, 16)
+    pipeline.run()
+    pipeline.check_landed()
+    for key in keys:
+        nonces = sorted(row.nonce or 0 for row in pipeline.rows() if row.sender == key)
+        assert nonces == list(range(len(nonces)))
+
+
+def test_what_one_key_may_not_send_the_other_does(pipeline: Pipeline, keys: tuple[bytes, bytes]) -> None:
+    ids = pipeline.award(20)
+    pipeline.run()
+    assert sent_by(pipeline) == {keys[0]: 20}
+    assert {pipeline.row(id).attempts for id in ids} == {0}
+    pipeline.check_landed()
+
+
+def test_a_key_that_has_spent_its_day_leaves_the_rest_to_the_other(
+    pipeline: Pipeline, keys: tuple[bytes, bytes]
+) -> None:
+    let(pipeline, keys[0], 500)
+    let(pipeline, keys[1], 500)
+    pipeline.award(10)  # a hundred points each
+    pipeline.run()
+    assert sent_by(pipeline) == dict.fromkeys(keys, 5)
+    pipeline.check_landed()
+
+
+def test_what_no_key_may_send_is_refused_after_its_looks(pipeline: Pipeline, keys: tuple[bytes, bytes]) -> None:
+    let(pipeline, keys[0], 0)
+    (tx,) = pipeline.award(1)
+    for look in range(1, decisions.MIN_LOOKS + 1):
+        pipeline.relayer.step()
+        assert pipeline.row(tx).attempts == look
+        pipeline.later(8)
+    assert pipeline.row(tx).state is TxState.REFUSED
+    assert not pipeline.rpc.sent()
+
+
+def test_a_merchant_may_have_delegated_to_any_of_them(pipeline: Pipeline, keys: tuple[bytes, bytes]) -> None:
+    world = pipeline.world
+    world.node.rpc("evm_setAutomine", True)
+    world.hub(calls.set_delegate(keys[0], False))
+    world.hub(calls.set_delegate(keys[1], True))
+    world.node.rpc("evm_setAutomine", False)
+    pipeline.enqueue(Purpose.REDEEM, calls.redeem_batch(world.owner.address, []))
+    pipeline.run()
+    assert sent_by(pipeline) == {keys[1]: 1}
+
+
+def test_a_poor_key_is_reported_and_the_rich_one_goes_on(pipeline: Pipeline, keys: tuple[bytes, bytes]) -> None:
+    world = pipeline.world
+    let(pipeline, keys[1])
+    base_fee = world.reads.head().base_fee
+    nearly = decisions.FULL_BATCH * base_fee * (decisions.LOW - 1)
+    check = Checks(pipeline.db, world.rpc, world.reads, pipeline.clock, keys, 1, 900)
+    assert check.gas().ok
+    local.fund_gas(world.rpc, keys[0], nearly)
+    low = check.gas()
+    assert not low.ok
+    assert low.value is not None
+    assert 0 < low.value < decisions.LOW
+    with structlog.testing.capture_logs() as logs:
+        pipeline.award(1)
+        pipeline.relayer.step()
+        pipeline.relayer.step()
+    assert [entry["event"] for entry in logs].count("relayer.low_on_gas") == 1
+    local.fund_gas(world.rpc, keys[0], 0)
+    pipeline.run()
+    pipeline.award(10)
+    pipeline.run()
+    pipeline.check_landed()
+
+
+def test_several_workers_with_several_keys(pipeline: Pipeline, keys: tuple[bytes, bytes]) -> None:
+    let(pipeline, keys[1])
+    pipeline.settings = replace(pipeline.settings, in_flight=4)
+    pipeline.award(60)
+    drive(pipeline, [pipeline.another(FaultyRpc(pipeline.world.node.url)) for _ in range(3)])
+    pipeline.check_landed()
+    assert set(sent_by(pipeline)) == set(keys)
+    assert len(pipeline.told()) == 60
+    assert set(pipeline.told().values()) == {1}
+
+
+def test_holders_orders_do_not_wait_for_all_awards(pipeline: Pipeline, keys: tuple[bytes, bytes]) -> None:
+    pipeline.settings = replace(pipeline.settings, in_flight=2)
+    pipeline.restart()
+    pipeline.award(30)
+    order = pipeline.enqueue(Purpose.RELEASE, calls.release(pipeline.campaign, [wallet()]))
+    pipeline.relayer.step()
+    assert pipeline.row(order).state is TxState.SIGNED
