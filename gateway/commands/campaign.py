@@ -14,6 +14,7 @@ import typer
 from gateway.chain import calls
 from gateway.chain.hexes import checksum, from_hex, keccak256
 from gateway.client import Client, Json, ProblemAnswer
+from gateway.commands import campaign_file, yaml_files
 from gateway.commands.chain import Chain, Own, open_chain
 from gateway.commands.console import (
     AsJson,
@@ -115,7 +116,7 @@ def create(
     bonus: Annotated[int, typer.Option(parser=parse_points, metavar="PERCENT", help="On entry, closed only.")] = 0,
     starts: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day that counts (UTC).")] = None,
     terms: Annotated[Path | None, typer.Option(help="The published terms, a text file.", exists=True)] = None,
-    rules: Annotated[Path | None, typer.Option(help="Earning rules, a JSON file.", exists=True)] = None,
+    rules: Annotated[Path | None, typer.Option(help="Earning rules, a YAML or JSON file.", exists=True)] = None,
     settle_every: Annotated[int, typer.Option(parser=parse_duration, help="Settlement window.")] = DAY,
     min_wallets: Annotated[int, typer.Option(min=1, help="A smaller settlement waits.")] = 20,
     step: Annotated[int, typer.Option(parser=parse_points, metavar="POINTS", help="Settled amounts are rounded.")] = 1,
@@ -159,13 +160,14 @@ def default_terms(name: str) -> str:
 
 
 def _rules(path: Path | None) -> Json:
+    """Of a file of rules alone, or of a campaign's file."""
     if path is None:
         return DEFAULT_RULES
-    try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CommandError(f"{path} is no JSON: {error}", json.dumps(DEFAULT_RULES)) from None
-    return document if isinstance(document, dict) else {"rules": document}
+    document: Any = yaml_files.read(path)
+    if isinstance(document, dict):
+        earning: Any = document.get("earning", document)
+        return dict(earning)
+    return {"rules": document}
 
 
 @app.command()
@@ -228,7 +230,7 @@ def list_(state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
 def rules(
     campaign: Id,
     merchant: Merchant,
-    file: Annotated[Path, typer.Argument(exists=True, help="Earning rules, a JSON file.")],
+    file: Annotated[Path, typer.Argument(exists=True, help="Earning rules, a YAML or JSON file.")],
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
@@ -237,6 +239,37 @@ def rules(
     with client_of(local, local.merchant(merchant)) as client:
         answer = client.write("POST", f"/v1/campaigns/{campaign}/rules", _rules(file))
     out.result(answer, lambda: facts("Rules", answer.items()))
+
+
+@app.command()
+def apply(
+    file: Annotated[Path, typer.Argument(exists=True, help="The campaign's file, YAML or JSON.")],
+    merchant: Merchant,
+    campaign: Annotated[int | None, typer.Option(min=1, help="Where the file names none.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Make a campaign as its file says; the same file again changes nothing. --dry-run tries new rules on the past."""
+    wanted = campaign_file.load(file)
+    number = campaign or wanted.campaign
+    if number is None:
+        raise CommandError(f"{file} names no campaign", "--campaign 1")
+    local = State(state)
+    with client_of(local, local.merchant(merchant)) as client:
+        changes = campaign_file.plan(client, number, wanted, dry_run)
+        if not dry_run:
+            for change in changes:
+                change.do()
+    answer = {"campaign": number, "dry_run": dry_run, "changes": [change.told() for change in changes]}
+    rows = [(change.section, change.what, change.detail.get("in_words", "")) for change in changes]
+    out.result(answer, lambda: table("Would change" if dry_run else "Changed", ("section", "change", "past"), rows))
+
+
+@app.command()
+def schema(as_json: AsJson = False) -> None:
+    """The JSON schema of campaign files, for editors and CI."""
+    out.result(campaign_file.CampaignFile.model_json_schema())
 
 
 @app.command()

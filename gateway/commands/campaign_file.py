@@ -1,0 +1,110 @@
+"""A merchant's whole programme as one file: its schema, and what has to be done to make a campaign so.
+
+Each section is a field of `CampaignFile` and an entry of `SECTIONS`: a function that compares what the gateway has with
+what the file wants, and lists the changes. The same file again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gateway.client import Client, Json
+from gateway.commands import yaml_files
+from gateway.commands.console import CommandError
+from gateway.commands.console import points as shown
+from gateway.core.limits import MAX_ID, MAX_SUM
+from gateway.loyalty.rules.document import RulesDocument
+
+Number = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
+
+
+class Share(BaseModel):
+    """A merchant of the campaign and the most that its actions may earn a UTC day, in hundredths of a point."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    merchant: Number
+    daily_quota: Annotated[int, Field(strict=True, ge=0, le=MAX_SUM)]
+
+
+class CampaignFile(BaseModel):
+    """A campaign as one file under version control. What a section leaves out is left as it is."""
+
+    model_config = ConfigDict(extra="forbid", title="Loyalty campaign")
+
+    campaign: Number | None = Field(None, description="Its number on the chain; or --campaign")
+    earning: RulesDocument | None = Field(None, description="What earns how many points")
+    shares: list[Share] | None = Field(None, max_length=200, description="Other merchants' daily quotas")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing to do. `detail` is what a dry run tells beside it."""
+
+    section: str
+    what: str
+    do: Callable[[], Json]
+    detail: Json = field(default_factory=dict)
+
+    def told(self) -> Json:
+        return {"section": self.section, "change": self.what, **self.detail}
+
+
+#: (gateway, campaign as the gateway shows it, the section's content, dry run) → what has to be done.
+Section = Callable[[Client, Json, Any, bool], Sequence[Change]]
+
+
+def load(path: Path) -> CampaignFile:
+    """Reads and checks a file; CommandError names every field that is wrong."""
+    document = yaml_files.read(path)
+    try:
+        return CampaignFile.model_validate(document)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors(include_url=False)]
+        raise CommandError(f"{path}: {'; '.join(wrong)}", "loyalty campaign schema", "invalid-file") from None
+
+
+def plan(client: Client, campaign: int, file: CampaignFile, dry: bool) -> list[Change]:
+    """What has to be done, section by section."""
+    now = client.campaign(campaign)
+    changes: list[Change] = []
+    for name, section in SECTIONS.items():
+        content = getattr(file, name)
+        if content is not None:
+            changes += section(client, now, content, dry)
+    return changes
+
+
+def _earning(client: Client, now: Json, wanted: RulesDocument, dry: bool) -> list[Change]:
+    newest = now["rules"][-1]
+    if RulesDocument.model_validate(newest["rules"]).dump() == wanted.dump():
+        return []
+    body = wanted.model_dump(mode="json", exclude_none=True)
+    path = f"/v1/campaigns/{now['id']}/rules"
+    detail: Json = {}
+    if dry:
+        past = client.write("POST", f"{path}/preview", body)
+        detail["past"] = past
+        detail["in_words"] = (
+            f"of {past['actions']} actions of the last 90 days {past['actions'] - past['unknown']} can be judged: "
+            f"{shown(past['before'])} points by the rules of then, {shown(past['after'])} by these"
+        )
+    what = f"publish version {newest['version'] + 1} of the rules ({len(wanted.rules)} rules)"
+    return [Change("earning", what, lambda: client.write("POST", path, body), detail)]
+
+
+def _shares(client: Client, now: Json, wanted: Sequence[Share], dry: bool) -> list[Change]:
+    def change(share: Share) -> Change:
+        path = f"/v1/campaigns/{now['id']}/merchants/{share.merchant}"
+        what = f"merchant {share.merchant}: at most {shown(share.daily_quota)} points a day"
+        return Change("shares", what, lambda: client.write("PUT", path, {"daily_quota": share.daily_quota}))
+
+    return [change(share) for share in wanted]
+
+
+SECTIONS: dict[str, Section] = {"earning": _earning, "shares": _shares}
