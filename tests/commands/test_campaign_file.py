@@ -63,7 +63,7 @@ WRONG = [
     ("earning: {rules: [{kind: per_visit, points: 5, when: amount > open('x')}]}", "only comparisons"),
     ("earning: {zone: Mars/Base, rules: [{kind: per_visit, points: 5}]}", "no such time zone"),
     (
-        "earning: {caps: [{id: a, per: wallet, period: day, points: 1, rules: [x]}], rules: [{kind: per_visit, points: 5}]}",
+        RULE.replace("{rules", "{caps: [{id: a, per: wallet, period: day, points: 1, rules: [x]}], rules"),
         "names a rule",
     ),
     ("- 1", "file: Input should be a valid dictionary"),
