@@ -77,6 +77,7 @@ test: setup
 	@$(MAKE) --no-print-directory artifacts-check
 	@$(MAKE) --no-print-directory contracts-test
 	@$(MAKE) --no-print-directory fuzz-quick
+	@$(MAKE) --no-print-directory prove-differential prove-tampering RUNS=16
 	@$(MAKE) --no-print-directory gateway-test
 	@printf '\nEverything passed.\n'
 
@@ -118,13 +119,20 @@ gas: artifacts-check
 
 ## The contracts' promises at length: docs/promises.md. What runs in `make test` is a quick part of it.
 # Each part is a target prove-<name> and is named here.
-PROOFS := invariants
+PROOFS := invariants differential tampering
 
 prove: setup
 	@$(MAKE) --no-print-directory artifacts-check
 	@for proof in $(PROOFS); do $(MAKE) --no-print-directory prove-$$proof; done
 
 prove-invariants: fuzz-full
+
+# tests/forge/differential and tests/forge/tampering, against the committed artifacts; RUNS inputs of each fuzzed test
+RUNS ?= 512
+prove-differential prove-tampering: prove-%: setup
+	$(call section,Forge: $*)
+	FOUNDRY_PROFILE=invariants FOUNDRY_SRC=tests/forge/$* FOUNDRY_TEST=tests/forge/$* FOUNDRY_OUT=.forge/$*/out \
+	FOUNDRY_CACHE_PATH=.forge/$*/cache FOUNDRY_FUZZ_RUNS=$(RUNS) forge test --color never
 
 # quick, full, long (hours, by hand); ARGS="--seed 0x1234" repeats a run
 fuzz-%: setup
