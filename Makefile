@@ -126,6 +126,7 @@ prove: setup
 	@for proof in $(PROOFS); do $(MAKE) --no-print-directory prove-$$proof; done
 
 prove-invariants: fuzz-full
+	.venv/bin/python -m scripts.planted_faults
 
 # tests/forge/differential and tests/forge/tampering, against the committed artifacts; RUNS inputs of each fuzzed test
 RUNS ?= 512
@@ -137,7 +138,7 @@ prove-differential prove-tampering: prove-%: setup
 # quick, full, long (hours, by hand); ARGS="--seed 0x1234" repeats a run
 fuzz-%: setup
 	$(call section,Fuzzed sequences of calls)
-	.venv/bin/python scripts/fuzz_contracts.py $* $(ARGS)
+	.venv/bin/python -m scripts.fuzz_contracts $* $(ARGS)
 
 clean:
 	rm -rf .venv .venv-prove .uv .cache .build .forge node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

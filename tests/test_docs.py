@@ -82,4 +82,5 @@ def test_decisions_name_what_keeps_them(decision: Path) -> None:
 def test_what_shows_a_promise_exists() -> None:
     for file, name in re.findall(r"`((?:tests|scripts|contracts)/[\w./-]+):(\w+)`", (DOCS / "promises.md").read_text()):
         source = (ROOT / file).read_text()
-        assert re.search(rf"\b(?:function|contract|def|class) {name}\b", source), f"{file} has no {name}"
+        defined = rf"\b(?:function|contract|def|class) {name}\b|^{name} = "
+        assert re.search(defined, source, re.MULTILINE), f"{file} has no {name}"

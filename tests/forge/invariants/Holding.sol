@@ -13,12 +13,12 @@ abstract contract Holding is Relaying {
     /// @notice A holder enters, leaves, moves, stays or cancels.
     function trade(uint256 seed) external step {
         Dice memory d = _dice(seed);
-        uint256 face = d.below(12);
+        uint256 face = d.below(13);
         if (face < 4) _enter(d, _buyer(d), _campaign(d));
         else if (face < 6) _leaveCall(d);
         else if (face < 9) _moveCall(d);
         else if (face < 11) _setStay(d, _holder(d));
-        else _cancelAccount(d, _holder(d));
+        else _cancelAccount(d);
     }
 
     /// @notice The mover and the second merchant milk the pot of a campaign that admitted the merchant.
@@ -112,8 +112,12 @@ abstract contract Holding is Relaying {
         }
     }
 
-    function _cancelAccount(Dice memory d, address who) private {
-        uint256 id = _campaign(d);
+    /// @dev Mostly where an order lies about.
+    function _cancelAccount(Dice memory d) private {
+        (Signed memory o, bool found) = _openOrder(d, true);
+        if (!_ofHub(o.kind)) (o, found) = _openOrder(d, true);
+        bool aimed = found && _ofHub(o.kind) && !d.oneIn(4);
+        (address who, uint256 id) = aimed ? (o.holder, o.id) : (_holder(d), _campaign(d));
         bytes4 refusal = _isCampaign(id) ? bytes4(0) : ICampaignHub.UnknownCampaign.selector;
         if (!_call(who, address(hub), abi.encodeCall(ICampaignHub.cancel, (id)), refusal)) return;
         purse(id, who).nonce += CANCEL_STEP;

@@ -20,7 +20,7 @@ abstract contract Relaying is Shelf {
     /// @notice Somebody sends what was signed earlier: held back, used already, cancelled or out of date.
     function relayOld(uint256 seed) external step {
         Dice memory d = _dice(seed);
-        (Signed memory o, bool found) = _oldOrder(d);
+        (Signed memory o, bool found) = d.oneIn(3) ? _oldOrder(d) : _openOrder(d, false);
         if (found) _send(d, o);
     }
 

@@ -76,7 +76,7 @@ abstract contract Shelf is Reentry {
         o.amount = d.some(_ofAccount(kind) ? free(o.id, o.holder) : wallets[o.holder]);
         o.minReceived = o.amount + (d.oneIn(4) ? bonusOn(kind == Kind.Move ? o.other : o.id, o.amount) : 0);
         o.stay = d.oneIn(2);
-        uint256 ahead = d.oneIn(6) ? 1 + d.below(2) : 0;
+        uint256 ahead = d.oneIn(5) ? (d.oneIn(4) ? 2 : 1) : 0;
         o.nonce = (_ofHub(kind) ? purse(o.id, o.holder).nonce : walletNonces[o.holder]) + ahead;
         o.deadline = d.oneIn(12) ? block.timestamp - 1 : block.timestamp + d.below(30 days);
         o.offer = bytes32(d.below(4));
@@ -105,6 +105,16 @@ abstract contract Shelf is Reentry {
     function _oldOrder(Dice memory d) internal view returns (Signed memory o, bool found) {
         if (_shelf.length == 0) return (o, false);
         return (_shelf[d.below(_shelf.length)], true);
+    }
+
+    /// @param ahead true: mostly one that was signed ahead; false: mostly one whose turn it is
+    function _openOrder(Dice memory d, bool ahead) internal view returns (Signed memory o, bool found) {
+        (o, found) = _oldOrder(d);
+        for (uint256 i = 0; found && i < 12; ++i) {
+            uint256 turn = _ofHub(o.kind) ? hub.account(o.id, o.holder).nonce : token.nonces(o.holder);
+            if (ahead ? o.nonce > turn : o.nonce == turn) break;
+            (o,) = _oldOrder(d);
+        }
     }
 
     /// @return merchant one of the two, mostly one that the campaign has

@@ -167,7 +167,8 @@ abstract contract Spending is Holding {
     }
 
     function _cancelWallet(Dice memory d) private {
-        address who = _holder(d);
+        (Signed memory o, bool found) = _openOrder(d, true);
+        address who = found && !d.oneIn(4) ? o.holder : _holder(d);
         if (!_call(who, address(token), abi.encodeCall(ILoyaltyToken.cancel, ()), 0)) return;
         walletNonces[who] += CANCEL_STEP;
         voidBefore[0][who] = signedSoFar;

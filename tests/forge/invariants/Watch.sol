@@ -127,7 +127,7 @@ abstract contract Watch is World {
             if (fall <= _accountMayFall[_steps][i + 1][holders[j]]) continue;
             if (verb == ICampaignHub.clawbackBatch.selector && fall <= was.pending) continue;
             if (verb == ICampaignHub.expire.selector && _canExpire(before.campaigns[i])) continue;
-            if (_releasing && !was.stay && fall <= was.matured && _rose(holders[j], before, now_) >= fall) continue;
+            if (_releasing && !was.stay && fall <= was.matured && _received(holders[j], before, now_) >= fall) continue;
             _break("P5: an account fell without its holder's word");
         }
     }
@@ -232,6 +232,11 @@ abstract contract Watch is World {
             return now_.wallets[i] > before.wallets[i] ? now_.wallets[i] - before.wallets[i] : 0;
         }
         return 0;
+    }
+
+    /// @dev At most what came into the wallet, when its holder let go of some in the same step.
+    function _received(address who, Picture memory before, Picture memory now_) private view returns (uint256) {
+        return _rose(who, before, now_) + _walletMayFall[_steps][who];
     }
 
     /// @dev Points in wallets and in accounts of the first `count` campaigns from which they can leave.
