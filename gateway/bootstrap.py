@@ -41,6 +41,8 @@ from gateway.loyalty.earning import routes as earning_routes
 from gateway.loyalty.earning.batches import Settler
 from gateway.loyalty.earning.claims import Claims
 from gateway.loyalty.earning.landing import Landing
+from gateway.loyalty.earning.referrals import routes as referrals_routes
+from gateway.loyalty.earning.referrals.service import Referrals
 from gateway.loyalty.earning.release import Releaser
 from gateway.loyalty.earning.service import Earning
 from gateway.loyalty.ledger.service import Ledger
@@ -104,6 +106,7 @@ class House:
             "earning.resend",
             "earning.lapse",
             "earning.release",
+            "earning.forget",
             "statistics.close",
             "redemptions.sweep",
             "redemptions.wipe",
@@ -127,6 +130,7 @@ class House:
         self.ledger = Ledger()
         self.earning = Earning(self.campaigns, secrets, jobs, clock, frozenset(contracts))
         self.claims = Claims(db, clock, jobs, frozenset(contracts))
+        self.referrals = Referrals(db, self.campaigns, secrets, clock, deployment.chain_id, frozenset(contracts))
         self.settler = Settler(db, clock, reads, desk, deployment.hub)
         self.landing = Landing(db, clock, jobs, self.campaigns, reads, desk, deployment.hub)
         self.releaser = Releaser(db, clock, desk, deployment.hub, self._releasable)
@@ -143,7 +147,11 @@ class House:
         self.closing = Closing(db, clock, jobs, settings.statistics_quiet)
         self.outbox = Outbox(clock, secrets, settings.webhooks_private)
         self.courier = Courier(db, clock, secrets, settings.webhooks_private)
-        bulk = {"statistics.accepted": self.facts.accepted, "statistics.claimed": self.facts.claimed}
+        bulk = {
+            "statistics.accepted": self.facts.accepted,
+            "statistics.claimed": self.facts.claimed,
+            "earning.referrals": self.referrals.follow,
+        }
         jobs.registry = Registry(self._handlers(), EVENTS, bulk)
 
     def _handlers(self) -> Mapping[str, Handler]:
@@ -173,6 +181,7 @@ class House:
             merchants_routes.build(g.db, self.auth, self.merchants, self.keys, g.secrets, g.clock),
             campaigns_routes.build(g.db, self.auth, self.campaigns, self.merchants, g.clock),
             earning_routes.build(g.db, self.auth, self.earning, self.claims, g.clock),
+            referrals_routes.build(g.db, self.referrals),
             statistics_routes.build(g.db, self.auth, self.ledger),
             messaging_routes.build(g.db, self.auth, self.outbox, g.clock),
             offers_routes.build(g.db, self.auth, self.offers, self.codes, g.clock),
@@ -229,6 +238,7 @@ class House:
             "earning.resend": self.landing.resend_due,
             "earning.lapse": self.claims.lapse_due,
             "earning.release": self.releaser.release_due,
+            "earning.forget": self.referrals.forget_due,
             "statistics.close": self.closing.close_due,
             "messaging.deliver": Aside(self.courier.deliver_due).turn,
             "redemptions.submit": self.submission.submit_due,
@@ -243,6 +253,7 @@ class House:
 EVENTS: Mapping[str, tuple[str, ...]] = {
     "action.accepted": ("statistics.accepted",),
     "action.claimed": ("statistics.claimed",),
+    "action.qualifies": ("earning.referrals",),
     "tx.refused": ("earning.tx_failed", "redemptions.tx_failed", "moves.tx_refused"),
     "tx.reverted": ("earning.tx_failed", "redemptions.tx_failed", "moves.tx_reverted"),
     "tx.done": ("redemptions.tx_done",),

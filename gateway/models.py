@@ -9,6 +9,7 @@ from gateway.identity.merchants import models as _merchants
 from gateway.identity.wallets import models as _wallets
 from gateway.loyalty.campaigns import models as _campaigns
 from gateway.loyalty.earning import models as _earning
+from gateway.loyalty.earning.referrals import models as _referrals
 from gateway.loyalty.ledger import models as _ledger
 from gateway.loyalty.moves import models as _moves
 from gateway.loyalty.offers import models as _offers
@@ -18,6 +19,6 @@ from gateway.statistics import models as _statistics
 
 _ROOMS = (
     _indexer, _relayer, _idempotency, _jobs, _merchants, _wallets, _campaigns, _earning, _ledger, _moves, _offers,
-    _redemptions, _messaging, _statistics,
+    _redemptions, _messaging, _statistics, _referrals,
 )  # fmt: skip
 metadata = Base.metadata

@@ -1,5 +1,4 @@
-"""YAML as people expect it: 16:00 and 2026-12-01 are what they look like, `no` is a word, a key stands once. Pure but
-for reading the one file."""
+"""YAML as people expect it: 16:00 and 2026-12-01 are what they look like, `no` is a word, a key stands once."""
 
 from __future__ import annotations
 

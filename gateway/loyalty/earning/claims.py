@@ -12,11 +12,12 @@ from gateway.core.db import Database
 from gateway.core.jobs import Jobs
 from gateway.identity.wallets.addresses import NOBODY
 from gateway.loyalty.campaigns import promises, schedule
-from gateway.loyalty.campaigns.models import Campaign
+from gateway.loyalty.campaigns.models import Campaign, RuleVersion
 from gateway.loyalty.earning import codes
 from gateway.loyalty.earning.errors import CLAIM_LAPSED, CLAIM_UNKNOWN, CLAIM_USED, WALLET_REFUSED
 from gateway.loyalty.earning.models import Action, ActionKind, ActionState
 from gateway.loyalty.earning.withholding import withhold
+from gateway.loyalty.rules.programme import programme
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Claims:
             .values(wallet=wallet, state=ActionState.ACCEPTED)
         )
         self.jobs.publish(session, "action.claimed", action.id)
+        if programme(session.get_one(RuleVersion, action.rule_version_id).document).document.referral is not None:
+            self.jobs.publish(session, "action.qualifies", action.id)
         session.refresh(action)
         return self._claimed(session, action)
 

@@ -19,7 +19,7 @@ from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning import answers, reports
 from gateway.loyalty.earning.answers import Answer, Ground
 from gateway.loyalty.earning.limits import Uses, keys
-from gateway.loyalty.earning.models import Action, ActionKind
+from gateway.loyalty.earning.models import EARNED, Action, ActionKind
 from gateway.loyalty.earning.schemas import ActionIn
 from gateway.loyalty.earning.standing import Asked, Ranks, Standing
 from gateway.loyalty.rules.facts import Facts, Occasion
@@ -136,7 +136,7 @@ def first_actions(session: Session, members: Iterable[Member]) -> dict[Member, i
     for campaign, wallets in by_campaign.items():
         query = (
             sa.select(Action.wallet, sa.func.min(Action.occurred_at))
-            .where(Action.campaign_id == campaign, Action.kind != ActionKind.REFUND, Action.wallet.in_(wallets))
+            .where(Action.campaign_id == campaign, Action.kind.in_(EARNED), Action.wallet.in_(wallets))
             .group_by(Action.wallet)
         )
         for wallet, first in session.execute(query):

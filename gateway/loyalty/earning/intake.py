@@ -43,6 +43,8 @@ class Draft:
     claim: tuple[str, int] | None = None
     ground: Ground | None = None
     left: tuple[Kept, ...] | None = None
+    #: Whether a referral may hang on it.
+    qualifies: bool = False
 
     def answer(self, id: int, campaign: int) -> Answer:
         return Answer(id, campaign, self.kind, self.points, self.counts, self.claim, ground=self.ground, left=self.left)
@@ -202,7 +204,8 @@ class Intake:
             "claim_expires": claim[1] if claim else None,
             "state": state,
         }
-        return Draft(place, kind, earned.points, earned.counts, digest, row, claim, earned.ground)
+        qualifies = rules.document.referral is not None and report.wallet is not None
+        return Draft(place, kind, earned.points, earned.counts, digest, row, claim, earned.ground, qualifies=qualifies)
 
     def _refunds(self, session: Session, at: Desk, reported: Sequence[ActionIn]) -> Judge:
         targets = Targets(session, self.secrets, at.merchant, reported)
@@ -232,7 +235,10 @@ class Intake:
                 else ActionState.SETTLED,
             }
             left = taken.kept if report.receipt is not None and target.receipt is not None else None
-            return Draft(place, ActionKind.REFUND, taken.points, taken.counts, digest, row, left=left)
+            qualifies = target.programme.document.referral is not None
+            return Draft(
+                place, ActionKind.REFUND, taken.points, taken.counts, digest, row, left=left, qualifies=qualifies
+            )
 
         return judge
 
@@ -253,6 +259,7 @@ class Intake:
         if lines:
             session.execute(sa.insert(ActionLine), lines)
         self.jobs.publish(session, "action.accepted", *ids)
+        self.jobs.publish(session, "action.qualifies", *(id for id, d in zip(ids, drafts, strict=True) if d.qualifies))
         return {
             draft.place: draft.answer(id, items[draft.place].action.campaign)
             for id, draft in zip(ids, drafts, strict=True)

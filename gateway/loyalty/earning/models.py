@@ -17,6 +17,11 @@ class ActionKind(IntEnum):
     VISIT = 2
     CUSTOM = 3
     REFUND = 4
+    BONUS = 5  # for a referral; made by the gateway
+
+
+#: What a merchant reports and may refund.
+EARNED = frozenset({ActionKind.PURCHASE, ActionKind.VISIT, ActionKind.CUSTOM})
 
 
 class ActionState(IntEnum):

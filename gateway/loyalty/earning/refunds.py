@@ -16,7 +16,7 @@ from gateway.loyalty.earning import answers, receipts, reports, returns
 from gateway.loyalty.earning.desk import Member, first_actions
 from gateway.loyalty.earning.errors import RECEIPT_MISMATCH, REFUND_WITHOUT_PURCHASE
 from gateway.loyalty.earning.limits import Key, Uses, keys
-from gateway.loyalty.earning.models import Action, ActionKind, ActionLine, ActionState
+from gateway.loyalty.earning.models import EARNED, Action, ActionKind, ActionLine, ActionState
 from gateway.loyalty.earning.returns import Left, Returned, Taken
 from gateway.loyalty.earning.schemas import ActionIn
 from gateway.loyalty.rules.caps import Per
@@ -76,7 +76,7 @@ class Targets:
         query = (
             sa.select(Action, RuleVersion.document)
             .join(RuleVersion, RuleVersion.id == Action.rule_version_id)
-            .where(Action.merchant_id == merchant_id, Action.kind != ActionKind.REFUND)
+            .where(Action.merchant_id == merchant_id, Action.kind.in_(EARNED))
             .where(sa.or_(Action.id.in_(ids), Action.key_hash.in_(digests)))
             .execution_options(populate_existing=True)
         )

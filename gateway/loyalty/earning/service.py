@@ -100,6 +100,8 @@ class Earning:
         if action is None or action.merchant_id != merchant_id:
             raise NOT_FOUND.at("id")
         root = action if action.refers_to is None else session.get_one(Action, action.refers_to)
+        if root.kind == ActionKind.BONUS:  # would tell who was brought by somebody, and when
+            raise NOT_FOUND.at("id")
         refunded = sa.select(sa.func.coalesce(sa.func.sum(Action.points), 0)).where(Action.refers_to == action.id)
         by_code = root.claim_hash is not None
         counts = answers.counts_of(session, [action.id])

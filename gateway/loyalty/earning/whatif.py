@@ -21,14 +21,15 @@ from gateway.loyalty.campaigns.errors import UNKNOWN_CAMPAIGN
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
 from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning import answers, reports
-from gateway.loyalty.earning.models import Action, ActionKind
+from gateway.loyalty.earning.models import EARNED, Action, ActionKind
 from gateway.loyalty.earning.schemas import ActionIn
 from gateway.loyalty.rules.calculators.base import Calculator, OfPurchases
 from gateway.loyalty.rules.calculators.per_action import PerAction
 from gateway.loyalty.rules.document import RulesDocument
+from gateway.loyalty.rules.expressions import OF_BASKET
 from gateway.loyalty.rules.facts import Facts
 from gateway.loyalty.rules.judging import Measures, measure, resolve
-from gateway.loyalty.rules.programme import OF_BASKET, Programme, prepare, programme
+from gateway.loyalty.rules.programme import Programme, prepare, programme
 from gateway.loyalty.rules.selecting import Seen, key_of
 
 #: The newest stored actions that are looked at.
@@ -122,7 +123,7 @@ def _stored(
     query = (
         sa.select(Action, RuleVersion.document)
         .join(RuleVersion, RuleVersion.id == Action.rule_version_id)
-        .where(Action.campaign_id == campaign, Action.merchant_id == merchant, Action.kind != ActionKind.REFUND)
+        .where(Action.campaign_id == campaign, Action.merchant_id == merchant, Action.kind.in_(EARNED))
         .where(Action.occurred_at >= since, Action.occurred_at <= until)
         .order_by(Action.id.desc())
         .limit(MAX_PAST)

@@ -18,6 +18,7 @@ from gateway.loyalty.rules.calculators.per_action import PerAction
 from gateway.loyalty.rules.calendar import Zone
 from gateway.loyalty.rules.caps import Cap
 from gateway.loyalty.rules.parts import Circumstances, Part, Slug, Slugs, unique
+from gateway.loyalty.rules.referral import Referral
 
 MAX_RULES = 100
 MAX_LADDERS = 4
@@ -106,6 +107,7 @@ class RulesDocument(Part):
     zone: Zone = "UTC"
     rounding: Rounding = Rounding.DOWN
     round_to: int = Field(1, strict=True, ge=1, le=1_000_000)
+    referral: Referral | None = None
     ladders: Annotated[list[Slug], Field(max_length=MAX_LADDERS), AfterValidator(unique)] = Field(default_factory=list)
     refunds: Refunds = Refunds.LATER_AWARDS
 
@@ -125,6 +127,8 @@ class RulesDocument(Part):
             _known(part.tiers or (), self.ladders, "ladder")
             if part.when is not None:
                 expressions.check(part.when, {**expressions.ACTION, "tiers": dict.fromkeys(self.ladders, 0)})
+        if self.referral and self.referral.when and expressions.names(self.referral.when) & expressions.NOT_KEPT:
+            raise ValueError("a referral is judged later: what is in the basket, and which action it was, is not kept")
         for rule in self.rules:
             if isinstance(rule, OfPurchases) and rule.where is not None:
                 expressions.check(rule.where, expressions.LINE)
@@ -133,6 +137,8 @@ class RulesDocument(Part):
     def _circumstances(self) -> Iterator[Circumstances]:
         yield from self.rules
         yield from self.multipliers
+        if self.referral is not None:
+            yield self.referral
 
     def custom_actions(self) -> frozenset[str]:
         """Names of the custom actions that may be reported."""

@@ -42,6 +42,9 @@ LINE: Mapping[str, Any] = {
     "amount": 4_200,
     "price": 1_400,
 }
+#: What a condition may ask about a basket. It is not kept; with it, a return in part needs the receipt again.
+OF_BASKET = frozenset({"quantity", "lines", "products", "categories", "brands"})
+NOT_KEPT = OF_BASKET | {"action"}
 OPERATORS = "!_ -_ _&&_ _||_ _?_:_ _==_ _!=_ _<_ _<=_ _>_ _>=_ _+_ _-_ _*_ _/_ _%_ _[_] @in"
 FUNCTIONS = frozenset([*OPERATORS.split(), "size", "startsWith", "endsWith", "contains"])
 

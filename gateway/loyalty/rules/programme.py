@@ -18,8 +18,6 @@ from gateway.loyalty.rules.expressions import Conditions, compiled
 from gateway.loyalty.rules.facts import Facts, Occasion
 from gateway.loyalty.rules.selecting import Seen, Selector
 
-#: What a condition may ask about a basket that is not kept; with it, a return in part needs the receipt again.
-OF_BASKET = frozenset({"quantity", "lines", "products", "categories", "brands"})
 #: What the parts of a line do not tell about the line.
 OF_WHOLE_LINE = frozenset({"quantity", "amount", "price"})
 
@@ -149,7 +147,7 @@ def _once(ready: Ready) -> str:
 
 
 def _needs_receipt(document: RulesDocument, texts: Sequence[str]) -> bool:
-    if any(expressions.names(text) & OF_BASKET for text in texts):
+    if any(expressions.names(text) & expressions.OF_BASKET for text in texts):
         return True
     purchases = [rule for rule in document.rules if isinstance(rule, OfPurchases)]
     return any(

@@ -34,11 +34,14 @@ from gateway.loyalty.earning import books, routes
 from gateway.loyalty.earning.batches import Settler
 from gateway.loyalty.earning.claims import Claims
 from gateway.loyalty.earning.landing import Landing
+from gateway.loyalty.earning.referrals import routes as referrals_routes
+from gateway.loyalty.earning.referrals.service import Referrals
 from gateway.loyalty.earning.service import Earning
 from gateway.loyalty.rules.document import RulesDocument
 from gateway.web import errors
 
 DAY = 86_400
+CHAIN = 31_337
 HUB, TOKEN, ASSET, OPERATOR = (bytes.fromhex(f"c{digit}" * 20) for digit in range(4))
 RULES: list[dict[str, Any]] = [
     {"kind": "per_currency", "points": 100, "per": 100},
@@ -267,9 +270,6 @@ class Room:
 def build_room(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> Room:
     kinds = ("test.accepted", "test.claimed", "test.landed")
     names = ("action.accepted", "action.claimed", "batch.landed")
-    jobs.registry = Registry(
-        {kind: lambda *_: None for kind in kinds}, dict(zip(names, ([k] for k in kinds), strict=True))
-    )
     hub = HubModel(db, clock)
     campaigns = Campaigns(db, hub, clock, [OPERATOR], least_wallets=1, least_window=0)  # type: ignore[arg-type]
     refused = frozenset({HUB, TOKEN, ASSET})
@@ -277,8 +277,15 @@ def build_room(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> Room
     claims = Claims(db, clock, jobs, refused)
     settler = Settler(db, clock, hub, Queue(clock, (OPERATOR,)), HUB)
     landing = Landing(db, clock, jobs, campaigns, hub, Queue(clock, (OPERATOR,)), HUB)
+    referrals = Referrals(db, campaigns, secrets, clock, CHAIN, refused)
+    jobs.registry = Registry(
+        {kind: lambda *_: None for kind in kinds},
+        dict(zip(names, ([k] for k in kinds), strict=True)) | {"action.qualifies": ["earning.referrals"]},
+        {"earning.referrals": referrals.follow},
+    )
     app = FastAPI()
     errors.install(app)
+    app.include_router(referrals_routes.build(db, referrals))
     app.include_router(routes.build(db, Auth(db, ApiKeys(), clock), earning, claims, clock))
     room = Room(db, clock, jobs, hub, campaigns, earning, claims, settler, landing, TestClient(app))
     room.merchant, room.key = room.new_merchant()

@@ -1,0 +1,242 @@
+"""Referrals: named by the newcomer, rewarded apart from the action that counts, taken back with it.
+
+The till learns of none of this: bonuses are made later, under the campaign's owner, and no merchant can look at them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gateway.chain import signatures
+from gateway.chain.hexes import checksum
+from gateway.core.clock import Clock
+from gateway.core.db import Database
+from gateway.core.secrets import Secrets
+from gateway.identity.wallets.addresses import NOBODY
+from gateway.identity.wallets.errors import BAD_SIGNATURE
+from gateway.loyalty.campaigns import promises, schedule
+from gateway.loyalty.campaigns.models import Campaign, RuleVersion
+from gateway.loyalty.campaigns.service import Campaigns
+from gateway.loyalty.earning import reports
+from gateway.loyalty.earning.models import EARNED, Action, ActionKind, ActionState
+from gateway.loyalty.earning.referrals.errors import (
+    NO_REFERRALS,
+    NOT_A_NEWCOMER,
+    REFERRAL_EXISTS,
+    REFERRAL_REFUSED,
+)
+from gateway.loyalty.earning.referrals.models import Referral
+from gateway.loyalty.earning.refunds import what_is_left
+from gateway.loyalty.rules import referral as rules
+from gateway.loyalty.rules.circumstances import gate
+from gateway.loyalty.rules.document import Refunds
+from gateway.loyalty.rules.expressions import compiled
+from gateway.loyalty.rules.programme import Programme, programme
+
+#: A ring is looked for so far up.
+MAX_CHAIN = 1_000
+
+
+def message(wallet: bytes, referrer: bytes, campaign: int, chain_id: int) -> str:
+    """What the newcomer signs (EIP-191)."""
+    return f"{checksum(wallet)} was brought to campaign {campaign} on chain {chain_id} by {checksum(referrer)}"
+
+
+class Referrals:
+    """`refused` are the addresses that can be nobody's wallet."""
+
+    def __init__(
+        self,
+        db: Database,
+        campaigns: Campaigns,
+        secrets: Secrets,
+        clock: Clock,
+        chain_id: int,
+        refused: frozenset[bytes],
+    ) -> None:
+        self.db, self.campaigns, self.secrets, self.clock, self.chain_id = db, campaigns, secrets, clock, chain_id
+        self.refused = refused | {NOBODY}
+
+    # ---------------------------------------------------------------- naming
+
+    def name(self, session: Session, campaign: int, wallet: bytes, referrer: bytes, signature: bytes) -> None:
+        """Writes down who brought `wallet`; the same again changes nothing.
+
+        `bad-signature`, `unknown-campaign`, `no-referrals`, `referral-refused` (itself, a ring, a contract of ours),
+        `referral-exists`, `not-a-newcomer`.
+        """
+        digest = signatures.personal(message(wallet, referrer, campaign, self.chain_id).encode())
+        if signatures.recover(digest, signature) != wallet:
+            raise BAD_SIGNATURE.at("signature")
+        self.campaigns.get(session, campaign)
+        promises.lock(session, [campaign])
+        known = session.get(Referral, (campaign, wallet))
+        if known is not None:
+            if known.referrer != referrer:
+                raise REFERRAL_EXISTS.at("referrer")
+            return
+        now = self.clock.now()
+        version = reports.version_of(self.campaigns.rule_versions(session, [campaign])[campaign], now)
+        if programme(version.document).document.referral is None:
+            raise NO_REFERRALS.at("campaign")
+        if referrer in self.refused or wallet in self._chain(session, campaign, referrer, MAX_CHAIN):
+            raise REFERRAL_REFUSED.at("referrer")
+        if self._has_earned(session, campaign, wallet):
+            raise NOT_A_NEWCOMER.at("wallet")
+        session.add(Referral(campaign_id=campaign, wallet=wallet, referrer=referrer, named_at=now, action_id=None))
+        session.flush()
+
+    def _chain(self, session: Session, campaign: int, wallet: bytes, most: int) -> list[bytes]:
+        """The wallet, who brought it, who brought that one, and so on."""
+        found = [wallet]
+        while len(found) < most:
+            above = session.get(Referral, (campaign, found[-1]))
+            if above is None:
+                break
+            found.append(above.referrer)
+        return found
+
+    def _has_earned(self, session: Session, campaign: int, wallet: bytes) -> bool:
+        query = sa.select(Action.id).where(
+            Action.campaign_id == campaign, Action.wallet == wallet, Action.kind.in_(EARNED)
+        )
+        return session.scalar(query.limit(1)) is not None
+
+    # ------------------------------------------------------------- rewarding
+
+    def follow(self, session: Session, action_ids: Sequence[int]) -> None:
+        """Bulk job handler of accepted and claimed actions: rewards referrals that they complete, and takes back what a
+        refund has undone. Doing it again changes nothing. Raises when the budget does not cover it; then it is tried
+        again later."""
+        actions = session.scalars(sa.select(Action).where(Action.id.in_(action_ids)).order_by(Action.id)).all()
+        named = self._named(session, actions)
+        promises.lock(session, {action.campaign_id for action in actions if self._concerns(action, named)})
+        for action in actions:
+            if action.kind == ActionKind.REFUND:
+                self._undo(session, action)
+            elif action.kind in EARNED and (action.campaign_id, action.wallet) in named:
+                self._reward(session, action)
+
+    def _named(self, session: Session, actions: Sequence[Action]) -> set[tuple[int, bytes | None]]:
+        wallets = {action.wallet for action in actions if action.wallet is not None}
+        query = sa.select(Referral.campaign_id, Referral.wallet).where(Referral.wallet.in_(wallets))
+        return {(campaign, wallet) for campaign, wallet in session.execute(query).tuples()}
+
+    def _concerns(self, action: Action, named: set[tuple[int, bytes | None]]) -> bool:
+        return action.kind == ActionKind.REFUND or (action.campaign_id, action.wallet) in named
+
+    def _reward(self, session: Session, action: Action) -> None:
+        row = session.get(Referral, (action.campaign_id, action.wallet), populate_existing=True)
+        campaign = session.get_one(Campaign, action.campaign_id)
+        if row is None or row.action_id is not None or self.clock.now() >= schedule.last_call(campaign.end):
+            return
+        ready = programme(session.get_one(RuleVersion, action.rule_version_id).document)
+        terms = ready.document.referral
+        left = what_is_left(session, [action])[action.id]
+        if terms is None or left.nothing or not _qualifies(ready, terms, action, left.amount):
+            return
+        uplines = self._chain(session, action.campaign_id, row.referrer, len(terms.levels)) if terms.levels else []
+        bonuses = [(row.wallet, terms.newcomer)]
+        for referrer, points in zip(uplines, terms.levels, strict=False):
+            if self._has_earned(session, campaign.id, referrer) and not self._is_full(session, row, referrer, terms):
+                bonuses.append((referrer, points))
+        self._award(session, campaign, action, [(wallet, points) for wallet, points in bonuses if points])
+        row.action_id = action.id
+        session.flush()
+
+    def _is_full(self, session: Session, row: Referral, referrer: bytes, terms: rules.Referral) -> bool:
+        query = sa.select(sa.func.count()).where(
+            Referral.campaign_id == row.campaign_id, Referral.referrer == referrer, Referral.action_id.is_not(None)
+        )
+        return (session.scalar(query) or 0) >= terms.most
+
+    def _award(
+        self, session: Session, campaign: Campaign, action: Action, bonuses: Sequence[tuple[bytes, int]]
+    ) -> None:
+        now = self.clock.now()
+        allowance = promises.allowance(session, campaign, campaign.merchant_id, None, now)
+        allowance.take(sum(points for _, points in bonuses))
+        promises.keep(session, allowance)
+        for level, (wallet, points) in enumerate(bonuses):
+            row = _row(campaign.merchant_id, action, ActionKind.BONUS, self._digest("referral", action.id, level), now)
+            session.add(Action(**row, wallet=wallet, points=points, state=ActionState.ACCEPTED))
+        session.flush()
+
+    def _digest(self, purpose: str, action: int, level: int = 0) -> bytes:
+        return self.secrets.mac(purpose, action.to_bytes(8, "big") + bytes([level]))
+
+    def _undo(self, session: Session, refund: Action) -> None:
+        """Takes bonuses back when too little is left of what they were given for."""
+        row = session.scalar(sa.select(Referral).where(Referral.action_id == refund.refers_to))
+        if row is None:
+            return
+        action = session.get_one(Action, refund.refers_to)
+        ready = programme(session.get_one(RuleVersion, action.rule_version_id).document)
+        left = what_is_left(session, [action])[action.id]
+        terms = ready.document.referral
+        if terms is not None and not left.nothing and _qualifies(ready, terms, action, left.amount):
+            return
+        digests = [self._digest("referral", action.id, level) for level in range(rules.MAX_LEVELS + 1)]
+        given = sa.select(Action).where(Action.key_hash.in_(digests), Action.kind == ActionKind.BONUS)
+        for bonus in session.scalars(given.execution_options(populate_existing=True)).all():
+            self._take_back(session, bonus, ready.document.refunds)
+        row.action_id = None
+        session.flush()
+
+    def _take_back(self, session: Session, bonus: Action, policy: Refunds) -> None:
+        stays = bonus.state == ActionState.SETTLED and policy == Refunds.NOTHING
+        digest = self._digest("referral-undone", bonus.id)
+        row = _row(bonus.merchant_id, bonus, ActionKind.REFUND, digest, self.clock.now())
+        state = ActionState.SETTLED if stays else ActionState.ACCEPTED
+        withheld = bonus.points if stays else 0
+        session.add(
+            Action(**row, wallet=bonus.wallet, points=bonus.points, withheld=withheld, refers_to=bonus.id, state=state)
+        )
+        if bonus.state == ActionState.ACCEPTED:
+            promises.release(session, bonus.campaign_id, bonus.points)
+
+    # ------------------------------------------------------------ forgetting
+
+    def forget_due(self) -> int:
+        """Deletes who brought whom in campaigns that take no more awards; returns how many."""
+        closed = sa.select(Campaign.id).where(Campaign.end <= self.clock.now() - schedule.GRACE)
+        with self.db.read() as session:
+            found = session.scalar(sa.select(Referral.wallet).where(Referral.campaign_id.in_(closed)).limit(1))
+        if found is None:
+            return 0
+        with self.db.begin() as session:
+            gone = session.execute(sa.delete(Referral).where(Referral.campaign_id.in_(closed)))
+            return int(gone.rowcount)  # type: ignore[attr-defined]
+
+
+def _row(merchant: int, like: Action, kind: ActionKind, digest: bytes, now: int) -> dict[str, Any]:
+    """What a bonus, or the taking back of one, has of the action that it follows."""
+    return {
+        "merchant_id": merchant,
+        "campaign_id": like.campaign_id,
+        "key_hash": digest,
+        "body_hash": digest,
+        "kind": kind,
+        "rule_version_id": like.rule_version_id,
+        "occurred_at": like.occurred_at,
+        "amount": 0,
+        "created_at": now,
+    }
+
+
+def _qualifies(ready: Programme, terms: rules.Referral, action: Action, amount: int) -> bool:
+    if amount < (terms.min_amount or 0):
+        return False
+    texts: list[str] = []
+    open_when = gate(terms, ready.document.zone, texts)
+    if open_when is None:
+        return True
+    facts = replace(reports.facts_again(action, ready), amount=amount)
+    conditions = compiled(texts)
+    held = conditions.hold(facts.values(conditions.variables, ready.document.ladders)) if conditions else ()
+    return open_when.is_open(facts, held)

@@ -1,0 +1,190 @@
+"""Referrals: both sides, several levels; named by the newcomer, rewarded once, taken back with the action."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from gateway.chain import signatures
+from gateway.chain.hexes import checksum, to_hex
+from gateway.core.jobs import Job
+from gateway.loyalty.earning.models import Action, ActionKind
+from gateway.loyalty.earning.referrals.models import Referral
+from gateway.loyalty.earning.referrals.service import message
+from tests.gateway.earning.conftest import CHAIN, DAY, HUB, Room
+
+KEYS = [bytes([n]) * 32 for n in range(1, 8)]
+PEOPLE = [signatures.address_of(key) for key in KEYS]
+TERMS = {"referral": {"newcomer": 500, "levels": [300, 100], "min_amount": 1_000}}
+
+
+def who(number: int) -> str:
+    return checksum(PEOPLE[number])
+
+
+def name(room: Room, newcomer: int, referrer: int | bytes, signer: int | None = None, campaign: int = 1) -> Any:
+    above = PEOPLE[referrer] if isinstance(referrer, int) else referrer
+    digest = signatures.personal(message(PEOPLE[newcomer], above, campaign, CHAIN).encode())
+    signature = signatures.sign(KEYS[newcomer if signer is None else signer], digest)
+    body = {"wallet": who(newcomer), "referrer": checksum(above), "signature": to_hex(signature)}
+    return room.http.post(f"/v1/campaigns/{campaign}/referrals", json=body)
+
+
+def buy(room: Room, person: int, amount: int = 1_000, **fields: Any) -> int:
+    answer = room.report(wallet=who(person), amount=amount, **fields)
+    assert answer.status_code == 202, answer.text
+    follow(room)
+    return int(answer.json()["id"])
+
+
+def follow(room: Room) -> None:
+    while room.jobs.run_due(room.db):
+        pass
+    room.check()
+
+
+def given(room: Room) -> list[int]:
+    """What each person has on the chain when all is settled."""
+    room.clock.offset += 10
+    room.settle()
+    room.check()
+    return [room.hub.given.get((1, person), 0) for person in PEOPLE]
+
+
+def test_both_sides_and_several_levels(room: Room) -> None:
+    room.campaign(programme=TERMS)
+    buy(room, 0)  # the first of a chain has earned before
+    for newcomer in (1, 2, 3):
+        assert name(room, newcomer, newcomer - 1).status_code == 200
+        assert name(room, newcomer, newcomer - 1).status_code == 200
+        buy(room, newcomer)
+        buy(room, newcomer)  # rewarded once
+    assert given(room)[:4] == [1_000 + 300 + 100, 2_000 + 500 + 300 + 100, 2_000 + 500 + 300, 2_000 + 500]
+
+
+def test_who_cannot_be_a_referrer(room: Room) -> None:
+    room.campaign(programme=TERMS)
+    assert name(room, 0, 0).json()["code"] == "referral-refused"
+    assert name(room, 0, HUB).json()["code"] == "referral-refused"
+    assert name(room, 1, 0).status_code == 200
+    assert name(room, 2, 1).status_code == 200
+    assert name(room, 0, 2).json()["code"] == "referral-refused"  # a ring of three
+    assert name(room, 1, 3).json()["code"] == "referral-exists"
+    assert name(room, 3, 1, signer=1).json()["code"] == "bad-signature"
+    buy(room, 4, amount=1)
+    assert name(room, 4, 1).json()["code"] == "not-a-newcomer"
+    assert name(room, 5, 1, campaign=9).json()["code"] == "unknown-campaign"
+    room.campaign(2)
+    assert name(room, 5, 1, campaign=2).json()["code"] == "no-referrals"
+
+
+def test_a_referrer_that_never_earned_gets_nothing(room: Room) -> None:
+    room.campaign(programme=TERMS)
+    name(room, 1, 0)
+    buy(room, 1)
+    assert given(room)[:2] == [0, 1_500]
+
+
+def test_a_first_action_that_is_too_small_waits_for_a_larger_one(room: Room) -> None:
+    room.campaign(programme=TERMS)
+    buy(room, 0)
+    name(room, 1, 0)
+    buy(room, 1, amount=999)
+    assert given(room)[:2] == [1_000, 999]
+    buy(room, 1)
+    assert given(room)[:2] == [1_300, 2_499]
+
+
+def test_only_so_many_are_rewarded(room: Room) -> None:
+    room.campaign(programme={"referral": TERMS["referral"] | {"most": 2}})
+    buy(room, 0)
+    for newcomer in (1, 2, 3):
+        name(room, newcomer, 0)
+        buy(room, newcomer)
+    assert given(room)[:4] == [1_600, 1_500, 1_500, 1_500]
+
+
+def test_a_refund_takes_the_bonuses_back(room: Room) -> None:
+    room.campaign(programme=TERMS, hold=9)
+    buy(room, 0)
+    name(room, 1, 0)
+    first = buy(room, 1, amount=3_000)
+    room.refund(first, amount=1_500)
+    follow(room)
+    assert given(room)[:2] == [1_300, 2_000]  # enough of it is left
+    room.refund(first, amount=1_000)
+    follow(room)
+    given(room)
+    assert given(room)[:2] == [1_000, 500]
+    buy(room, 1)  # and another one earns them again
+    assert given(room)[:2] == [1_300, 2_000]
+
+
+def test_a_refund_before_the_settlement_frees_what_was_reserved(room: Room) -> None:
+    room.campaign(programme=TERMS)
+    buy(room, 0)
+    name(room, 1, 0)
+    first = buy(room, 1)
+    assert room.row().reserved == 1_000 + 1_000 + 800
+    room.refund(first)
+    follow(room)
+    assert room.row().reserved == 1_000
+
+
+def test_a_claimed_code_completes_a_referral(room: Room) -> None:
+    room.campaign(programme=TERMS)
+    buy(room, 0)
+    name(room, 1, 0)
+    told = room.report(claim=True, amount=1_000).json()
+    follow(room)
+    answer = room.http.post("/v1/claims", json={"code": told["claim"]["code"], "wallet": who(1)})
+    assert answer.json()["points"] == 1_000
+    follow(room)
+    assert given(room)[:2] == [1_300, 1_500]
+
+
+def test_doing_it_twice_changes_nothing_and_an_empty_budget_waits(room: Room) -> None:
+    room.campaign(programme=TERMS, budget=2_500)
+    buy(room, 0)
+    name(room, 1, 0)
+    action = room.report(wallet=who(1), amount=1_000).json()["id"]
+    follow(room)
+    with room.db.read() as session:
+        assert session.scalar(sa.select(Job.attempts).where(Job.kind == "earning.referrals")) == 1
+    with room.db.begin() as session:
+        from gateway.loyalty.campaigns.models import Campaign
+
+        session.get_one(Campaign, 1).budget = 10_000
+    room.clock.offset += DAY
+    follow(room)
+    with room.db.begin() as session:
+        room.jobs.publish(session, "action.qualifies", action)
+    follow(room)
+    assert given(room)[:2] == [1_300, 1_500]
+
+
+def test_the_till_sees_nothing_of_it_and_it_is_forgotten(room: Room) -> None:
+    room.campaign(programme=TERMS)
+    buy(room, 0)
+    name(room, 1, 0)
+    first = buy(room, 1)
+    with room.db.read() as session:
+        bonuses = list(session.scalars(sa.select(Action.id).where(Action.kind == ActionKind.BONUS)))
+    assert len(bonuses) == 2
+    for id in bonuses:
+        assert room.call("GET", f"/actions/{id}").json()["code"] == "not-found"
+        assert room.refund(id).json()["code"] == "refund-without-purchase"
+    room.refund(first)
+    follow(room)
+    with room.db.read() as session:
+        undone = list(session.scalars(sa.select(Action.id).where(Action.refers_to.in_(bonuses))))
+    assert [room.call("GET", f"/actions/{id}").status_code for id in undone] == [404, 404]
+    room.clock.offset += 38 * DAY
+    from gateway.loyalty.earning.referrals.service import Referrals
+
+    handler = room.jobs.registry.bulk["earning.referrals"].__self__  # type: ignore[attr-defined]
+    assert isinstance(handler, Referrals)
+    assert handler.forget_due() == 1
+    with room.db.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Referral)) == 0
