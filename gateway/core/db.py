@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session
+
+Row = TypeVar("Row")
 
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
@@ -58,6 +61,17 @@ class Database:
     def dispose(self) -> None:
         """Closes all connections."""
         self.engine.dispose()
+
+
+def get_or_add(session: Session, model: type[Row], key: Any, make: Callable[[], Row]) -> Row:
+    """The row with this primary key, locked; where there is none, the one that `make` gives, or the one that another
+    transaction adds at the same time."""
+    row = session.get(model, key, with_for_update=True)
+    if row is None:
+        with suppress(IntegrityError), session.begin_nested():
+            session.add(make())
+        row = session.get_one(model, key, with_for_update=True, populate_existing=True)
+    return row
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:

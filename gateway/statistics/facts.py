@@ -12,12 +12,14 @@ import hmac
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
 from gateway.core.clock import Clock
+from gateway.core.db import get_or_add
 from gateway.loyalty.earning.models import Action, ActionKind
 from gateway.statistics import cells, weeks
 from gateway.statistics.models import Metric, StatFact, StatWeek
@@ -64,11 +66,11 @@ class Facts:
             groups[(action.merchant_id, weeks.week_of(action.occurred_at))].append(action)
         found = []
         for key, mine in sorted(groups.items()):  # in one order everywhere: two workers must not wait for each other
-            found.append((session.get(StatWeek, key, with_for_update=True) or self._open(session, key), mine))
+            found.append((get_or_add(session, StatWeek, key, partial(self._open, key)), mine))
         return found
 
-    def _open(self, session: Session, key: Key) -> StatWeek:
-        week = StatWeek(
+    def _open(self, key: Key) -> StatWeek:
+        return StatWeek(
             merchant_id=key[0],
             week=key[1],
             last_report_at=self.clock.now(),
@@ -77,9 +79,6 @@ class Facts:
             late=0,
             tag_key=secrets.token_bytes(32),
         )
-        session.add(week)
-        session.flush()
-        return week
 
 
 def _actions(session: Session, ids: Sequence[int]) -> Sequence[Action]:

@@ -93,7 +93,12 @@ def test_a_guest_claims_with_the_code_from_the_receipt(house: House, merchant: M
 
     holder, thief = Holder.fresh(house), Holder.fresh(house)
     claim = {"code": code, "wallet": holder.name}
-    assert done(house.call("POST", "/claims", claim)) == {"campaign": campaign, "points": 2_000, "state": "accepted"}
+    assert done(house.call("POST", "/claims", claim)) == {
+        "campaign": campaign,
+        "points": 2_000,
+        "wanted": 2_000,
+        "state": "accepted",
+    }
     assert done(house.call("POST", "/claims", claim))["points"] == 2_000
     refused(house.call("POST", "/claims", claim | {"wallet": thief.name}), 409, "claim-used", "code")
     holder.until_points(2_000)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gateway.chain.indexer.models import ChainEvent, Subscription
 from gateway.core import crashes
-from gateway.core.db import Database
+from gateway.core.db import Database, get_or_add
 
 Apply = Callable[[Session, Sequence[ChainEvent]], None]
 
@@ -43,10 +41,7 @@ def hold(session: Session, name: str) -> Subscription:
     Whoever adds a row that the reader looks for takes it before counting what has been read: events that pass while
     the row is not yet committed would be neither counted nor applied.
     """
-    if session.get(Subscription, name) is None:
-        with contextlib.suppress(IntegrityError), session.begin_nested():  # another may be first
-            session.add(Subscription(name=name))
-    return session.get_one(Subscription, name, with_for_update=True, populate_existing=True)
+    return get_or_add(session, Subscription, name, lambda: Subscription(name=name))
 
 
 def _cursor(session: Session, name: str) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -104,16 +104,26 @@ class Store:
         return columns.where(self._mine, ChainTx.state != TxState.SIGNED).order_by(ChainTx.nonce.desc())
 
     def _flights(self, session: Session) -> tuple[Flight, ...]:
-        open_ = (self._mine, ChainTx.state == TxState.SIGNED)
-        query = sa.select(
-            SignedTx.tx_id, SignedTx.hash, SignedTx.max_fee, SignedTx.tip, SignedTx.empty, SignedTx.signed_at
-        )
-        forms: dict[int, list[Form]] = defaultdict(list)
-        for row in session.execute(query.join(ChainTx).where(*open_).order_by(SignedTx.max_fee)):
-            forms[row.tx_id].append(Form(row.hash, Fee(row.max_fee, row.tip), row.empty, row.signed_at))
-        columns = sa.select(ChainTx.id, ChainTx.purpose, ChainTx.nonce, ChainTx.gas)
-        rows = session.execute(columns.where(*open_).order_by(ChainTx.nonce))
-        return tuple(Flight(row.id, row.purpose, row.nonce, row.gas, tuple(forms[row.id])) for row in rows)
+        """In one statement: between two, another worker signs."""
+        columns = sa.select(
+            ChainTx.id,
+            ChainTx.purpose,
+            ChainTx.nonce,
+            ChainTx.gas,
+            SignedTx.hash,
+            SignedTx.max_fee,
+            SignedTx.tip,
+            SignedTx.empty,
+            SignedTx.signed_at,
+        ).join(SignedTx, SignedTx.tx_id == ChainTx.id)
+        open_ = columns.where(self._mine, ChainTx.state == TxState.SIGNED)
+        rows = session.execute(open_.order_by(ChainTx.nonce, ChainTx.id, SignedTx.max_fee))
+        flights = []
+        for _, group in groupby(rows, lambda row: row.id):
+            same = list(group)
+            forms = tuple(Form(row.hash, Fee(row.max_fee, row.tip), row.empty, row.signed_at) for row in same)
+            flights.append(Flight(same[0].id, same[0].purpose, same[0].nonce, same[0].gas, forms))
+        return tuple(flights)
 
     # ------------------------------------------------------------------ signing
 
