@@ -30,7 +30,7 @@ contract Handler is WindUp {
     function pass(uint256 seed) external step {
         Dice memory d = _dice(seed);
         uint256 face = d.below(12);
-        if (_pace == 0) _pace = [1, 3, 9][d.below(3)];
+        if (_pace == 0) _pace = [1, 2, 6][d.below(3)];
         uint256 until = clock + 1 + _pace * d.below(face < 4 ? 1 hours : face < 7 ? 1 days : 5 days);
         if (face == 9) until = (clock / 1 days + 1) * 1 days;
         if (face > 9) until = _moment(d, 1 + d.below(campaigns));
@@ -53,9 +53,12 @@ contract Handler is WindUp {
     }
 
     function _engage(address merchant) private {
-        vm.prank(merchant);
+        vm.startPrank(merchant);
         hub.setDelegate(delegate, true);
+        hub.setDelegate(address(asset), true);
+        vm.stopPrank();
         delegated[merchant][delegate] = true;
+        delegated[merchant][address(asset)] = true;
     }
 
     function _open(uint256 hold, uint256 length) private {

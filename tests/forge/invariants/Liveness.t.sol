@@ -35,6 +35,7 @@ contract LivenessTest is CommonBase, StdAssertions, StdUtils {
     ICampaignHub private _hub;
     uint256 private _open;
     uint256 private _closed;
+    uint256 private _batches;
 
     uint256 private constant HOLDER_KEY = 0xA11CE;
     address private _holder = vm.addr(HOLDER_KEY);
@@ -78,7 +79,7 @@ contract LivenessTest is CommonBase, StdAssertions, StdUtils {
         bytes32[] memory lines = new bytes32[](1);
         lines[0] = bytes32(abi.encodePacked(to, uint96(points)));
         vm.prank(KEY);
-        _hub.awardBatch(id, uint256(keccak256(abi.encode(to, points, id))), lines);
+        _hub.awardBatch(id, 1_000 + _batches++, lines);
     }
 
     function _mint(address to, uint256 points) private {

@@ -16,7 +16,8 @@ abstract contract Reentry is Watch {
         Transfer,
         Leave,
         Release,
-        Stay
+        Stay,
+        Spend
     }
 
     struct Payload {
@@ -62,7 +63,7 @@ abstract contract Reentry is Watch {
 
     function _arm(Dice memory d) private {
         asset.setMode(FuzzAsset.Mode.Good);
-        Payload memory p = Payload(Inner(d.below(6)), address(hub), 1 + d.below(campaigns), 0);
+        Payload memory p = Payload(Inner(d.below(7)), address(hub), 1 + d.below(campaigns), 0);
         bytes memory data;
         if (p.kind == Inner.Guarded) (p.target, data) = _guarded(d);
         if (p.kind == Inner.Leave) {
@@ -70,6 +71,7 @@ abstract contract Reentry is Watch {
             data = abi.encodeCall(ICampaignHub.leave, (p.id, p.points));
         }
         if (p.kind == Inner.Release) data = abi.encodeCall(ICampaignHub.release, (p.id, holders));
+        if (p.kind == Inner.Spend) data = _orderToSpend(d);
         if (p.kind == Inner.Stay) data = abi.encodeCall(ICampaignHub.setStay, (p.id, false));
         if (p.kind == Inner.CashOut || p.kind == Inner.Transfer) {
             p.target = address(token);
@@ -117,6 +119,11 @@ abstract contract Reentry is Watch {
         _apply(p);
     }
 
+    /// @dev Some holder's order that the asset, delegate of a merchant, sends in the middle of a transfer.
+    function _orderToSpend(Dice memory d) internal virtual returns (bytes memory);
+
+    function _spentInside() internal virtual;
+
     function _apply(Payload memory p) private {
         address self = address(asset);
         if (p.kind == Inner.CashOut) {
@@ -133,6 +140,8 @@ abstract contract Reentry is Watch {
             wallets[self] += p.points;
         } else if (p.kind == Inner.Stay) {
             purse(p.id, self).stay = false;
+        } else if (p.kind == Inner.Spend) {
+            _spentInside();
         } else {
             _releases();
             _release(p.id, holders);

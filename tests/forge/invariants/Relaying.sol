@@ -11,6 +11,8 @@ import {Shelf} from "./Shelf.sol";
 
 /// @title Relayers, merchants and delegates send signed orders: new and old, one by one and in batches
 abstract contract Relaying is Shelf {
+    Signed private _inside;
+
     /// @notice A holder signs, and somebody sends it at once.
     function relay(uint256 seed) external step {
         Dice memory d = _dice(seed);
@@ -136,6 +138,20 @@ abstract contract Relaying is Shelf {
 
     function _refused(address to) internal view returns (bool) {
         return to == address(0) || to == address(token);
+    }
+
+    // ------------------------------------------------- from within the asset
+
+    function _orderToSpend(Dice memory d) internal override returns (bytes memory data) {
+        _inside = _drawKind(d, Kind.Spend);
+        (, data) = _single(_inside);
+    }
+
+    function _spentInside() internal override {
+        _paysFromClosed();
+        _consentBy(_inside, address(asset));
+        _useUp(_inside);
+        _effect(_inside);
     }
 
     // -------------------------------------------------------------- batches

@@ -20,7 +20,7 @@ abstract contract Running is Spending {
         else if (face < 6) _invite(d, who, id);
         else if (face < 8) _setOperator(d, who, id);
         else if (face < 10) _announce(d, who, id);
-        else if (face < 11) _withdraw(who, id);
+        else if (face < 11) _withdraw(d, who, id);
         else if (face < 13) _sweep(who, id);
         else if (face < 15) _ownership(d, who, id);
         else _found(d, d.oneIn(2) ? owner : _anybody(d));
@@ -119,7 +119,11 @@ abstract contract Running is Spending {
         return late || end < block.timestamp + WEEK ? ICampaignHub.TermRefused.selector : bytes4(0);
     }
 
-    function _withdraw(address who, uint256 id) private {
+    function _withdraw(Dice memory d, address who, uint256 id) private {
+        for (uint256 i = 0; i < 6 && terms[id].announced == Announced.Nothing && !d.oneIn(6); ++i) {
+            id = 1 + d.below(campaigns);
+            who = _mostly(d, terms[id].owner);
+        }
         bytes4 refusal = _ownerRefusal(who, id);
         bool nothing = terms[id].announced == Announced.Nothing;
         if (refusal == 0 && nothing) refusal = ICampaignHub.NoChangePending.selector;

@@ -26,6 +26,7 @@ abstract contract Watch is World {
     mapping(uint256 step => mapping(address => uint256)) private _walletMayFall;
     mapping(uint256 step => mapping(uint256 id => mapping(address => uint256))) private _accountMayFall;
     bool private _releasing;
+    bool private _paying;
     Landed[] internal landed;
 
     /// @dev The picture after the last step: reading everything anew would take half of the time.
@@ -68,8 +69,13 @@ abstract contract Watch is World {
         _releasing = true;
     }
 
+    /// @dev Within the step a merchant was paid, too: that is no trade.
+    function _paysFromClosed() internal {
+        _paying = true;
+    }
+
     function _forget() private {
-        _releasing = false;
+        (_releasing, _paying) = (false, false);
         ++_steps;
     }
 
@@ -102,7 +108,7 @@ abstract contract Watch is World {
             if (before.campaigns[i].closed) _closedLoopStaysClosed(i, before, now_);
             if (before.campaigns[i].expiry != now_.campaigns[i].expiry) _break("P10: expiry changed");
         }
-        if (_isTrade()) _tradeRaisesNothing(before, now_);
+        if (_isTrade() && !_paying) _tradeRaisesNothing(before, now_);
         _moneyGoesWhereItMay(before, now_);
         _nothingGoesBack(before, now_);
         if (before.asked != now_.asked && !_mayTouchAsset(before, now_)) _break("P12: asset touched");
