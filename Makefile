@@ -119,7 +119,7 @@ gas: artifacts-check
 
 ## The contracts' promises at length: docs/promises.md. What runs in `make test` is a quick part of it.
 # Each part is a target prove-<name> and is named here.
-PROOFS := invariants differential tampering
+PROOFS := invariants differential tampering planted-orders
 
 prove: setup
 	@$(MAKE) --no-print-directory artifacts-check
@@ -134,6 +134,10 @@ prove-differential prove-tampering: prove-%: setup
 	$(call section,Forge: $*)
 	FOUNDRY_PROFILE=invariants FOUNDRY_SRC=tests/forge/$* FOUNDRY_TEST=tests/forge/$* FOUNDRY_OUT=.forge/$*/out \
 	FOUNDRY_CACHE_PATH=.forge/$*/cache FOUNDRY_FUZZ_RUNS=$(RUNS) forge test --color never
+
+# Faults that these two must find.
+prove-planted-orders: setup
+	.venv/bin/python -m scripts.planted_orders
 
 # quick, full, long (hours, by hand); ARGS="--seed 0x1234" repeats a run
 fuzz-%: setup

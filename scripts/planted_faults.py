@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -274,30 +274,30 @@ FAULTS = (
 # ---------------------------------------------------------------------- build
 
 
-def planted_sources() -> dict[str, str]:
+def planted_sources(faults: Sequence[Fault]) -> dict[str, str]:
     """All sources of the contracts with all faults in them."""
     paths = [path for path in (ROOT / "contracts").rglob("*.sol") if "test" not in path.parts]
     sources = {path.relative_to(ROOT).as_posix(): path.read_text() for path in paths}
     originals = dict(sources)
-    for number, fault in enumerate(FAULTS, start=1):
+    for number, fault in enumerate(faults, start=1):
         if originals[fault.file].count(fault.old) != 1:
             raise SystemExit(f"{fault.file}: not exactly once: {fault.old} ({fault.what})")
         switched = fault.new.replace("planted()", f"planted({number})")
         sources[fault.file] = sources[fault.file].replace(fault.old, switched)
-    for file in {fault.file for fault in FAULTS}:
+    for file in {fault.file for fault in faults}:
         depth = "../" if file != POINTS else "./"
         switch = f'import {{planted}} from "{depth}libraries/Planted.sol";\n'
         sources[file] = re.sub(r"(?m)^import ", f"{switch}import ", sources[file], count=1)
     return sources | {SWITCH: SWITCH_SOURCE}
 
 
-def build() -> None:
+def build(faults: Sequence[Fault], work: Path) -> None:
     """Artifacts of the faulty contracts, unoptimized: it is quicker and changes nothing that is looked at."""
     version, settings = build_artifacts.settings()
     names = {"contracts/LoyaltyToken.sol": "LoyaltyToken", "contracts/CampaignHub.sol": "CampaignHub"}
     request: dict[str, Any] = {
         "language": "Solidity",
-        "sources": {file: {"content": source} for file, source in planted_sources().items()},
+        "sources": {file: {"content": source} for file, source in planted_sources(faults).items()},
         "settings": settings
         | {
             "optimizer": {"enabled": False},
@@ -305,10 +305,10 @@ def build() -> None:
         },
     }
     answer = solcx.compile_standard(request, base_path=ROOT, solc_version=version)
-    WORK.mkdir(parents=True, exist_ok=True)
+    work.mkdir(parents=True, exist_ok=True)
     for file, name in names.items():
         code = answer["contracts"][file][name]["evm"]["bytecode"]["object"]
-        (WORK / f"{name}.json").write_text(json.dumps({"bytecode": "0x" + code}))
+        (work / f"{name}.json").write_text(json.dumps({"bytecode": "0x" + code}))
 
 
 # ----------------------------------------------------------------------- find
@@ -338,7 +338,7 @@ def message(number: int, size: Size = SIZE) -> str:
 
 
 def main(numbers: Iterable[int]) -> int:
-    build()
+    build(FAULTS, WORK)
     if told := message(0, replace(SIZE, runs=3)):
         raise SystemExit(f"something is found while every fault sleeps: {told}")
     chosen = list(numbers) or list(range(1, len(FAULTS) + 1))
