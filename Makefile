@@ -1,5 +1,6 @@
 # make demo   set everything up and run the main job (ARGS="--exit --json report.json")
-# make test   set everything up and run every check
+# make test   set everything up and run the checks
+# make crash-test   kill processes between all steps that write; CI runs it too
 # make gas    measure what the contracts cost, beside what others would use; writes docs/gas.md
 # make prove  show the contracts' promises at length (docs/promises.md); under fifteen minutes
 # Needs python3 (3.11-3.13), node 20+ and make; everything else goes into this folder.
@@ -31,7 +32,7 @@ export FOUNDRY_OFFLINE := true
 
 section = @printf '\n=== %s ===\n' "$(1)"
 
-.PHONY: help setup setup-run demo test lint format artifacts artifacts-check contracts-test gateway-test gas prove clean
+.PHONY: help setup setup-run demo test lint format artifacts artifacts-check contracts-test contracts-aside contracts-checks gateway-test crash-test gas prove clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -75,10 +76,7 @@ test: setup
 	@$(MAKE) --no-print-directory lint
 	$(call section,Artifacts: rebuilt and compared)
 	@$(MAKE) --no-print-directory artifacts-check
-	@$(MAKE) --no-print-directory contracts-test
-	@$(MAKE) --no-print-directory fuzz-quick
-	@$(MAKE) --no-print-directory prove-differential prove-tampering RUNS=16
-	@$(MAKE) --no-print-directory gateway-test
+	@$(MAKE) --no-print-directory -j2 contracts-aside gateway-test
 	@printf '\nEverything passed.\n'
 
 lint: setup
@@ -106,12 +104,27 @@ contracts-test: setup
 	rm -rf contracts/.cache
 	@$(MAKE) --no-print-directory -j2 --output-sync=target contracts-on-test contracts-on-foundry
 
+# Beside the gateway's tests, which wait more than they compute; its output comes in one piece when it is done.
+contracts-aside: setup
+	@mkdir -p .cache
+	@$(MAKE) --no-print-directory contracts-checks > .cache/contracts.log 2>&1 || ended=$$?; \
+		cat .cache/contracts.log; exit $${ended:-0}
+
+contracts-checks: contracts-test
+	@$(MAKE) --no-print-directory fuzz-quick
+	@$(MAKE) --no-print-directory prove-differential prove-tampering RUNS=16
+
 contracts-on-%: setup
 	$(APE) test tests/contracts --network ethereum:local:$*
 
 gateway-test: setup
 	$(call section,Gateway and walks on SQLite and PostgreSQL)
-	$(PYTEST) -n 3 --dist loadgroup --ignore tests/contracts tests
+	$(PYTEST) -n 4 --dist loadgroup --ignore tests/contracts --ignore tests/storm tests
+
+# Processes killed between all steps that write, and many of everything at once. A part of CI.
+crash-test: setup
+	$(call section,Killed processes on SQLite and PostgreSQL)
+	$(PYTEST) -n 2 --dist loadgroup tests/storm
 
 ## What the contracts cost: docs/gas.md. `make test` compares with tests/gas/figures.json.
 gas: artifacts-check
