@@ -22,6 +22,7 @@ COMMANDS = {
     "faucet": "merchant:faucet",
     "merchant": "merchant:app",
     "campaign": "campaign:app",
+    "actions": "actions:app",
     "offer": "offer:app",
     "codes": "codes:app",
     "wallet": "wallet:app",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from gateway.client import Client, Json, ProblemAnswer
+from gateway.commands.bulk import BULK, report_all
 from gateway.commands.console import CommandError
 from gateway.commands.crowd import Crowd
 from gateway.commands.purchases import (
@@ -24,11 +24,6 @@ from gateway.commands.purchases import (
     group_invoices,
     read_rows,
 )
-
-#: The most that one bulk call takes.
-BULK = 1_000
-#: How often items that were answered with `busy` are sent again.
-BUSY_ATTEMPTS = 5
 
 
 @dataclass
@@ -137,20 +132,10 @@ class Replay:
         waiting = self._waiting.pop(till, [])
         if not waiting:
             return
-        for (event, action), result in zip(waiting, self._report(till, [action for _, action in waiting]), strict=True):
+        for (event, action), result in zip(
+            waiting, report_all(till.client, [action for _, action in waiting]), strict=True
+        ):
             self._count(event, action, result, till)
-
-    def _report(self, till: Till, actions: list[Json]) -> list[Json]:
-        """One bulk call; items that met somebody else's are sent again, which changes nothing for them."""
-        results = till.client.report_bulk(actions)
-        for _ in range(BUSY_ATTEMPTS):
-            busy = [n for n, result in enumerate(results) if (result.get("problem") or {}).get("code") == "busy"]
-            if not busy:
-                break
-            time.sleep(1)
-            for place, result in zip(busy, till.client.report_bulk([actions[n] for n in busy]), strict=True):
-                results[place] = result
-        return results
 
     def _count(self, event: Sale | Refund, action: Json, result: Json, till: Till) -> None:
         tally = self.tally

@@ -15,6 +15,7 @@ from gateway.commands.wallets import listed as listed_wallets
 from tests.commands.conftest import CommandLine
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+ANN = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -102,6 +103,32 @@ def test_a_bad_file_sends_nothing_and_names_the_cell(shops: CommandLine, tmp_pat
     answer = shops.run("replay", file, "--campaign", 1, "--merchant", "hill", fails=1)
     assert answer.document["error"]["code"] == "bad-file"
     assert "line 3, column Quantity" in answer.err
+
+
+def test_a_file_of_actions_is_imported_once_and_an_import_goes_on_where_it_stopped(
+    shops: CommandLine, tmp_path: Path
+) -> None:
+    file, report = tmp_path / "day.csv", tmp_path / "day.report.jsonl"
+    now = int(time.time())
+    good = [f"d{n},{now},{'yes' if n == 1 else ''},{'' if n == 1 else ANN},{n}.50" for n in range(1, 5)]
+    file.write_text("\n".join(["key,occurred_at,claim,wallet,amount", *good, f"d9,{now},,{ANN},1.5.0", "d0,17672"]))
+    words = ("actions", "import", file, "--campaign", 1, "--merchant", "hill", "--report", report)
+    before = shops.supply()
+    assert shops.run(*words, "--dry-run", fails=1).document["refused"] == 2
+    first = shops.run(*words, fails=1).document
+    assert (first["actions"], first["accepted"], first["repeated"], first["points"]) == (6, 4, 0, 1_200)
+    assert first["refused_by_code"] == {"unreadable-row": 2}
+    lines = [json.loads(line) for line in report.read_text().splitlines()]
+    assert [line["status"] for line in lines] == ["accepted"] * 4 + ["unreadable"] * 2
+    assert [len(line.get("claim", {}).get("code", "")) for line in lines] == [26, 0, 0, 0, 0, 0]
+    assert report.stat().st_mode & 0o077 == 0
+    report.write_text("".join(f"{json.dumps(line)}\n" for line in lines[:2]) + '{"line":4,"sta')
+    gone_on = shops.run(*words, "--resume", fails=1).document
+    assert (gone_on["done_before"], gone_on["actions"], gone_on["repeated"]) == (2, 4, 2)
+    assert [json.loads(line)["line"] for line in report.read_text().splitlines()] == [2, 3, 4, 5, 6, 7]
+    again = shops.run(*words, fails=1).document
+    assert (again["repeated"], again["points"]) == (4, 1_200)
+    until(lambda: shops.supply() == before + 1_050)  # all but the code, which nobody claimed
 
 
 def test_a_rejected_action_is_counted_by_its_problem(shops: CommandLine, tmp_path: Path) -> None:
