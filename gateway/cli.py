@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "demo:demo",
     "replay": "replay:replay",
     "audit": "audit:audit",
+    "bench": "bench:bench",
     "doctor": "doctor:doctor",
     "migrate": "migrate:migrate",
     "faucet": "merchant:faucet",

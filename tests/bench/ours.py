@@ -1,0 +1,142 @@
+"""What the gateway reaches: accepted, accepted to credited, and how long until minted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from gateway.chain.rpc import Rpc
+from gateway.loyalty.earning.models import Action, Batch
+from tests.bench import load, world
+from tests.bench.world import Shop
+
+#: Connections of the tills at once.
+TILLS = 32
+POINTS = 1_000
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is sent in each measurement."""
+
+    singles: int
+    bulks: int
+    bulk: int
+    paced: int
+    runs: int
+
+
+QUICK = Size(singles=600, bulks=6, bulk=500, paced=4, runs=1)
+FULL = Size(singles=10_000, bulks=100, bulk=500, paced=15, runs=3)
+
+
+def pipeline(shop: Shop, size: Size) -> dict[str, Any]:
+    """Accepted and credited a second, one action a request and many."""
+    crowd = world.wallets(size.singles)
+    found: dict[str, Any] = {}
+    found |= _part("single", _repeat(shop, size, lambda: [shop.single(shop.action(w, POINTS)) for w in crowd], 1))
+    crowd = world.wallets(size.bulks * size.bulk)
+    parts = [crowd[start : start + size.bulk] for start in range(0, len(crowd), size.bulk)]
+    found |= _part(
+        "bulk",
+        _repeat(shop, size, lambda: [shop.bulk([shop.action(w, POINTS) for w in part]) for part in parts], size.bulk),
+    )
+    return found
+
+
+def _repeat(shop: Shop, size: Size, make: Callable[[], list[bytes]], each: int) -> list[dict[str, float]]:
+    """Each run for itself; the first, with half of it, warms up."""
+    warm = make()
+    _once(shop, warm[: max(1, len(warm) // 2)], each)
+    return [_once(shop, make(), each) for _ in range(size.runs)]
+
+
+def _once(shop: Shop, requests: Sequence[bytes], each: int) -> dict[str, float]:
+    before = shop.awarded()
+    pids = {name: process.pid for name, process in shop.house.running.items()}
+    cpu = {name: world.cpu(pid) for name, pid in pids.items()} | {"node": world.cpu(shop.house.node.process.pid)}
+    started = time.monotonic()
+    answers = load.closed(shop.house.url, requests, TILLS if each == 1 else 4)
+    if set(answers.statuses) - {200, 202}:
+        raise RuntimeError(f"refused: {answers.statuses}")
+    count = len(requests) * each
+    ended = shop.until_credited(before + count * POINTS)
+    spent = {name: world.cpu(pid) - cpu[name] for name, pid in pids.items()}
+    spent["node"] = world.cpu(shop.house.node.process.pid) - cpu["node"]
+    return {
+        "accepted": count / answers.seconds,
+        "credited": count / (ended - started),
+        "p50_ms": answers.percentile(0.5) * 1e3,
+        "p99_ms": answers.percentile(0.99) * 1e3,
+        **{f"{name}_us": seconds / count * 1e6 for name, seconds in spent.items()},
+    }
+
+
+def _part(name: str, runs: Sequence[dict[str, float]]) -> dict[str, Any]:
+    """The medians of the runs."""
+    return {name: {key: sorted(run[key] for run in runs)[len(runs) // 2] for key in runs[0]}}
+
+
+# -------------------------------------------------------------------- waiting
+
+
+def minting(shop: Shop, size: Size, rate: float) -> dict[str, float]:
+    """Seconds from an accepted single action to the block that minted it, at so many actions a second; milliseconds of
+    acceptance at that rate."""
+    count = int(rate * size.paced)
+    requests = [shop.single(shop.action(wallet, POINTS)) for wallet in world.wallets(count)]
+    before = shop.awarded()
+    with BlockClock(shop.house.node.url) as clock:
+        answers = load.opened(shop.house.url, requests, TILLS, rate, keep=True)
+        shop.until_credited(before + count * POINTS)
+    accepted = {msgspec.json.decode(body)["id"]: done for body, done in zip(answers.bodies, answers.done, strict=True)}
+    with shop.database.read() as session:
+        query = sa.select(Action.id, Batch.landed_block).join(Batch, Batch.id == Action.batch_id)
+        rows = session.execute(query.where(Action.id >= min(accepted))).all()
+    waits = sorted(clock.seen[block] - accepted[id] for id, block in rows if id in accepted)
+    if len(waits) != count:
+        raise RuntimeError(f"{count - len(waits)} actions were not minted")
+    return {
+        "rate": rate,
+        "accept_p50_ms": answers.percentile(0.5) * 1e3,
+        "accept_p99_ms": answers.percentile(0.99) * 1e3,
+        "minted_p50_s": waits[len(waits) // 2],
+        "minted_p99_s": waits[int(0.99 * len(waits))],
+    }
+
+
+class BlockClock:
+    """When (monotonic) each block was first seen."""
+
+    def __init__(self, url: str) -> None:
+        self.seen: dict[int, float] = {}
+        self._rpc, self._ended = Rpc(url), threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> BlockClock:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._rpc.close()
+
+    def _watch(self) -> None:
+        last = None
+        while not self._ended.wait(0.02):
+            head, now = int(self._rpc.call("eth_blockNumber"), 16), time.monotonic()
+            for number in range(head if last is None else last + 1, head + 1):
+                self.seen[number] = now
+            last = head
+
+
+def memory(shop: Shop) -> dict[str, float]:
+    """The most that each process has held, in megabytes."""
+    return {name: world.memory(process.pid) / 2**20 for name, process in shop.house.running.items()}

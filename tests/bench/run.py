@@ -1,0 +1,72 @@
+"""One run of everything that is asked for; its figures as one document."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Callable, Collection, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tests.bench import ceilings, ours, peers
+from tests.bench.ours import FULL, QUICK
+from tests.bench.world import ROOT, open_shop
+
+PARTS = ("peers", "ceilings", "ours")
+LIBRARIES = ("fastapi", "starlette", "uvicorn", "pydantic", "sqlalchemy", "psycopg", "web3", "eth-account", "coincurve")
+
+
+def measure(
+    quick: bool, parts: Collection[str], databases: Sequence[str], say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Figures by part; `parts` of PARTS, `databases` of world.DATABASES."""
+    size = QUICK if quick else FULL
+    found: dict[str, Any] = {"machine": machine(), "quick": quick}
+    if "peers" in parts:
+        say("what others would use")
+        found["peers"] = peers.measure(size)
+    if "ceilings" in parts:
+        say("the node, fed with batches signed before")
+        found["node"] = ceilings.node(size)
+    for kind in databases:
+        part = found.setdefault(kind, {})
+        if "ceilings" in parts:
+            say(f"handlers that do almost nothing, on {kind}")
+            part["ceilings"] = ceilings.http(kind, size)
+        if "ours" in parts:
+            say(f"the gateway on {kind}")
+            with open_shop(kind) as shop:
+                part |= ours.pipeline(shop, size)
+                part["paced"] = ours.minting(shop, size, part["single"]["accepted"] / 2)
+                part["memory_mb"] = ours.memory(shop)
+    if "peers" in parts and "ceilings" in parts and "ours" in parts:
+        found["ratios"] = {kind: ratios(found, kind) for kind in databases}
+    return found
+
+
+def ratios(found: dict[str, Any], kind: str) -> dict[str, float]:
+    """What this run says about the marks; see report.MARKS."""
+    part, naive = found[kind], found["peers"]["web3.py and wait"]
+    return {
+        "single_of_ceiling": part["single"]["credited"] / part["ceilings"]["row"],
+        "bulk_of_ceiling": part["bulk"]["credited"] / part["ceilings"]["rows"],
+        "bulk_of_node": part["bulk"]["credited"] / found["node"]["fresh"],
+        "bulk_of_naive": part["bulk"]["credited"] / naive,
+        "single_of_naive": part["single"]["credited"] / naive,
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Where this was measured."""
+    model = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return {
+        "processor": model[0].split(":")[1].strip() if model else platform.machine(),
+        "cores": os.cpu_count(),
+        "load_before": round(os.getloadavg()[0], 1),
+        "python": platform.python_version(),
+        "commit": commit.stdout.strip(),
+        **{name: version(name) for name in LIBRARIES},
+    }
