@@ -1,6 +1,7 @@
 # make demo   set everything up and run the main job (ARGS="--exit --json report.json")
 # make test   set everything up and run the checks
 # make crash-test   kill processes between all steps that write; CI runs it too
+# make storm  everything that can go wrong, at once (SEED=7 MINUTES=1): docs/decisions/0102; a short one is in CI
 # make gas    measure what the contracts cost, beside what others would use; writes docs/gas.md
 # make prove  show the contracts' promises at length (docs/promises.md); under fifteen minutes
 # Needs python3 (3.11-3.13), node 20+ and make; everything else goes into this folder.
@@ -32,7 +33,7 @@ export FOUNDRY_OFFLINE := true
 
 section = @printf '\n=== %s ===\n' "$(1)"
 
-.PHONY: help setup setup-run demo test lint format artifacts artifacts-check contracts-test contracts-aside contracts-checks gateway-test crash-test gas prove clean
+.PHONY: help setup setup-run demo test lint format artifacts artifacts-check contracts-test contracts-aside contracts-checks gateway-test crash-test storm gas prove clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -125,6 +126,12 @@ gateway-test: setup
 crash-test: setup
 	$(call section,Killed processes on SQLite and PostgreSQL)
 	$(PYTEST) -n 2 --dist loadgroup tests/storm
+
+# Real traffic while processes, node, line, clock and disk fail, for MINUTES on each database; ARGS="--verbose"
+MINUTES ?= 1
+storm: setup
+	$(call section,A storm on SQLite and PostgreSQL)
+	.venv/bin/python -m tests.storm $(if $(SEED),--seed $(SEED)) --minutes $(MINUTES) $(ARGS)
 
 ## What the contracts cost: docs/gas.md. `make test` compares with tests/gas/figures.json.
 gas: artifacts-check

@@ -162,6 +162,10 @@ class House:
         if not self._heart.is_alive():
             self._heart.start()
 
+    def hush(self) -> None:
+        """No more blocks until `beat`."""
+        self._beating.clear()
+
     def start_gateway(self) -> None:
         """Starts the HTTP process as an operator would, and waits until it answers."""
         process = self._start("gateway", _gateway(self.port))

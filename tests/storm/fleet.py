@@ -73,17 +73,18 @@ class Fleet(House):
 
     def work(self, name: str = "worker", **settings: str) -> Fork:
         """Starts a worker; does not wait for it."""
-        return self._fork(name, forks.worker, settings)
+        return self.fork(name, forks.worker, settings)
 
     def serve(self, name: str = "gateway", port: int | None = None, **settings: str) -> Fork:
         """Starts an HTTP process, at the house's port unless told otherwise, and waits until it answers."""
         port = port or self.port
-        process = self._fork(name, forks.gateway, settings, FORK_PORT=str(port))
-        self.until(lambda: process.poll() is not None or _answers(port), f"{name} answers")
+        process = self.fork(name, forks.gateway, settings, FORK_PORT=str(port))
+        self.until(lambda: process.poll() is not None or answers(port), f"{name} answers")
         assert process.poll() is None, self.tails()
         return process
 
-    def _fork(self, name: str, run: Callable[[], None], settings: Mapping[str, str], **more: str) -> Fork:
+    def fork(self, name: str, run: Callable[[], None], settings: Mapping[str, str], **more: str) -> Fork:
+        """Starts a process with `settings` of its own; `more`: its environment as it is. Does not wait for it."""
         assert name not in self.forks or self.forks[name].poll() is not None, f"{name} runs already"
         self.logs.setdefault(name, self.folder / f"{name}.log")
         own = {f"LOYALTY_{key.upper()}": value for key, value in settings.items()}
@@ -96,7 +97,8 @@ class Fleet(House):
         super().close()
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
+    """Whether a gateway of this machine answers there."""
     try:
         return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
     except httpx.TransportError:

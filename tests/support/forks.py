@@ -1,6 +1,8 @@
 """The gateway's processes, started in a moment: forked from a server that has loaded their code.
 
-Each is a process of its own, runs the very entry that an operator starts, and can be killed as any other.
+Each is a process of its own, runs the very entry that an operator starts, and can be killed as any other. Two things
+may be wrong with the machine it runs on: `FORK_SKEW` seconds are added to its clock, and while the file `FORK_QUOTA`
+exists, its SQLite database may not grow.
 """
 
 from __future__ import annotations
@@ -9,11 +11,13 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable, Mapping
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 from tests.support.processes import PR_SET_PDEATHSIG
 
@@ -87,7 +91,30 @@ def _run(run: Callable[[], None], log: str, env: dict[str, str]) -> None:
     os.dup2(output, 2)
     sys.stdout = os.fdopen(1, "w", buffering=1)
     sys.stderr = os.fdopen(2, "w", buffering=1)
+    if skew := int(env.get("FORK_SKEW", "0")):
+        _skew(skew)
+    if quota := env.get("FORK_QUOTA"):
+        _keep_to(Path(quota))
     run()
+
+
+def _skew(seconds: int) -> None:
+    from gateway.core.clock import Clock
+
+    right = Clock.now
+    Clock.now = lambda self: right(self) + seconds  # type: ignore[method-assign]
+
+
+def _keep_to(quota: Path) -> None:
+    import sqlalchemy as sa
+    from sqlalchemy.pool import Pool
+
+    def limit(connection: Any, _record: object, _proxy: object) -> None:
+        # Less than what is used means: not a page more.
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute(f"PRAGMA max_page_count = {1 if quota.exists() else 2**32 - 2}")
+
+    sa.event.listen(Pool, "checkout", limit)
 
 
 def worker() -> None:

@@ -1,0 +1,90 @@
+"""A node that dies, comes back from its state, and changes its mind.
+
+anvil's own traps are part of it: killed, it comes back as it was a second ago or earlier, without the states of older
+blocks; reorganised transactions do not return to its pool.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.functional.house import FLAGS
+from tests.support.anvil import CHAIN_ID, Anvil, anvil
+
+
+class Node:
+    """One anvil at one port, whose state lies in `folder`. Mines when it is told to, except during `start`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.state, self._copy = folder / "chain.json", folder / "chain.copy.json"
+        self._stack = ExitStack()
+        self.anvil: Anvil = self._stack.enter_context(anvil(*FLAGS, chain_id=CHAIN_ID, state=self.state))
+        #: The last block that must stay.
+        self.floor = 0
+
+    def found(self) -> None:
+        """From now on blocks are made by others, and nothing up to here is ever taken back; waits until it is saved."""
+        self.anvil.rpc("evm_setAutomine", False)
+        self.anvil.mine(3)
+        self.floor = self.head()
+        saved = self.state.stat().st_mtime if self.state.exists() else 0.0
+        for _ in range(2):  # the first may have begun before
+            while not self.state.exists() or self.state.stat().st_mtime <= saved:
+                time.sleep(0.1)
+            saved = self.state.stat().st_mtime
+
+    def head(self) -> int:
+        return int(str(self.anvil.rpc("eth_blockNumber")), 16)
+
+    def down(self, kill: bool) -> None:
+        """Ends it: asked to, or as a power cut would."""
+        if kill:
+            self._keep()
+            self.anvil.kill()
+        self._stack.close()
+        if kill and not _is_whole(self.state):
+            shutil.copy(self._copy, self.state)
+
+    def up(self) -> None:
+        """Starts it again, from what was saved."""
+        self._stack = ExitStack()
+        again = anvil(*FLAGS, "--no-mining", chain_id=CHAIN_ID, port=self.anvil.port, state=self.state)
+        self.anvil = self._stack.enter_context(again)
+
+    def _keep(self) -> None:
+        """A whole copy of the state: anvil may be killed while it writes it."""
+        for _ in range(20):
+            shutil.copy(self.state, self._copy)
+            if _is_whole(self._copy):
+                return
+            time.sleep(0.1)
+        raise RuntimeError("anvil never leaves a whole state")
+
+    def reorganise(self, depth: int, forget: bool) -> str:
+        """Replaces the last `depth` blocks by empty ones, or takes them away; what came of it."""
+        depth = min(depth, self.head() - self.floor)
+        if depth < 1:
+            return "nothing to take back"
+        try:
+            if forget:
+                self.anvil.rpc("anvil_rollback", depth)
+            else:
+                self.anvil.rpc("anvil_reorg", depth, [])
+        except RuntimeError as error:  # it has no state of that block since it was started again
+            return f"not possible: {error}"
+        return f"{depth} blocks"
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+def _is_whole(state: Path) -> bool:
+    try:
+        json.loads(state.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True

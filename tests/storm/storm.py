@@ -1,0 +1,374 @@
+"""A storm: traffic as planned, trouble as planned, then fair weather; everything must settle and add up by itself."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import sqlalchemy as sa
+
+from gateway.chain import local
+from gateway.chain.errors import ChainError
+from gateway.chain.hexes import to_hex
+from gateway.chain.indexer.models import ChainEvent, Subscription
+from gateway.chain.relayer.models import ChainTx, TxState
+from gateway.core.db import Database
+from gateway.core.jobs import Job
+from gateway.identity.wallets.models import OpenOrder
+from gateway.loyalty.earning.models import Action, ActionState, Batch, BatchState
+from gateway.loyalty.moves.models import Move, MoveState
+from gateway.loyalty.redemptions.models import Redemption, RedemptionState
+from tests.storm import plan as plans
+from tests.storm.actors import Actor, Customer, Stage, Till
+from tests.storm.book import Book
+from tests.storm.fleet import Fleet, answers
+from tests.storm.node import Node
+from tests.storm.plan import GATEWAYS, KEYS, WORKERS, Plan, Step
+from tests.storm.proxy import FAIR, ROUGH, FaultProxy
+from tests.storm.quota import Quota
+from tests.storm.town import Town, settle_down
+from tests.support import forks
+from tests.support.processes import free_port
+
+GWEI = 10**9
+BLOCK = 0.3
+#: Seconds, at most, until everything has settled: what was put off in the storm waits about as long as it lasted.
+PATIENCE, PATIENCE_FOR_EACH = 90.0, 1.5
+TICK = 0.05
+
+
+class StormFailed(AssertionError):
+    """Something did not settle or does not add up; the text says what."""
+
+
+@dataclass
+class Process:
+    """A worker or a gateway, and when it is to be started (again)."""
+
+    name: str
+    run: Callable[[], None]
+    port: int = 0
+    start_at: float = 0.0
+    #: What is wrong with its next start: a clock, a place to die.
+    env: dict[str, str] = field(default_factory=dict)
+
+
+class Storm:
+    """One storm on one database. `say` gets a line for everything that happens."""
+
+    def __init__(self, plan: Plan, town: Town, node: Node, proxy: FaultProxy, say: Callable[[str], None]) -> None:
+        self.plan, self.town, self.node, self.proxy, self.say = plan, town, node, proxy, say
+        self.fleet = town.fleet
+        self.database = Database(self.fleet.database_url)
+        self.quota = Quota(self.fleet.database_url, self.fleet.folder / "full")
+        self.book = Book()
+        ports = [self.fleet.port, *(free_port() for _ in range(1, GATEWAYS))]
+        self.workers = [Process(f"worker {n}", forks.worker) for n in range(WORKERS)]
+        self.gateways = [Process(f"gateway {n}", forks.gateway, port) for n, port in enumerate(ports)]
+        self.stage = Stage(town, self.book, [f"http://127.0.0.1:{port}" for port in ports])
+        tills = [Till(f"till{n}", self.stage, steps, n % 2) for n, steps in enumerate(plan.tills)]
+        holders = [Customer(f"holder{n}", self.stage, steps, n) for n, steps in enumerate(plan.holders)]
+        self.actors: list[Actor] = [*tills, *holders]
+        #: What ends by itself: when, what it is, how to end it.
+        self.ends: list[tuple[float, str, Callable[[], None]]] = []
+        self.node_up = True
+        self.deaths: Counter[str] = Counter()
+
+    # ------------------------------------------------------------------- running
+
+    def run(self) -> str:
+        """The whole storm; a summary. StormFailed when not all is well in the end."""
+        self._tick()
+        self.fleet.until(self._answering, "both gateways answer")
+        self.stage.began = time.monotonic()
+        for actor in self.actors:
+            actor.start()
+        try:
+            self._blow()
+            self._calm()
+            settled = self._settle()
+        finally:
+            self.stage.over.set()
+            self.stage.given_up.set()
+            for actor in self.actors:
+                actor.join()
+            self.database.dispose()
+        return self._summary(settled)
+
+    def _answering(self) -> bool:
+        return all(answers(process.port) for process in self.gateways)
+
+    @property
+    def now(self) -> float:
+        return time.monotonic() - self.stage.began
+
+    def _blow(self) -> None:
+        for step in self.plan.troubles:
+            while self.now < step.at:
+                self._tick()
+                time.sleep(TICK)
+            self._tick()
+            came = getattr(self, f"_{step.what.replace('-', '_')}")(step)
+            self.say(f"{self.now:6.1f} {step}: {came}")
+        while self.now < self.plan.seconds:
+            self._tick()
+            time.sleep(TICK)
+
+    def _tick(self) -> None:
+        """Ends what is over and starts what is due; whoever died comes back, as under any supervisor."""
+        for end in sorted(self.ends, key=lambda end: end[0]):
+            if end[0] <= self.now:
+                self.ends.remove(end)
+                end[2]()
+        for process in (*self.workers, *self.gateways):
+            running = self.fleet.forks.get(process.name)
+            if running is not None and (code := running.poll()) is None:
+                continue
+            if running is not None and process.start_at <= 0:
+                self.deaths[f"{process.name.split()[0]} ended with {code}"] += 1
+                process.start_at = self.now + 0.5
+            if self.now >= process.start_at:
+                self._start(process)
+
+    def _start(self, process: Process) -> None:
+        quota = {"FORK_QUOTA": str(self.fleet.folder / "full"), "FORK_PORT": str(process.port)}
+        self.fleet.fork(process.name, process.run, {}, **quota, **process.env)
+        process.env, process.start_at = {}, 0.0
+
+    def _later(self, seconds: float, what: str, end: Callable[[], None]) -> None:
+        """Ends something in so many seconds; another of the same kind under way is prolonged."""
+        self.ends = [each for each in self.ends if each[1] != what]
+        self.ends.append((self.now + seconds, what, end))
+
+    # ------------------------------------------------------------------ troubles
+
+    def _kill(self, process: Process, after: float, **env: str) -> str:
+        if process.name in self.fleet.forks:
+            self.fleet.forks[process.name].kill()
+        process.start_at, process.env = self.now + after, env
+        return process.name
+
+    def _kill_worker(self, step: Step) -> str:
+        return self._kill(self.workers[step.dice % WORKERS], 3 * step.size)
+
+    def _kill_gateway(self, step: Step) -> str:
+        return self._kill(self.gateways[step.dice % GATEWAYS], 3 * step.size)
+
+    def _crash_worker(self, step: Step) -> str:
+        place = plans.PLACES[step.dice // WORKERS % len(plans.PLACES)]
+        at = f"{place}:{1 + int(step.size * 4)}"
+        return f"{self._kill(self.workers[step.dice % WORKERS], 0, LOYALTY_CRASH_AT=at)} at {at}"
+
+    def _pause_worker(self, step: Step) -> str:
+        process = self.fleet.forks.get(self.workers[step.dice % WORKERS].name)
+        if process is None or process.poll() is not None:
+            return "is not running"
+        process.pause()
+
+        def go_on() -> None:
+            with suppress(ProcessLookupError):
+                process.go_on()
+
+        self._later(1 + 9 * step.size, f"pause of {process.pid}", go_on)
+        return f"for {1 + 9 * step.size:.1f} s"
+
+    def _skew(self, step: Step) -> str:
+        process = [*self.workers, *self.gateways][step.dice % (WORKERS + GATEWAYS)]
+        seconds = int(40 * step.size) - 20
+        return f"{self._kill(process, 0, FORK_SKEW=str(seconds))} by {seconds} s"
+
+    def _weather(self, step: Step) -> str:
+        before = Counter(self.proxy.done)
+        self.proxy.weather = ROUGH.scaled(0.3 + 2 * (step.dice % 100) / 100)
+
+        def clear() -> None:
+            self.proxy.weather = FAIR
+
+        self._later(1 + 5 * step.size, "weather", clear)
+        return f"for {1 + 5 * step.size:.1f} s, so far {before.total()} faults"
+
+    def _reorg(self, step: Step) -> str:
+        return self._reorganise(step, forget=False)
+
+    def _rollback(self, step: Step) -> str:
+        return self._reorganise(step, forget=True)
+
+    def _reorganise(self, step: Step, forget: bool) -> str:
+        if not self.node_up:
+            return "the node is down"
+        depth = 1 + step.dice % 2 if step.size < 0.5 else 2 + int((step.size - 0.5) * 2 * 14)
+        return self.node.reorganise(depth, forget)
+
+    def _node_killed(self, step: Step) -> str:
+        return self._node_down(step, kill=True)
+
+    def _node_stopped(self, step: Step) -> str:
+        return self._node_down(step, kill=False)
+
+    def _node_down(self, step: Step, kill: bool) -> str:
+        if not self.node_up:
+            return "is down already"
+        head = self.node.head()
+        self.node.down(kill)
+        self.node_up = False
+
+        def come_back() -> None:
+            self.node.up()
+            self.node_up = True
+            self.say(f"{self.now:6.1f} the node is back at block {self.node.head()} of {head}")
+
+        self._later(4 * step.size, "node", come_back)
+        return f"for {4 * step.size:.1f} s"
+
+    def _base_fee(self, step: Step) -> str:
+        gwei = 2 + int(step.size**2 * 300)
+        return self._at_node(
+            lambda: self.node.anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(gwei * GWEI)), f"{gwei}"
+        )
+
+    def _no_gas(self, step: Step) -> str:
+        key = self.fleet.relayers[step.dice % KEYS]
+        self._later(1 + 4 * step.size, to_hex(key), lambda: self._fund(key))
+        return self._at_node(lambda: local.fund_gas(self.fleet.rpc, key, 10**12), f"key {step.dice % KEYS}")
+
+    def _fund(self, key: bytes) -> None:
+        if self._at_node(lambda: local.fund_gas(self.fleet.rpc, key), "") == "the node is down":
+            self._later(1, to_hex(key), lambda: self._fund(key))
+
+    def _at_node(self, do: Callable[[], object], what: str) -> str:
+        try:
+            do()
+        except (ChainError, httpx.HTTPError, RuntimeError):
+            return "the node is down"
+        return what
+
+    def _no_blocks(self, step: Step) -> str:
+        self.fleet.hush()
+        self._later(1 + 5 * step.size, "blocks", self.fleet.beat)
+        return f"for {1 + 5 * step.size:.1f} s"
+
+    def _disk_full(self, step: Step) -> str:
+        self.quota.fill(True)
+        self._later(0.5 + 3 * step.size, "disk", lambda: self.quota.fill(False))
+        return f"for {0.5 + 3 * step.size:.1f} s"
+
+    # ------------------------------------------------------------------- the end
+
+    def _calm(self) -> None:
+        """Fair weather: whatever is under way ends, every process runs with a clock that is right."""
+        for _, _, end in sorted(self.ends, key=lambda end: end[0]):
+            end()
+        self.ends.clear()
+        self.proxy.weather = FAIR
+        for key in self.fleet.relayers:
+            self._fund(key)
+        for process in (*self.workers, *self.gateways):
+            self._kill(process, 0)
+        self._tick()
+        self.say(f"{self.now:6.1f} fair weather")
+
+    def _settle(self) -> float:
+        """Waits until all actors have their answers and nothing is under way; the seconds that it took."""
+        began = self.now
+        deadline = began + PATIENCE + PATIENCE_FOR_EACH * self.plan.seconds
+        self.stage.over.set()
+        quiet = 0
+        while quiet < 3:
+            self._tick()
+            time.sleep(0.5)
+            busy = [actor.name for actor in self.actors if actor.is_alive()]
+            under_way = self._under_way()
+            quiet = 0 if busy or under_way else quiet + 1
+            if self.now > deadline:
+                raise StormFailed(f"not settled after {self.now - began:.0f} s: {under_way}, without answer: {busy}")
+        for actor in self.actors:
+            if actor.failure is not None:
+                raise StormFailed(f"{actor.name} failed: {actor.failure!r}") from actor.failure
+        settled = self.now - began
+        self._reckon()
+        return settled
+
+    def _under_way(self) -> dict[str, int]:
+        """What has not come to its end, by kind."""
+        waiting = {
+            "actions": sa.select(Action.id).where(Action.state == ActionState.ACCEPTED),
+            "batches": sa.select(Batch.id).where(Batch.state == BatchState.QUEUED),
+            "transactions": sa.select(ChainTx.id).where(ChainTx.state.in_((TxState.QUEUED, TxState.SIGNED))),
+            "orders": sa.select(OpenOrder.nonce),
+            "moves": sa.select(Move.id).where(Move.state == MoveState.ACCEPTED),
+            "redemptions": sa.select(Redemption.id).where(
+                Redemption.state.in_((RedemptionState.ACCEPTED, RedemptionState.SUBMITTED, RedemptionState.FLAGGED))
+            ),
+            "jobs": sa.select(Job.id),
+        }
+        with self.database.read() as session:
+            counts = {
+                name: session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
+                for name, query in waiting.items()
+            }
+            newest = session.scalar(sa.select(sa.func.max(ChainEvent.id)).where(ChainEvent.orphaned == 0)) or 0
+            slowest = session.scalar(sa.select(sa.func.min(Subscription.last_event))) or 0
+        counts["unread events"] = max(0, newest - slowest)
+        return {name: count for name, count in counts.items() if count}
+
+    def _reckon(self) -> None:
+        """Everybody looks at what came of it; audit and book must agree."""
+        for actor in self.actors:
+            if isinstance(actor, Customer):
+                actor.look_again()
+        for actor in self.actors:
+            if isinstance(actor, Till):
+                actor._use(Step(0, "use", 0, 0))
+        report = self.fleet.audit()
+        wrong = [str(difference) for difference in report.differences]
+        wrong += [] if report.solvent else ["not solvent"]
+        wrong += self.book.differences(self.town, self.database)
+        if self.book.refusals["internal-error"]:
+            wrong.append(f"{self.book.refusals['internal-error']} answers were internal errors")
+        if wrong:
+            raise StormFailed("\n".join(wrong[:40]))
+
+    def _summary(self, settled: float) -> str:
+        book = self.book
+        done = sum(order.answer["state"] == "done" for order in book.moves.values())
+        return (
+            f"{sum(actor.done for actor in self.actors)} deeds: {book.awarded.total()} hundredths accepted,"
+            f" {book.refunded.total()} refunded, {done} of {len(book.moves)} moves done,"
+            f" {len(book.codes)} of {len(book.redemptions)} codes delivered, {len(book.used)} used;"
+            f" settled {settled:.0f} s after the storm. Faults of the line: {dict(self.proxy.done)}."
+            f" Ended by themselves: {dict(self.deaths)}. Refused: {dict(book.refusals)}"
+        )
+
+
+@contextmanager
+def raised(folder: Path, database_url: str, seed: int, seconds: float, say: Callable[[str], None]) -> Iterator[Storm]:
+    """A town with a node of its own, everything running, and the storm that this seed brings."""
+    plan = plans.draw(seed, seconds)
+    node = Node(folder)
+    proxy = FaultProxy(node.anvil.url, seed)
+    proxy.start()
+    tuning = {"LOYALTY_RPC_URL": proxy.url, "LOYALTY_CONFIRMATIONS": "2"}
+    fleet = Fleet(folder, database_url, node.anvil, tuning, KEYS)
+    fleet.pulse = BLOCK
+    try:
+        fleet.start()
+        town = settle_down(fleet)
+        for name in tuple(fleet.forks):
+            fleet.forks.pop(name).kill()
+        node.found()
+        yield Storm(plan, town, node, proxy, say)
+    finally:
+        fleet.close()
+        proxy.stop()
+        node.close()
+
+
+def clear(folder: Path) -> None:
+    """What a storm that went well leaves behind."""
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,71 @@
+"""Where a storm happens: merchants, campaigns of every kind, offers, holders with points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.client import Json
+from tests.functional.people import RULES, Holder, Merchant
+from tests.storm.fleet import Fleet
+from tests.storm.plan import HOLDERS
+
+POINTS = 20_000
+BUDGET = 50_000_000
+CAP = 20_000_000
+#: Seconds: awards of the campaign with a hold mature after one to two of them.
+HOLD = 10
+
+
+@dataclass
+class Town:
+    """`open` and `shared` settle at once, `held` has a hold, `closed` a bonus, `windows` settles every few seconds."""
+
+    fleet: Fleet
+    merchants: list[Merchant]
+    open: int
+    shared: int
+    held: int
+    closed: int
+    windows: int
+    #: Paid from the wallet.
+    offers: list[Json]
+    #: Paid from an account of `closed`.
+    spending: Json
+    holders: list[Holder]
+
+    @property
+    def campaigns(self) -> tuple[int, ...]:
+        """Those that award."""
+        return (self.open, self.shared, self.held, self.closed, self.windows)
+
+    def reports_to(self, merchant: int) -> tuple[int, ...]:
+        """Campaigns in which a merchant may report actions."""
+        return self.campaigns if merchant == 0 else (self.shared,)
+
+
+def settle_down(fleet: Fleet) -> Town:
+    """Everything that is done with merchants' own transactions; a storm does no more of those."""
+    first, second = fleet.join(), fleet.join()
+    made = {
+        "open": first.campaign(budget=BUDGET, daily_cap=CAP),
+        "shared": first.campaign(budget=BUDGET, daily_cap=CAP),
+        "held": first.campaign(budget=BUDGET, daily_cap=CAP, hold=HOLD),
+        "closed": first.campaign(budget=BUDGET, daily_cap=CAP, closed=True, bonus=1_000, pot=1_000_000),
+        "windows": first.campaign(budget=BUDGET, daily_cap=CAP, settle_every=3, step=10, rules=RULES),
+    }
+    for campaign in made.values():
+        fleet.let_all(first, campaign, CAP)
+    first.invite(second, made["shared"], daily_quota=CAP)
+    holders = [Holder.fresh(fleet) for _ in range(HOLDERS)]
+    for holder in holders:
+        fleet.mint_points(holder.address, POINTS)
+    town = Town(
+        fleet,
+        [first, second],
+        **made,
+        offers=[first.offer(200, pattern="CAFE-****-****-****-%"), second.offer(300, codes=400)],
+        spending=first.offer(150, campaign=made["closed"], pattern="CLUB-****-****-****-%"),
+        holders=holders,
+    )
+    fleet.until(lambda: all(fleet.balance(each.address) == POINTS for each in holders), "everybody has points")
+    return town
