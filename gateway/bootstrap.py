@@ -28,6 +28,7 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Handler, Jobs, Registry
 from gateway.core.secrets import Secrets
+from gateway.identity.audit_log import routes as audit_log_routes
 from gateway.identity.merchants import routes as merchants_routes
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import ApiKeys
@@ -179,6 +180,7 @@ class House:
         g = self.ground
         return [
             merchants_routes.build(g.db, self.auth, self.merchants, self.keys, g.secrets, g.clock),
+            audit_log_routes.build(g.db, self.auth),
             campaigns_routes.build(g.db, self.auth, self.campaigns, self.merchants, g.clock),
             earning_routes.build(g.db, self.auth, self.earning, self.claims, g.clock),
             referrals_routes.build(g.db, self.referrals),

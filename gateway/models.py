@@ -2,6 +2,7 @@
 
 from gateway.chain.indexer import models as _indexer
 from gateway.chain.relayer import models as _relayer
+from gateway.core import changes as _changes
 from gateway.core import idempotency as _idempotency
 from gateway.core import jobs as _jobs
 from gateway.core.db import Base
@@ -19,6 +20,6 @@ from gateway.statistics import models as _statistics
 
 _ROOMS = (
     _indexer, _relayer, _idempotency, _jobs, _merchants, _wallets, _campaigns, _earning, _ledger, _moves, _offers,
-    _redemptions, _messaging, _statistics, _referrals,
+    _redemptions, _messaging, _statistics, _referrals, _changes,
 )  # fmt: skip
 metadata = Base.metadata

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated
 
 import typer
@@ -90,6 +93,30 @@ def key(
     with client_of(local_state, local_state.merchant(name)) as client:
         answer = client.create_key([scope.strip() for scope in scopes.split(",")])
     out.result(answer, lambda: facts("API key, shown this once", [("key", answer["key"]), ("scopes", scopes)]))
+
+
+@app.command()
+def log(
+    name: Name,
+    what: Annotated[str | None, typer.Option(help="Only this, e.g. campaign.rules.")] = None,
+    most: Annotated[int, typer.Option(min=1, help="So many of the newest.")] = 50,
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """What was changed of a merchant's configuration, by which API key, with old and new values; newest first."""
+    local_state = State(state)
+    with client_of(local_state, local_state.merchant(name)) as client:
+        found = list(islice(client.items("/v1/audit-log", what=what, limit=min(most, 200)), most))
+    rows = [
+        (
+            datetime.fromtimestamp(c["at"], UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            f"{c['key']}{' (operator)' if c['operator'] else ''}",
+            f"{c['what']} {c['subject']}",
+            *("" if c[side] is None else json.dumps(c[side]) for side in ("before", "after")),
+        )
+        for c in found
+    ]
+    out.result(found, lambda: table("Changes", ("at (UTC)", "API key", "what", "before", "after"), rows))
 
 
 @app.command()

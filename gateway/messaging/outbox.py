@@ -52,13 +52,14 @@ class Outbox:
         query = sa.select(Endpoint).where(Endpoint.merchant_id == merchant, Endpoint.id > cursor)
         return list(session.scalars(query.order_by(Endpoint.id).limit(limit)))
 
-    def remove(self, session: Session, merchant: int, endpoint_id: int) -> None:
-        """Forgets an endpoint and all its deliveries; `unknown-webhook`."""
+    def remove(self, session: Session, merchant: int, endpoint_id: int) -> str:
+        """Forgets an endpoint and all its deliveries; its URL. `unknown-webhook`."""
         endpoint = session.get(Endpoint, endpoint_id)
         if endpoint is None or endpoint.merchant_id != merchant:
             raise UNKNOWN_WEBHOOK.at("id")
         session.execute(sa.delete(Delivery).where(Delivery.endpoint_id == endpoint_id))
         session.delete(endpoint)
+        return endpoint.url
 
     # ---------------------------------------------------------------------------------------------- deliveries
 

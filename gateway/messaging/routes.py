@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 
+from gateway.core import changes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import once
@@ -34,6 +35,7 @@ def build(db: Database, auth: Auth, outbox: Outbox, clock: Clock) -> APIRouter:
 
             def boxed() -> str:
                 endpoint, secret = outbox.add(session, caller.merchant, body.url)
+                changes.record(session, caller, "webhook.added", endpoint.id, None, {"url": body.url}, clock.now())
                 document = NewWebhookOut(**WebhookOut.of(endpoint).model_dump(), secret=secret).model_dump_json()
                 # Kept for a repeated request only encrypted: the database alone must sign nothing.
                 return outbox.keys.box(document.encode()).hex()
@@ -53,7 +55,8 @@ def build(db: Database, auth: Auth, outbox: Outbox, clock: Clock) -> APIRouter:
     def remove(id: Id, caller: Annotated[Caller, manager]) -> None:
         """Forgets a webhook and what still waits for it. Needs no Idempotency-Key."""
         with db.begin() as session:
-            outbox.remove(session, caller.merchant, id)
+            url = outbox.remove(session, caller.merchant, id)
+            changes.record(session, caller, "webhook.removed", id, {"url": url}, None, clock.now())
 
     return router
 

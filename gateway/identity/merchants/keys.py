@@ -97,21 +97,27 @@ class ApiKeys:
             raise UNAUTHENTICATED.at("Authorization")
         return Caller(key.id, key.merchant_id, Scope(key.scopes))
 
-    def rotate(self, session: Session, caller: Caller, key_id: int, grace: int, now: int) -> Issued:
-        """A new key like this one, which itself works for `grace` more seconds. `unknown-key`, `key-revoked`."""
+    def rotate(
+        self, session: Session, caller: Caller, key_id: int, grace: int, now: int
+    ) -> tuple[int | None, int, Issued]:
+        """A new key like this one, which itself works for `grace` more seconds; beside it when the old one would have
+        expired, and when it does. `unknown-key`, `key-revoked`."""
         old = self._find(session, caller, key_id)
         if not _works(old, now):
             raise KEY_REVOKED.at("key")
-        old.expires_at = min(now + grace, old.expires_at or now + grace)
-        return self.issue(session, old.merchant_id, Scope(old.scopes), now)
+        before = old.expires_at
+        old.expires_at = min(now + grace, before or now + grace)
+        return before, old.expires_at, self.issue(session, old.merchant_id, Scope(old.scopes), now)
 
-    def revoke(self, session: Session, caller: Caller, key_id: int, now: int) -> None:
-        """Ends a key at once; twice is once. `unknown-key`; `last-operator-key` for the only lasting one."""
+    def revoke(self, session: Session, caller: Caller, key_id: int, now: int) -> tuple[int | None, ApiKey]:
+        """Ends a key at once, and tells when it had been ended before; twice is once. `unknown-key`;
+        `last-operator-key` for the only lasting one."""
         key = self._find(session, caller, key_id)
         if key.merchant_id is None and all(other.id == key.id for other in self._operator_keys(session, now)):
             raise LAST_OPERATOR_KEY.at("key")
-        if key.revoked_at is None:
-            key.revoked_at = now
+        before = key.revoked_at
+        key.revoked_at = before or now
+        return before, key
 
     def page(self, session: Session, caller: Caller, cursor: int, limit: int) -> list[ApiKey]:
         """At most `limit` keys with an id above `cursor`: all of them for the operator, else the caller's own."""

@@ -1,11 +1,12 @@
 """HTTP of merchants and keys."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from sqlalchemy.orm import Session
 
+from gateway.core import changes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import once
@@ -45,14 +46,17 @@ def build(db: Database, auth: Auth, merchants: Merchants, keys: ApiKeys, secrets
 def _add_merchants(router: APIRouter, db: Database, auth: Auth, merchants: Merchants, clock: Clock) -> None:
     operator = Depends(auth.require(Scope.ADMIN))
 
-    @router.post("/merchants", status_code=201, response_model=MerchantOut, dependencies=[operator])
-    def create(body: MerchantIn, key: IdempotencyKey = None) -> Response:
+    @router.post("/merchants", status_code=201, response_model=MerchantOut)
+    def create(body: MerchantIn, caller: Annotated[Caller, operator], key: IdempotencyKey = None) -> Response:
         """Admits a merchant."""
         now = clock.now()
         with db.begin() as session:
 
             def write() -> str:
-                return MerchantOut.of(merchants.create(session, body.name, body.address, now)).model_dump_json()
+                made = MerchantOut.of(merchants.create(session, body.name, body.address, now))
+                values = made.model_dump(mode="json", include={"name", "address"})
+                changes.record(session, caller, "merchant.created", made.id, None, values, now, owner=made.id)
+                return made.model_dump_json()
 
             answer = once(session, 0, key, "POST /merchants", body.model_dump_json().encode(), now, write)
         return _json(answer, 201)
@@ -69,6 +73,7 @@ def _add_keys(
     router: APIRouter, db: Database, auth: Auth, merchants: Merchants, keys: ApiKeys, secrets: Secrets, clock: Clock
 ) -> None:
     manager = Depends(auth.require(Scope.ADMIN, Scope.MANAGE))
+    _add_own_keys(router, db, manager, keys, clock)
 
     def issuing(caller: Caller, key: str | None, route: str, body: bytes, write: WriteKey) -> Response:
         """A key's text is kept for a repeated request only encrypted: the database alone must open no door."""
@@ -90,16 +95,11 @@ def _add_keys(
             if owner is not None:
                 merchants.get(session, owner)
             issued = keys.issue(session, owner, body.scope(), now)
-            return NewKeyOut.issued(issued.key, issued.token)
+            made = NewKeyOut.issued(issued.key, issued.token)
+            changes.record(session, caller, "key.issued", made.id, None, {"scopes": made.scopes}, now, owner)
+            return made
 
         return issuing(caller, key, "POST /keys", body.model_dump_json().encode(), write)
-
-    @router.get("/keys")
-    def page(caller: Annotated[Caller, manager], cursor: Cursor = 0, limit: Limit = 50) -> KeyList:
-        """Keys without their text, oldest first."""
-        with db.read() as session:
-            items = [KeyOut.of(row) for row in keys.page(session, caller, cursor, limit)]
-        return KeyList(items=items, next=_next([item.id for item in items], limit))
 
     @router.post("/keys/{id}/rotate", status_code=201, response_model=NewKeyOut)
     def rotate(
@@ -109,16 +109,31 @@ def _add_keys(
         grace = (body or RotateIn()).grace
 
         def write(session: Session, now: int) -> NewKeyOut:
-            issued = keys.rotate(session, caller, id, grace, now)
-            return NewKeyOut.issued(issued.key, issued.token)
+            before, expires_at, issued = keys.rotate(session, caller, id, grace, now)
+            made = NewKeyOut.issued(issued.key, issued.token)
+            old, new = {"expires_at": before}, {"expires_at": expires_at, "new_key": made.id}
+            changes.record(session, caller, "key.rotated", id, old, new, now, made.merchant_id)
+            return made
 
         return issuing(caller, key, f"POST /keys/{id}/rotate", str(grace).encode(), write)
+
+
+def _add_own_keys(router: APIRouter, db: Database, manager: Any, keys: ApiKeys, clock: Clock) -> None:
+    @router.get("/keys")
+    def page(caller: Annotated[Caller, manager], cursor: Cursor = 0, limit: Limit = 50) -> KeyList:
+        """Keys without their text, oldest first."""
+        with db.read() as session:
+            items = [KeyOut.of(row) for row in keys.page(session, caller, cursor, limit)]
+        return KeyList(items=items, next=_next([item.id for item in items], limit))
 
     @router.delete("/keys/{id}", status_code=204)
     def revoke(id: Id, caller: Annotated[Caller, manager]) -> None:
         """Revokes a key at once. Naturally idempotent: needs no Idempotency-Key."""
+        now = clock.now()
         with db.begin() as session:
-            keys.revoke(session, caller, id, clock.now())
+            before, key = keys.revoke(session, caller, id, now)
+            old, new = {"revoked_at": before}, {"revoked_at": key.revoked_at}
+            changes.record(session, caller, "key.revoked", id, old, new, now, key.merchant_id)
 
 
 def _owner(caller: Caller, wanted: int | None) -> int | None:

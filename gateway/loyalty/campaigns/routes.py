@@ -5,6 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from sqlalchemy.orm import Session
 
+from gateway.chain.hexes import to_hex
+from gateway.core import changes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import once
@@ -74,7 +76,10 @@ def _add_owning(router: APIRouter, db: Database, manager: Any, campaigns: Campai
         with db.begin() as session:
 
             def write() -> str:
-                return answer(session, campaigns.register(session, caller.merchant, body.new(), seen))
+                row = campaigns.register(session, caller.merchant, body.new(), seen)
+                values = body.model_dump(mode="json", exclude={"id", "terms"}) | {"terms_hash": to_hex(row.terms_hash)}
+                changes.record(session, caller, "campaign.registered", body.id, None, values, clock.now())
+                return answer(session, row)
 
             sent = body.model_dump_json().encode()
             text = once(session, caller.merchant, key, "POST /campaigns", sent, clock.now(), write)
@@ -86,8 +91,12 @@ def _add_owning(router: APIRouter, db: Database, manager: Any, campaigns: Campai
         with db.begin() as session:
 
             def write() -> str:
-                row = campaigns.add_rules(session, id, caller.merchant, body.document(), body.valid_from)
-                return RulesOut.of(row).model_dump_json()
+                campaigns.owned(session, id, caller.merchant)
+                before = RulesOut.of(campaigns.rule_versions(session, [id])[id][0])
+                made = RulesOut.of(campaigns.add_rules(session, id, caller.merchant, body.document(), body.valid_from))
+                old, new = before.model_dump(mode="json"), made.model_dump(mode="json")
+                changes.record(session, caller, "campaign.rules", id, old, new, clock.now())
+                return made.model_dump_json()
 
             sent = body.model_dump_json().encode()
             text = once(session, caller.merchant, key, f"POST /campaigns/{id}/rules", sent, clock.now(), write)
@@ -97,7 +106,10 @@ def _add_owning(router: APIRouter, db: Database, manager: Any, campaigns: Campai
         with db.begin() as session:
 
             def write() -> str:
-                return answer(session, campaigns.pause(session, id, caller.merchant, paused))
+                before, row = campaigns.pause(session, id, caller.merchant, paused)
+                old, new = {"paused": before}, {"paused": row.paused}
+                changes.record(session, caller, "campaign.paused", id, old, new, clock.now())
+                return answer(session, row)
 
             route = f"POST /campaigns/{id}/{'pause' if paused else 'resume'}"
             text = once(session, caller.merchant, key, route, b"", clock.now(), write)
@@ -126,7 +138,10 @@ def _add_sharing(
 
             def write() -> str:
                 merchant = merchants.get(session, merchant_id)
-                row = campaigns.set_merchant(session, id, caller.merchant, merchant, body.daily_quota)
+                before, row = campaigns.set_merchant(session, id, caller.merchant, merchant, body.daily_quota)
+                old = None if before is None else {"merchant_id": merchant_id, "daily_quota": before}
+                new = {"merchant_id": merchant_id, "daily_quota": row.daily_quota}
+                changes.record(session, caller, "campaign.share", id, old, new, clock.now())
                 return QuotaOut.quota(row).model_dump_json()
 
             route = f"PUT /campaigns/{id}/merchants/{merchant_id}"

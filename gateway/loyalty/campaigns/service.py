@@ -190,25 +190,28 @@ class Campaigns:
 
     def set_merchant(
         self, session: Session, campaign: int, owner_id: int, merchant: Merchant, daily_quota: int
-    ) -> CampaignMerchant:
-        """Lets `merchant`'s actions earn up to `daily_quota` hundredths a UTC day in this campaign."""
+    ) -> tuple[int | None, CampaignMerchant]:
+        """Lets `merchant`'s actions earn up to `daily_quota` hundredths a UTC day in this campaign; beside it the quota
+        until now, None for a merchant that was not in it."""
         row = self.owned(session, campaign, owner_id)
         if merchant.id == owner_id:
             raise INVALID_REQUEST.at("merchant_id", "the owner has no quota")
         member = session.get(CampaignMerchant, (campaign, merchant.id))
+        before = None if member is None else member.daily_quota
         if member is None:
             member = CampaignMerchant(campaign_id=campaign, merchant_id=merchant.id, daily_quota=daily_quota)
             session.add(member)
             row.refresh_at = self.clock.now()
         member.daily_quota = daily_quota
         session.flush()
-        return member
+        return before, member
 
-    def pause(self, session: Session, campaign: int, merchant_id: int, paused: bool) -> Campaign:
-        """Stops taking new actions, or goes on. What was accepted is settled all the same."""
+    def pause(self, session: Session, campaign: int, merchant_id: int, paused: bool) -> tuple[bool, Campaign]:
+        """Stops taking new actions, or goes on; beside the campaign how it was before. What was accepted is settled all
+        the same."""
         row = self.owned(session, campaign, merchant_id)
-        row.paused = paused
-        return row
+        before, row.paused = row.paused, paused
+        return before, row
 
     def _add_version(
         self, session: Session, campaign: int, version: int, valid_from: int, rules: RulesDocument

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Path
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.core import crashes
+from gateway.core import changes, crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import key_hash, once
@@ -137,7 +137,10 @@ def _add_others(router: APIRouter, db: Database, manager: Any, earning: Earning,
         with db.begin() as session:
 
             def write() -> str:
-                return SettleOut(settle_at=earning.settle_now(session, id, caller.merchant)).model_dump_json()
+                before, settle_at = earning.settle_now(session, id, caller.merchant)
+                old, new = {"settle_at": before}, {"settle_at": settle_at}
+                changes.record(session, caller, "campaign.settle", id, old, new, clock.now())
+                return SettleOut(settle_at=settle_at).model_dump_json()
 
             text = once(session, caller.merchant, key, f"POST /campaigns/{id}/settle", b"", clock.now(), write)
         return SettleOut.model_validate_json(text)

@@ -156,8 +156,9 @@ class Earning:
 
     # ---------------------------------------------------------------- settle
 
-    def settle_now(self, session: Session, campaign: int, merchant_id: int) -> int:
-        """Lets the campaign settle in the next turn instead of at its fixed time; returns when.
+    def settle_now(self, session: Session, campaign: int, merchant_id: int) -> tuple[int, int]:
+        """Lets the campaign settle in the next turn instead of at its fixed time; returns when it would have, and when
+        it does.
 
         `too-few-wallets` when that would be a smaller crowd than the campaign promised.
         """
@@ -168,5 +169,6 @@ class Earning:
             )
             if (session.scalar(waiting) or 0) < row.min_wallets:
                 raise TOO_FEW_WALLETS.at("campaign", f"fewer than {row.min_wallets}")
-        row.settle_at = min(row.settle_at, self.clock.now())
-        return row.settle_at
+        before = row.settle_at
+        row.settle_at = min(before, self.clock.now())
+        return before, row.settle_at

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from sqlalchemy.orm import Session
 
+from gateway.core import changes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import once
@@ -54,8 +55,10 @@ def _add_offers(router: APIRouter, db: Database, auth: Auth, offers: Offers, clo
 
             def write() -> str:
                 offer = offers.create(session, caller.merchant, body.new())
+                changes.record(session, caller, "offer.created", offer.id, None, told, clock.now())
                 return OfferOut.of(offer, offers.merchant_address(session, offer)).model_dump_json()
 
+            told = body.model_dump(mode="json", exclude={"signature"})
             sent = body.model_dump_json().encode()
             answer = once(session, caller.merchant, key, "POST /offers", sent, clock.now(), write)
         return _json(answer, 201)
@@ -86,7 +89,9 @@ def _add_offers(router: APIRouter, db: Database, auth: Auth, offers: Offers, clo
         with db.begin() as session:
 
             def write() -> str:
-                offer = offers.close(session, id, caller.merchant)
+                before, offer = offers.close(session, id, caller.merchant)
+                old, new = {"active": before}, {"active": offer.active}
+                changes.record(session, caller, "offer.closed", id, old, new, clock.now())
                 return OfferOut.of(offer, offers.merchant_address(session, offer)).model_dump_json()
 
             answer = once(session, caller.merchant, key, f"POST /offers/{id}/close", b"", clock.now(), write)
@@ -109,6 +114,7 @@ def _add_pool(router: APIRouter, db: Database, auth: Auth, offers: Offers, codes
 
             def write() -> str:
                 added = codes.upload(session, offers.get(session, id, caller.merchant), data)
+                changes.record(session, caller, "offer.codes", id, None, {"added": added}, clock.now())
                 return UploadOut(offer=id, added=added).model_dump_json()
 
             answer = once(session, caller.merchant, key, f"POST /offers/{id}/codes", sent, clock.now(), write)

@@ -130,12 +130,13 @@ class Offers:
             query = query.where(Offer.merchant_id == merchant_id)
         return [*session.scalars(query.order_by(Offer.id).limit(limit))]
 
-    def close(self, session: Session, offer_id: int, merchant_id: int) -> Offer:
-        """Takes no new orders from now on; open ones go on. Closing twice is closing once."""
+    def close(self, session: Session, offer_id: int, merchant_id: int) -> tuple[bool, Offer]:
+        """Takes no new orders from now on; open ones go on. Closing twice is closing once. Beside the offer: whether it
+        was open."""
         offer = self.get(session, offer_id, merchant_id)
-        offer.active = False
+        before, offer.active = offer.active, False
         session.flush()
-        return offer
+        return before, offer
 
 
 def in_stock(offer: Offer) -> bool:
