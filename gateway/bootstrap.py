@@ -58,7 +58,9 @@ from gateway.loyalty.redemptions import routes as redemptions_routes
 from gateway.loyalty.redemptions.service import Redemptions
 from gateway.loyalty.redemptions.settlement import STREAM as REDEMPTION_STREAM
 from gateway.loyalty.redemptions.settlement import Settlement as RedemptionSettlement
+from gateway.loyalty.redemptions.standing import NoLadders
 from gateway.loyalty.redemptions.submission import Submission
+from gateway.loyalty.redemptions.terms import Terms
 from gateway.loyalty.wallet_views import routes as wallets_routes
 from gateway.messaging import routes as messaging_routes
 from gateway.messaging.aside import Aside
@@ -138,7 +140,16 @@ class House:
         self.offers = Offers(clock, deployment.chain_id, deployment.hub)
         self.codes = Codes(secrets, jobs, clock)
         self.redemptions = Redemptions(
-            db, clock, deployment.domains, reads, desk, self.orders, self.ledger, self.offers, self.codes
+            db,
+            clock,
+            deployment.domains,
+            reads,
+            desk,
+            self.orders,
+            self.ledger,
+            self.offers,
+            self.codes,
+            Terms(clock, NoLadders()),
         )
         self.submission = Submission(db, clock, ground.rpc, deployment.hub, desk)
         self.redemption_settlement = RedemptionSettlement(db, clock, jobs, self.orders, self.codes)

@@ -188,6 +188,10 @@ class Client:
         found: list[Json] = self.look(f"/v1/wallets/{address}/pending", proof)["items"]
         return found
 
+    def offer_quote(self, address: str, offer: int, proof: str) -> Json:
+        """What a wallet may pay for an offer; `proof` as `Wallet-Proof` wants it."""
+        return self.look(f"/v1/wallets/{address}/offers/{offer}", proof)
+
     def quote(self, kind: str, amount: int, source: int | None = None, target: int | None = None) -> Json:
         body: Json = {"kind": kind, "amount": amount}
         if source is not None:

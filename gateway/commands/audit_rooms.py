@@ -14,6 +14,7 @@ from gateway.core.limits import MAX_SUM
 from gateway.identity.merchants.models import Merchant
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.moves.models import Move, MoveKind, MoveState
+from gateway.loyalty.offers import documents
 from gateway.loyalty.offers.models import Code, CodeState, Offer
 from gateway.loyalty.redemptions.models import Redemption, RedemptionState
 
@@ -69,13 +70,20 @@ def redemptions(session: Session, books: Books) -> Iterator[Difference]:
             yield Difference("redemption-delivered-not-paid", where, "paid", "not on the chain")
         elif event is not None and row.paid_block != event.block:
             yield Difference("redemption-block", where, event.block, row.paid_block or 0)
-        if offer.merchant_id != row.merchant_id:
-            yield Difference("redemption-of-foreign-offer", where, offer.merchant_id, row.merchant_id)
+        yield from _terms(row, offer, where)
     ours = {(offer.hash, merchants[offer.merchant_id]) for offer in offers.values()}
     for each in paid.values():
         if (each.offer, each.merchant) in ours:
             yield Difference("redemption-unknown", f"block {each.block}, {short(each.holder)}", "an order", "none")
     yield from _codes(session)
+
+
+def _terms(row: Redemption, offer: Offer, where: str) -> Iterator[Difference]:
+    document = documents.parse(offer.document)
+    if row.amount not in {document.price, *(rung.price for rung in document.prices)}:
+        yield Difference("redemption-price", where, document.price, row.amount)
+    if offer.merchant_id != row.merchant_id:
+        yield Difference("redemption-of-foreign-offer", where, offer.merchant_id, row.merchant_id)
 
 
 def _identity(paid: Paid) -> tuple[int, bytes, bytes, int, int, bytes, bytes]:

@@ -85,11 +85,25 @@ class Holder:
 
     # ------------------------------------------------------------- redemptions
 
-    def order(self, offer_id: int) -> Json:
-        """Orders one code. The sealing key is on disk before the order leaves."""
+    def order(self, offer_id: int, full_price: bool = False) -> Json:
+        """Orders one code, for the best price that the wallet's standing gives, or for everybody's. The sealing key is
+        on disk before the order leaves."""
         offer = checked(self.client.get(f"/v1/offers/{offer_id}"), self.domains)
+        price = None if full_price or not offer["prices"] else self._best(offer)
         nonce = self._nonce(int(offer["campaign"] or 0))
-        return self.client.redeem(self.signer.redeem(offer, self.wallet.seals.fresh(), nonce))
+        return self.client.redeem(self.signer.redeem(offer, self.wallet.seals.fresh(), nonce, price))
+
+    def quote(self, offer_id: int) -> Json:
+        """What the wallet may pay for an offer, and why."""
+        return self.client.offer_quote(self.address, offer_id, self.signer.proof())
+
+    def _best(self, offer: Json) -> int | None:
+        """The first price of the quote, if it is one that the merchant signed."""
+        quoted = self.quote(int(offer["id"]))["prices"]
+        signed = {int(offer["price"]), *(int(each["price"]) for each in offer["prices"])}
+        if quoted and quoted[0]["amount"] not in signed:
+            raise CommandError("the gateway quotes a price that is not in the signed offer", code="offer-forged")
+        return int(quoted[0]["amount"]) if quoted else None
 
     def delivered(self, redemption: Json) -> Received:
         """Waits until an order is paid at depth, opens its box and checks the code."""

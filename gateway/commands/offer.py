@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -29,10 +29,11 @@ from gateway.commands.merchant import KIND, client_of
 from gateway.commands.orders import domains_of
 from gateway.commands.state import DEFAULT, State, StateDir
 from gateway.loyalty.offers.documents import canonical
+from gateway.loyalty.offers.rewards import Kind
 
 app = typer.Typer(cls=Group, help="Offers: what points buy.", no_args_is_help=True)
 
-Kind = Literal["percentage", "fixed", "product", "experience", "partner", "gift_card", "access_code", "ticket"]
+RUNG = ("campaign", "ladder", "rank", "price")
 Id = Annotated[int, typer.Argument(min=1, help="The offer's id at the gateway.")]
 Merchant = Annotated[str, typer.Option(help="The merchant of this machine whose offer it is.")]
 
@@ -74,10 +75,12 @@ def checked(offer: Json, domains: Domains) -> Json:
     text = str(offer["document"])
     values = json.loads(text)
     signer = recover(personal(text.encode()), from_hex(offer["signature"]))
+    rungs = [(each["campaign"], each["ladder"], each["rank"], each["price"]) for each in values.get("prices", [])]
     fits = {
         "hash": keccak256(text.encode()) == from_hex(offer["hash"]),
         "merchant": from_hex(values["merchant"]) == from_hex(offer["merchant"]) == signer,
         "price": values["price"] == offer["price"],
+        "prices": rungs == [tuple(each[name] for name in RUNG) for each in offer["prices"]],
         "campaign": values["campaign"] == offer["campaign"],
         "hub": from_hex(values["hub"]) == domains.hub and values["chain_id"] == domains.chain_id,
     }
@@ -141,12 +144,14 @@ def publish(
 @app.command("list")
 def list_(
     campaign: Annotated[int | None, typer.Option(min=0, help="Paid from this campaign; 0: from the wallet.")] = None,
+    points_of: Annotated[int | None, typer.Option(min=1, help="What points of this campaign buy.")] = None,
+    kind: Annotated[Kind | None, typer.Option(help="This kind of reward only.")] = None,
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
     """Offers that points buy now."""
     with Client(State(state).endpoints()["gateway"]) as client:
-        found = list(client.items("/v1/offers", campaign=campaign))
+        found = list(client.items("/v1/offers", campaign=campaign, points_of=points_of, kind=kind))
     rows = [
         (
             offer["id"],
@@ -154,11 +159,11 @@ def list_(
             points(offer["price"]),
             offer["campaign"] or "wallet",
             day(offer["ends_at"]),
-            "yes" if offer["in_stock"] else "no",
+            offer["availability"],
         )
         for offer in found
     ]
-    out.result(found, lambda: table("Offers", ("id", "title", "price", "paid from", "until", "in stock"), rows))
+    out.result(found, lambda: table("Offers", ("id", "title", "price", "paid from", "until", "left"), rows))
 
 
 @app.command()
@@ -187,11 +192,12 @@ def describe(offer: Json) -> Any:
             ("id", offer["id"]),
             ("title", values["title"]),
             ("description", values["description"]),
+            ("terms", "; ".join(offer["words"])),
             ("price", points(offer["price"])),
             ("paid from", f"campaign {offer['campaign']}" if offer["campaign"] else "wallet"),
             ("merchant", offer["merchant"]),
             ("until", day(offer["ends_at"])),
-            ("in stock", "yes" if offer["in_stock"] else "no"),
+            ("left", offer["availability"]),
             ("open", "yes" if offer["active"] else "no"),
             ("hash", offer["hash"]),
         ],

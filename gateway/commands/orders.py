@@ -71,10 +71,15 @@ class Signer:
         digest = self.domains.stay(self.address, campaign, on, nonce, deadline)
         return self._move("stay", digest, None, nonce, deadline, {"source": campaign, "stay": on})
 
-    def redeem(self, offer: Json, seal_key: bytes, nonce: int) -> Json:
-        """Points for one code of an offer as the gateway lists it, from the wallet or the offer's campaign."""
+    def redeem(self, offer: Json, seal_key: bytes, nonce: int, price: int | None = None) -> Json:
+        """Points (its price, or that of the holder's standing) for one code of an offer as the gateway lists it, from
+        the wallet or the offer's campaign."""
         deadline = self.now() + VALID
-        merchant, amount, source = from_hex(offer["merchant"]), int(offer["price"]), int(offer["campaign"] or 0)
+        merchant, amount, source = (
+            from_hex(offer["merchant"]),
+            price or int(offer["price"]),
+            int(offer["campaign"] or 0),
+        )
         hash_ = from_hex(offer["hash"])
         if source:
             digest = self.domains.spend(self.address, source, merchant, amount, hash_, seal_key, nonce, deadline)

@@ -218,9 +218,28 @@ def cash_out(
 
 
 @app.command()
+def quote(
+    name: Name,
+    offer: Annotated[int, typer.Argument(min=1, help="The offer's id; see `loyalty offer list`.")],
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """What an offer costs this wallet, and why. Only the wallet itself may ask."""
+    local = State(state)
+    wallet = wallets.open_wallet(local, name)
+    with _client(local) as client:
+        answer = Holder(client, wallet).quote(offer)
+    reached = answer["limit_reached"]
+    rows = [(points(price["amount"]), price["why"]) for price in answer["prices"]]
+    title = f"Offer {offer}: {answer['availability']} left" + (", but your limit is reached" if reached else "")
+    out.result(answer, lambda: table(title, ("price", "why"), rows))
+
+
+@app.command()
 def redeem(
     name: Name,
     offer: Annotated[int, typer.Argument(min=1, help="The offer's id; see `loyalty offer list`.")],
+    full_price: Annotated[bool, typer.Option("--full-price", help="Pay everybody's: shows the chain no tier.")] = False,
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
@@ -229,7 +248,7 @@ def redeem(
     wallet = wallets.open_wallet(local, name)
     with _client(local) as client:
         holder = Holder(client, wallet, _chain(local))
-        order = holder.order(offer)
+        order = holder.order(offer, full_price)
         with out.notes.status("waiting for the chain …"):
             received = holder.delivered(order)
     if received.on_chain is False:

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning.models import Batch
-from gateway.loyalty.offers.models import Code, CodeState, Offer
+from gateway.loyalty.offers.models import Code, Offer
+from gateway.loyalty.offers.service import left
 from gateway.loyalty.redemptions.models import Redemption
 from gateway.messaging.models import MessageKind
 from gateway.statistics import weeks
@@ -77,7 +77,8 @@ def _redemption(session: Session, ref: int) -> Message | None:
 
 def _code(session: Session, ref: int) -> Message | None:
     row = session.get(Code, ref)
-    return None if row is None else Message(row.merchant_id, {"code": row.id, "offer": row.offer_id})
+    # Not the row's number: made codes are numbered as they are ordered, and the chain shows who ordered when.
+    return None if row is None else Message(row.merchant_id, {"code": row.digest.hex()[:16], "offer": row.offer_id})
 
 
 def _statistics(session: Session, ref: int) -> Message | None:
@@ -87,10 +88,7 @@ def _statistics(session: Session, ref: int) -> Message | None:
 
 def _codes_low(session: Session, ref: int) -> Message | None:
     offer = session.get(Offer, ref)
-    if offer is None:
-        return None
-    free = sa.select(sa.func.count()).where(Code.offer_id == ref, Code.state == CodeState.FREE)
-    return Message(offer.merchant_id, {"offer": ref, "free": session.scalar(free)})
+    return None if offer is None else Message(offer.merchant_id, {"offer": ref, "left": left(offer)})
 
 
 _BUILDERS: Mapping[MessageKind, Callable[[Session, int], Message | None]] = {

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from gateway.core.clock import Clock
 from gateway.core.jobs import Jobs
-from gateway.core.limits import LAST_SECOND, MAX_SUM
+from gateway.core.limits import MAX_SUM
 from gateway.core.problems import INVALID_REQUEST
 from gateway.core.secrets import Secrets
-from gateway.loyalty.offers import documents, patterns, texts
+from gateway.loyalty.offers import documents, patterns, texts, validity
 from gateway.loyalty.offers.errors import (
     CODE_EXPIRED,
     CODE_NOT_USED,
@@ -26,6 +26,8 @@ from gateway.loyalty.offers.errors import (
     UNDO_REFUSED,
 )
 from gateway.loyalty.offers.models import Code, CodeSource, CodeState, Offer
+from gateway.loyalty.offers.rewards import Reward
+from gateway.loyalty.offers.service import left
 
 #: Seconds within which the same till may take a use back.
 UNDO_WITHIN = 600
@@ -47,6 +49,8 @@ class CodeView:
 
     offer: int
     title: str
+    reward: Reward | None
+    instruction: str
     state: str
     expires_at: int
     used_at: int | None
@@ -92,9 +96,13 @@ class Codes:
 
     # ------------------------------------------------------------ redemption
 
+    def lock(self, session: Session, offer_id: int) -> Offer:
+        """The offer, held until the transaction ends: of its orders one is taken after the other."""
+        return session.get_one(Offer, offer_id, with_for_update=True, populate_existing=True)
+
     def draw(self, session: Session, offer_id: int) -> Drawn:
         """Reserves a random free code, or makes one by the offer's pattern; `out-of-stock` when there is none."""
-        offer = self._locked(session, offer_id)
+        offer = self.lock(session, offer_id)
         if offer.stock_limit is not None and offer.drawn >= offer.stock_limit:
             raise OUT_OF_STOCK.at("offer")
         query = sa.select(Code).where(Code.offer_id == offer.id, Code.state == CodeState.FREE).order_by(Code.draw)
@@ -103,8 +111,6 @@ class Codes:
             text = self.secrets.unbox(code.text_box)
             code.state = CodeState.RESERVED
             offer.free -= 1
-            if offer.source == CodeSource.POOL and offer.free == offer.low_stock:
-                self.jobs.publish(session, "codes.low", offer.id)
         elif offer.pattern is not None:
             text_made = patterns.generate(offer.pattern, random.randbelow)
             text = text_made.encode()
@@ -114,6 +120,10 @@ class Codes:
         else:
             raise OUT_OF_STOCK.at("offer")
         offer.drawn += 1
+        count = left(offer)
+        if count is not None and count <= offer.low_stock and not offer.low_told:
+            offer.low_told = True
+            self.jobs.publish(session, "codes.low", offer.id)
         session.flush()
         return Drawn(code.id, text)
 
@@ -122,7 +132,7 @@ class Codes:
         code = session.get_one(Code, code_id)
         if code.state != CodeState.RESERVED:
             return
-        offer = self._locked(session, code.offer_id)
+        offer = self.lock(session, code.offer_id)
         code.state, code.draw = CodeState.FREE, random.randbelow(MAX_SUM)
         offer.free += 1
         offer.drawn -= 1
@@ -133,7 +143,7 @@ class Codes:
         if code.state == CodeState.RESERVED:
             valid = session.get_one(Offer, code.offer_id).code_valid
             code.state, code.text_box = CodeState.DELIVERED, None
-            code.expires_at = min(self.clock.now() + valid, LAST_SECOND)
+            code.expires_at = validity.end(self.clock.now(), valid)
         assert code.expires_at is not None  # noqa: S101 — a free code is never delivered
         return code.expires_at
 
@@ -194,10 +204,17 @@ class Codes:
         state = "used" if code.state == CodeState.USED else "delivered"
         if state == "delivered" and expires_at < self.clock.now():
             state = "expired"
-        return CodeView(offer.id, documents.parse(offer.document).title, state, expires_at, code.used_at)
-
-    def _locked(self, session: Session, offer_id: int) -> Offer:
-        return session.get_one(Offer, offer_id, with_for_update=True, populate_existing=True)
+        document = documents.parse(offer.document)
+        reward = getattr(document, "reward", None)
+        return CodeView(
+            offer=offer.id,
+            title=document.title,
+            reward=reward,
+            instruction=reward.till() if reward else f"Give what the offer promises: {document.title}",
+            state=state,
+            expires_at=expires_at,
+            used_at=code.used_at,
+        )
 
     def _digest(self, merchant_id: int, bare: str) -> bytes:
         return self.secrets.mac("code", merchant_id.to_bytes(8, "big") + bare.encode())

@@ -17,6 +17,19 @@ class CodeSource(IntEnum):
     GENERATED = 2  # made from a pattern when drawn
 
 
+class RewardKind(IntEnum):
+    """The kinds of rewards.py."""
+
+    PERCENTAGE = 1
+    FIXED = 2
+    PRODUCT = 3
+    EXPERIENCE = 4
+    PARTNER = 5
+    GIFT_CARD = 6
+    ACCESS_CODE = 7
+    TICKET = 8
+
+
 class Offer(Base):
     """A document signed by its merchant; its hash and price are in every order."""
 
@@ -28,6 +41,7 @@ class Offer(Base):
     document: Mapped[str] = mapped_column(sa.Text())
     hash: Mapped[bytes] = mapped_column(Blob(32), unique=True)
     signature: Mapped[bytes] = mapped_column(Blob(65))
+    kind: Mapped[RewardKind] = mapped_column(Choice(RewardKind))
     price: Mapped[int] = mapped_column(Hundredths())
     #: Empty: paid from the wallet. Else: from accounts of this campaign.
     campaign_id: Mapped[int | None] = mapped_column(sa.ForeignKey("campaigns.id"))
@@ -42,8 +56,10 @@ class Offer(Base):
     drawn: Mapped[int] = mapped_column(Int(), default=0)
     #: Codes that can be drawn without making one.
     free: Mapped[int] = mapped_column(Int(), default=0)
-    #: A pool that falls to so many free codes tells its merchant.
+    #: An offer of which so many or fewer codes are left tells its merchant, once until there are more.
     low_stock: Mapped[int] = mapped_column(Int(0, 1_000_000), default=0)
+    low_told: Mapped[bool] = mapped_column(Flag(), default=False)
+    #: Of documents of version 1; later ones name their limits themselves.
     wallet_limit: Mapped[int | None] = mapped_column(Int(1, 10_000))
     active: Mapped[bool] = mapped_column(Flag(), default=True)
     created_at: Mapped[int] = mapped_column(Seconds())

@@ -17,8 +17,10 @@ from gateway.identity.merchants.models import Scope
 from gateway.identity.wallets.routes import cookieless
 from gateway.loyalty.offers.codes import Codes, CodeView
 from gateway.loyalty.offers.misses import Misses
+from gateway.loyalty.offers.models import RewardKind
+from gateway.loyalty.offers.rewards import Kind
 from gateway.loyalty.offers.schemas import CodeCounts, CodeIn, CodeOut, OfferIn, OfferList, OfferOut, UploadOut
-from gateway.loyalty.offers.service import Offers
+from gateway.loyalty.offers.service import Offers, Sought
 
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
@@ -56,7 +58,7 @@ def _add_offers(router: APIRouter, db: Database, auth: Auth, offers: Offers, clo
             def write() -> str:
                 offer = offers.create(session, caller.merchant, body.new())
                 changes.record(session, caller, "offer.created", offer.id, None, told, clock.now())
-                return OfferOut.of(offer, offers.merchant_address(session, offer)).model_dump_json()
+                return OfferOut.of(offer, offers.merchant(session, offer)).model_dump_json()
 
             told = body.model_dump(mode="json", exclude={"signature"})
             sent = body.model_dump_json().encode()
@@ -69,11 +71,14 @@ def _add_offers(router: APIRouter, db: Database, auth: Auth, offers: Offers, clo
         limit: Limit = 50,
         campaign: Annotated[int | None, Query(ge=0, le=MAX_ID, description="0: paid from the wallet")] = None,
         merchant_id: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
+        kind: Kind | None = None,
+        points_of: Annotated[int | None, Query(ge=1, le=MAX_ID, description="What its points buy")] = None,
     ) -> OfferList:
-        """Offers that are not closed and have not ended, oldest first. Public."""
+        """The catalogue: offers that are not closed and have not ended, oldest first. Public."""
+        sought = Sought(campaign, merchant_id, RewardKind[kind.upper()] if kind else None, points_of)
         with db.read() as session:
-            rows = offers.page(session, cursor, limit, campaign, merchant_id)
-            items = [OfferOut.of(row, offers.merchant_address(session, row)) for row in rows]
+            rows = offers.page(session, cursor, limit, sought)
+            items = [OfferOut.of(row, offers.merchant(session, row)) for row in rows]
         return OfferList.model_construct(items=items, next=rows[-1].id if len(rows) == limit else None)
 
     @router.get("/offers/{id}")
@@ -81,7 +86,7 @@ def _add_offers(router: APIRouter, db: Database, auth: Auth, offers: Offers, clo
         """One offer, also after its end. Public."""
         with db.read() as session:
             offer = offers.get(session, id)
-            return OfferOut.of(offer, offers.merchant_address(session, offer))
+            return OfferOut.of(offer, offers.merchant(session, offer))
 
     @router.post("/offers/{id}/close", response_model=OfferOut)
     def close(id: Id, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> Response:
@@ -92,7 +97,7 @@ def _add_offers(router: APIRouter, db: Database, auth: Auth, offers: Offers, clo
                 before, offer = offers.close(session, id, caller.merchant)
                 old, new = {"active": before}, {"active": offer.active}
                 changes.record(session, caller, "offer.closed", id, old, new, clock.now())
-                return OfferOut.of(offer, offers.merchant_address(session, offer)).model_dump_json()
+                return OfferOut.of(offer, offers.merchant(session, offer)).model_dump_json()
 
             answer = once(session, caller.merchant, key, f"POST /offers/{id}/close", b"", clock.now(), write)
         return _json(answer)

@@ -6,42 +6,67 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from gateway.identity.merchants.models import Merchant
 from gateway.identity.wallets.fields import Address, Bytes32, Signature
+from gateway.loyalty.offers import documents, prices
 from gateway.loyalty.offers.codes import CodeView
-from gateway.loyalty.offers.documents import MAX_BYTES
+from gateway.loyalty.offers.documents import MAX_BYTES, MAX_STOCK, Limit, Rung, TierPrice
 from gateway.loyalty.offers.models import CodeSource, Offer
 from gateway.loyalty.offers.patterns import MAX_LENGTH
-from gateway.loyalty.offers.service import NewOffer, in_stock
+from gateway.loyalty.offers.rewards import Kind, Reward
+from gateway.loyalty.offers.service import Availability, NewOffer, availability, limits
 from gateway.loyalty.offers.texts import MAX_CODE
 
 DOCUMENT = (
     '{"campaign":null,"chain_id":31337,"code_valid":7776000,"description":"One small coffee.","ends_at":1798761600,'
-    '"hub":"0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512","kind":"product",'
-    '"merchant":"0x70997970C51812dc3A010C7d01b50e0d17dc79C8","price":25000,"starts_at":1767225600,"title":"Coffee"}'
+    '"hub":"0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512","limits":[{"per":"week","times":2}],'
+    '"merchant":"0x70997970C51812dc3A010C7d01b50e0d17dc79C8","price":25000,'
+    '"prices":[{"campaign":1,"ladder":"status","price":20000,"rank":2}],"ref":"coffee",'
+    '"reward":{"kind":"product","product":"coffee_small"},"starts_at":1767225600,"stock":500,"title":"Coffee",'
+    '"version":2}'
 )
+REWARD: dict[str, JsonValue] = {"kind": "product", "product": "coffee_small", "quantity": 1}
 OFFER: dict[str, JsonValue] = {
     "id": 1,
     "merchant": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+    "merchant_id": 1,
+    "merchant_name": "Corner Café",
     "document": DOCUMENT,
     "hash": "0x" + "5f" * 32,
     "signature": "0x" + "1c" * 65,
+    "kind": "product",
+    "reward": REWARD,
+    "words": [
+        "coffee_small",
+        "250.00 points",
+        "200.00 points from rank 2 of status in campaign 1",
+        "at most 2 a wallet and week",
+    ],
     "price": 25000,
+    "prices": [{"campaign": 1, "ladder": "status", "rank": 2, "price": 20000}],
+    "only": None,
+    "limits": [{"times": 2, "per": "week"}],
     "campaign": None,
     "source": "pool",
     "starts_at": 1767225600,
     "ends_at": 1798761600,
     "code_valid": 7776000,
-    "wallet_limit": 2,
+    "stock": 500,
+    "availability": "enough",
     "active": True,
-    "in_stock": True,
 }
 CODE: dict[str, JsonValue] = {
     "offer": 1,
     "title": "Coffee",
+    "reward": REWARD,
+    "instruction": "Hand over coffee_small without payment.",
     "state": "delivered",
     "expires_at": 1775001600,
     "used_at": None,
 }
+
+
+OF_OLD = "Only beside a document of version 1"
 
 
 class OfferIn(BaseModel):
@@ -49,13 +74,12 @@ class OfferIn(BaseModel):
         extra="forbid",
         json_schema_extra={
             "examples": [
-                {"document": DOCUMENT, "signature": "0x" + "1c" * 65, "source": "pool", "wallet_limit": 2},
+                {"document": DOCUMENT, "signature": "0x" + "1c" * 65, "source": "pool", "low_stock": 50},
                 {
                     "document": DOCUMENT,
                     "signature": "0x" + "1c" * 65,
                     "source": "generated",
                     "pattern": "CAFE-****-****-****-%",
-                    "stock_limit": 500,
                 },
             ]
         },
@@ -65,8 +89,8 @@ class OfferIn(BaseModel):
     signature: Annotated[Signature, Field(description="The merchant's wallet over the document's bytes (EIP-191)")]
     source: Literal["pool", "generated"]
     pattern: Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)] | None = None
-    stock_limit: Annotated[int, Field(strict=True, ge=1, le=10_000_000)] | None = None
-    wallet_limit: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = None
+    stock_limit: Annotated[int, Field(strict=True, ge=1, le=MAX_STOCK, description=OF_OLD)] | None = None
+    wallet_limit: Annotated[int, Field(strict=True, ge=1, le=10_000, description=OF_OLD)] | None = None
     low_stock: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 20
 
     def new(self) -> NewOffer:
@@ -86,36 +110,54 @@ class OfferOut(BaseModel):
 
     id: int
     merchant: Address
+    merchant_id: int
+    merchant_name: str
     document: str
     hash: Bytes32
     signature: Signature
-    price: int
+    kind: Kind
+    reward: Annotated[Reward | None, Field(description="null: the document is of version 1 and names the kind alone")]
+    words: Annotated[list[str], Field(description="What it is, what it costs and how often, for people")]
+    price: Annotated[int, Field(description="What anybody may pay")]
+    prices: list[TierPrice]
+    only: Rung | None
+    limits: list[Limit]
     campaign: int | None
     source: str
     starts_at: int
     ends_at: int
     code_valid: int
-    wallet_limit: int | None
+    stock: int | None
+    availability: Availability
     active: bool
-    in_stock: bool
 
     @classmethod
-    def of(cls, offer: Offer, merchant: bytes) -> OfferOut:
+    def of(cls, offer: Offer, merchant: Merchant) -> OfferOut:
+        document = documents.parse(offer.document)
+        reward = getattr(document, "reward", None)
         return cls.model_construct(
             id=offer.id,
-            merchant=merchant,
+            merchant=merchant.address,
+            merchant_id=merchant.id,
+            merchant_name=merchant.name,
             document=offer.document,
             hash=offer.hash,
             signature=offer.signature,
+            kind=document.kind,
+            reward=reward,
+            words=[reward.say() if reward else document.title, *prices.say(document)],
             price=offer.price,
+            prices=list(document.prices),
+            only=document.only,
+            limits=list(limits(offer, document)),
             campaign=offer.campaign_id,
             source=offer.source.name.lower(),
             starts_at=offer.starts_at,
             ends_at=offer.ends_at,
             code_valid=offer.code_valid,
-            wallet_limit=offer.wallet_limit,
+            stock=offer.stock_limit,
+            availability=availability(offer),
             active=offer.active,
-            in_stock=in_stock(offer),
         )
 
 
@@ -153,8 +195,10 @@ class CodeOut(BaseModel):
 
     offer: int
     title: str
+    reward: Reward | None
+    instruction: Annotated[str, Field(description="What to do at the till, for people")]
     state: Literal["delivered", "used", "expired"]
-    expires_at: int
+    expires_at: Annotated[int, Field(description="Rounded up, see the walk")]
     used_at: int | None
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -13,9 +14,9 @@ from gateway.core.clock import Clock
 from gateway.core.problems import INVALID_REQUEST, NOT_FOUND
 from gateway.identity.merchants.models import Merchant
 from gateway.identity.wallets.errors import BAD_SIGNATURE
-from gateway.loyalty.campaigns.models import CampaignMerchant
+from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant
 from gateway.loyalty.offers import documents, patterns
-from gateway.loyalty.offers.documents import Document
+from gateway.loyalty.offers.documents import Document, Full, Limit, Plain
 from gateway.loyalty.offers.errors import (
     MERCHANT_NOT_IN_CAMPAIGN,
     OFFER_EXISTS,
@@ -23,7 +24,9 @@ from gateway.loyalty.offers.errors import (
     OFFER_OTHER_CHAIN,
     OFFER_OTHER_MERCHANT,
 )
-from gateway.loyalty.offers.models import CodeSource, Offer
+from gateway.loyalty.offers.models import CodeSource, Offer, RewardKind
+
+Availability = Literal["none", "few", "enough"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,17 @@ class NewOffer:
     stock_limit: int | None = None
     wallet_limit: int | None = None
     low_stock: int = 20
+
+
+@dataclass(frozen=True)
+class Sought:
+    """Which offers: paid from this `campaign` (0: from the wallet); of this merchant; of this kind; bought with
+    `points_of` a campaign, from its accounts and, where its points are free, from wallets at its merchants."""
+
+    campaign: int | None = None
+    merchant: int | None = None
+    kind: RewardKind | None = None
+    points_of: int | None = None
 
 
 class Offers:
@@ -59,11 +73,8 @@ class Offers:
             raise BAD_SIGNATURE.at("signature", "the merchant's wallet signs the document's bytes (EIP-191)")
         if document.ends_at <= self.clock.now():
             raise OFFER_MALFORMED.at("document.ends_at", "in the past")
-        self._check_source(new)
-        if document.campaign is not None:
-            membership = session.get(CampaignMerchant, (document.campaign, merchant_id))
-            if membership is None or not membership.accepted:
-                raise MERCHANT_NOT_IN_CAMPAIGN.at("document.campaign")
+        self._check_source(new, document)
+        self._check_campaigns(session, document, merchant_id)
         offer_hash = keccak256(new.document.encode())
         if session.scalar(sa.select(Offer.id).where(Offer.hash == offer_hash)) is not None:
             raise OFFER_EXISTS.at("document")
@@ -72,6 +83,7 @@ class Offers:
             document=new.document,
             hash=offer_hash,
             signature=new.signature,
+            kind=RewardKind[document.kind.upper()],
             price=document.price,
             campaign_id=document.campaign,
             source=new.source,
@@ -79,7 +91,7 @@ class Offers:
             starts_at=document.starts_at,
             ends_at=document.ends_at,
             code_valid=document.code_valid,
-            stock_limit=new.stock_limit,
+            stock_limit=new.stock_limit if isinstance(document, Plain) else document.stock,
             drawn=0,
             free=0,
             low_stock=new.low_stock,
@@ -99,7 +111,20 @@ class Offers:
         if document.merchant != merchant.address:
             raise OFFER_OTHER_MERCHANT.at("document.merchant")
 
-    def _check_source(self, new: NewOffer) -> None:
+    def _check_campaigns(self, session: Session, document: Document, merchant_id: int) -> None:
+        """A merchant speaks for its own campaigns only: the one that pays, and those whose rungs count."""
+        named = {"document.campaign": document.campaign}
+        named |= {f"document.prices[{place}].campaign": each.campaign for place, each in enumerate(document.prices)}
+        named |= {"document.only.campaign": document.only.campaign} if document.only else {}
+        for field, campaign in named.items():
+            membership = None if campaign is None else session.get(CampaignMerchant, (campaign, merchant_id))
+            if campaign is not None and (membership is None or not membership.accepted):
+                raise MERCHANT_NOT_IN_CAMPAIGN.at(field)
+
+    def _check_source(self, new: NewOffer, document: Document) -> None:
+        for field, value in (("stock_limit", new.stock_limit), ("wallet_limit", new.wallet_limit)):
+            if value is not None and isinstance(document, Full):
+                raise INVALID_REQUEST.at(field, "the document says so")
         if new.source == CodeSource.POOL:
             if new.pattern is not None:
                 raise INVALID_REQUEST.at("pattern", "only where codes are generated")
@@ -115,20 +140,34 @@ class Offers:
             raise NOT_FOUND.at("offer")
         return offer
 
-    def merchant_address(self, session: Session, offer: Offer) -> bytes:
+    def merchant(self, session: Session, offer: Offer) -> Merchant:
         """Who is paid."""
-        return session.get_one(Merchant, offer.merchant_id).address
+        return session.get_one(Merchant, offer.merchant_id)
 
-    def page(
-        self, session: Session, cursor: int, limit: int, campaign: int | None = None, merchant_id: int | None = None
-    ) -> list[Offer]:
-        """At most `limit` offers that are not closed and have not ended, with ids above `cursor`."""
+    def page(self, session: Session, cursor: int, limit: int, sought: Sought) -> list[Offer]:
+        """At most `limit` offers that are not closed and have not ended, with ids above `cursor`; `not-found`."""
         query = sa.select(Offer).where(Offer.id > cursor, Offer.active == 1, Offer.ends_at > self.clock.now())
-        if campaign is not None:
-            query = query.where(Offer.campaign_id == (campaign or None))
-        if merchant_id is not None:
-            query = query.where(Offer.merchant_id == merchant_id)
+        if sought.campaign is not None:
+            query = query.where(Offer.campaign_id == (sought.campaign or None))
+        if sought.merchant is not None:
+            query = query.where(Offer.merchant_id == sought.merchant)
+        if sought.kind is not None:
+            query = query.where(Offer.kind == sought.kind)
+        if sought.points_of is not None:
+            query = query.where(self._bought_with(session, sought.points_of))
         return [*session.scalars(query.order_by(Offer.id).limit(limit))]
+
+    def _bought_with(self, session: Session, campaign_id: int) -> sa.ColumnElement[bool]:
+        campaign = session.get(Campaign, campaign_id)
+        if campaign is None:
+            raise NOT_FOUND.at("points_of")
+        inside = Offer.campaign_id == campaign_id
+        if campaign.closed:
+            return inside
+        members = sa.select(CampaignMerchant.merchant_id).where(
+            CampaignMerchant.campaign_id == campaign_id, CampaignMerchant.accepted == 1
+        )
+        return sa.or_(inside, sa.and_(Offer.campaign_id.is_(None), Offer.merchant_id.in_(members)))
 
     def close(self, session: Session, offer_id: int, merchant_id: int) -> tuple[bool, Offer]:
         """Takes no new orders from now on; open ones go on. Closing twice is closing once. Beside the offer: whether it
@@ -139,7 +178,20 @@ class Offers:
         return before, offer
 
 
-def in_stock(offer: Offer) -> bool:
-    """Whether the next order would get a code."""
-    left = offer.stock_limit is None or offer.drawn < offer.stock_limit
-    return left and (offer.free > 0 or offer.source == CodeSource.GENERATED)
+def limits(offer: Offer, document: Document) -> tuple[Limit, ...]:
+    """How often a wallet may have it."""
+    return document.limits if offer.wallet_limit is None else (Limit(times=offer.wallet_limit, per="ever"),)
+
+
+def left(offer: Offer) -> int | None:
+    """How many more orders would get a code; None: there is no end to them."""
+    bounds = [offer.free] if offer.source == CodeSource.POOL else []
+    if offer.stock_limit is not None:
+        bounds.append(max(offer.stock_limit - offer.drawn, 0))
+    return min(bounds, default=None)
+
+
+def availability(offer: Offer) -> Availability:
+    """What everybody may know of it. A number would show each order when it is accepted, before the chain does."""
+    count = left(offer)
+    return "enough" if count is None or count > offer.low_stock else "few" if count else "none"

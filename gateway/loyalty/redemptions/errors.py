@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gateway.core.problems import Refusal
 
-PRICE_MISMATCH = Refusal("price-mismatch", 422, "The amount is not the offer's price")
+PRICE_MISMATCH = Refusal("price-mismatch", 422, "The amount is no price of the offer for this wallet")
+STANDING_TOO_LOW = Refusal("standing-too-low", 403, "The offer is for wallets of a higher standing")
 WRONG_SOURCE = Refusal("wrong-source", 422, "The offer is paid from elsewhere")
 SEAL_KEY_REFUSED = Refusal("seal-key-refused", 422, "Nothing can be sealed to this key")
 WALLET_LIMIT_REACHED = Refusal("wallet-limit-reached", 409, "This wallet has had as many codes as the offer allows")

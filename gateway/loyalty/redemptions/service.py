@@ -32,11 +32,10 @@ from gateway.loyalty.redemptions.errors import (
     MERCHANT_HAS_NO_DELEGATE,
     MERCHANT_NOT_SERVING,
     NOT_DELIVERED,
-    PRICE_MISMATCH,
-    WALLET_LIMIT_REACHED,
     WRONG_SOURCE,
 )
 from gateway.loyalty.redemptions.models import Redemption, RedemptionState
+from gateway.loyalty.redemptions.terms import Terms
 
 #: Seconds for which the chain's "yes, may serve" is believed.
 BELIEVED = 60
@@ -89,18 +88,19 @@ class Redemptions:
         ledger: Ledger,
         offers: Offers,
         codes: Codes,
+        terms: Terms,
     ) -> None:
         self.db, self.clock, self.domains, self.reads, self.relayer = db, clock, domains, reads, relayer
-        self.orders, self.ledger, self.offers, self.codes = orders, ledger, offers, codes
+        self.orders, self.ledger, self.offers, self.codes, self.terms = orders, ledger, offers, codes, terms
         self._serves: dict[tuple[bytes, int], int] = {}
 
     def accept(self, order: Order) -> Redemption:
         """Verifies an order, reserves and seals its code. The same order again gives the first answer.
 
         Opens its own transactions, because the chain is asked between them and not inside. Raises `not-found`,
-        `bad-signature`, `wrong-source`, `price-mismatch`, `below-relay-minimum`, `offer-not-open`, `stale-nonce`,
-        `nonce-gap`, `order-expired`, `too-many-orders`, `insufficient-points`, `wallet-limit-reached`, `out-of-stock`,
-        `seal-key-refused`, `merchant-has-no-delegate`, `merchant-not-serving`, `chain-unreachable`.
+        `bad-signature`, `wrong-source`, `standing-too-low`, `price-mismatch`, `below-relay-minimum`, `offer-not-open`,
+        `stale-nonce`, `nonce-gap`, `order-expired`, `too-many-orders`, `insufficient-points`, `wallet-limit-reached`,
+        `out-of-stock`, `seal-key-refused`, `merchant-has-no-delegate`, `merchant-not-serving`, `chain-unreachable`.
         """
         with self.db.read() as session:
             serving = self._serving(session, order.offer)
@@ -108,7 +108,7 @@ class Redemptions:
             first = self._by_digest(session, digest)
             if first is not None:
                 return first
-            self._check_terms(order, serving)
+            self._check_terms(session, order, serving)
             self.orders.check_deadline(order.deadline)
         with asking():
             self._check_serves(serving.merchant, order.source)
@@ -117,10 +117,11 @@ class Redemptions:
             first = self._by_digest(session, digest)
             if first is not None:
                 return first
-            self._check_terms(order, self._serving(session, order.offer))
+            self.codes.lock(session, order.offer)
+            self._check_terms(session, order, self._serving(session, order.offer))
             matured = self.ledger.holding(session, order.holder, order.source, self.clock.now()).matured
             self.orders.admit(session, order.claim, chain_nonce, matured)
-            self._check_limit(session, order.holder, serving.offer)
+            self.terms.check_limit(session, serving.offer, order.holder)
             redemption = self._write(session, order, digest, serving.offer.merchant_id)
             crashes.reach("taken", ("redeem",))
         crashes.reach("accepted", ("redeem",))
@@ -177,12 +178,11 @@ class Redemptions:
     def _by_digest(self, session: Session, digest: bytes) -> Redemption | None:
         return session.scalar(sa.select(Redemption).where(Redemption.digest == digest))
 
-    def _check_terms(self, order: Order, serving: Serving) -> None:
+    def _check_terms(self, session: Session, order: Order, serving: Serving) -> None:
         offer, now = serving.offer, self.clock.now()
         if order.source != (offer.campaign_id or 0):
             raise WRONG_SOURCE.at("source", f"expected {offer.campaign_id or 0}")
-        if order.amount != offer.price:
-            raise PRICE_MISMATCH.at("amount", f"expected {offer.price}")
+        self.terms.check_price(session, offer, order.holder, order.amount)
         if order.amount < RELAY_MINIMUM:
             raise BELOW_RELAY_MINIMUM.at("amount", f"at least {RELAY_MINIMUM}")
         if not (offer.active and serving.active and offer.starts_at <= now < offer.ends_at):
@@ -199,15 +199,6 @@ class Redemptions:
         if source and not self.reads.is_merchant(source, merchant):
             raise MERCHANT_NOT_SERVING.at("offer")
         self._serves[(merchant, source)] = now + BELIEVED
-
-    def _check_limit(self, session: Session, holder: bytes, offer: Offer) -> None:
-        if offer.wallet_limit is None:
-            return
-        query = sa.select(sa.func.count()).where(
-            Redemption.holder == holder, Redemption.offer_id == offer.id, Redemption.state != RedemptionState.DEAD
-        )
-        if (session.scalar(query) or 0) >= offer.wallet_limit:
-            raise WALLET_LIMIT_REACHED.at("offer", f"at most {offer.wallet_limit}")
 
     # ------------------------------------------------------------------ views
 

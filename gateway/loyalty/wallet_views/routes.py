@@ -22,12 +22,14 @@ from gateway.loyalty.wallet_views.schemas import (
     HistoryEntry,
     HistoryOut,
     InboxOut,
+    OfferQuoteOut,
     PendingEntry,
     PendingOut,
     WalletOut,
 )
 
 Wallet = Annotated[Address, Path(description="0x-hex address")]
+Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 Cursor = Annotated[int | None, Query(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
@@ -92,6 +94,17 @@ def _add_waiting(router: APIRouter, db: Database, redemptions: Redemptions, wall
         wallet_proofs.check(address, proof)
         with db.read() as session:
             return PendingOut(items=[PendingEntry.of(item) for item in queries.pending(session, address, limit)])
+
+    @router.get("/{address}/offers/{offer}")
+    def quote(
+        address: Wallet, offer: Id, proof: Annotated[str | None, Header(alias=proofs.HEADER)] = None
+    ) -> OfferQuoteOut:
+        """What the wallet may pay for an offer, and why. Only for the wallet itself: its standing is nobody else's
+        business. The same `Wallet-Proof` as for what is pending."""
+        wallet_proofs.check(address, proof)
+        with db.read() as session:
+            row = redemptions.offers.get(session, offer)
+            return OfferQuoteOut.of(row, redemptions.terms.quote(session, row, address))
 
     @router.get("/{address}/inbox")
     def inbox(address: Wallet, cursor: Cursor = None, limit: Limit = 50) -> InboxOut:

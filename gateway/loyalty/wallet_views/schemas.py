@@ -8,7 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from gateway.identity.wallets.fields import Address
 from gateway.loyalty.ledger.service import HistoryItem
+from gateway.loyalty.offers import prices
+from gateway.loyalty.offers.documents import Limit, Rung
+from gateway.loyalty.offers.models import Offer
+from gateway.loyalty.offers.prices import Price
+from gateway.loyalty.offers.service import Availability, availability
 from gateway.loyalty.redemptions.schemas import RedemptionOut
+from gateway.loyalty.redemptions.terms import Quote
 from gateway.loyalty.wallet_views.queries import Pending
 
 WALLET: dict[str, JsonValue] = {
@@ -18,6 +24,21 @@ WALLET: dict[str, JsonValue] = {
     "accounts": [
         {"campaign": 2, "matured": 5500, "pending": 800, "next_maturity": 1767830400, "stay": False, "nonce": 0}
     ],
+}
+
+
+QUOTE: dict[str, JsonValue] = {
+    "offer": 1,
+    "prices": [
+        {
+            "amount": 20000,
+            "why": "200.00 points from rank 2 of status in campaign 1",
+            "rung": {"campaign": 1, "ladder": "status", "rank": 2},
+        },
+        {"amount": 25000, "why": "250.00 points", "rung": None},
+    ],
+    "limit_reached": None,
+    "availability": "enough",
 }
 
 
@@ -87,3 +108,31 @@ class PendingOut(BaseModel):
 class InboxOut(BaseModel):
     items: list[RedemptionOut]
     next: int | None
+
+
+class PriceOut(BaseModel):
+    amount: int
+    why: Annotated[str, Field(description="For people")]
+    rung: Rung | None
+
+    @classmethod
+    def of(cls, price: Price) -> PriceOut:
+        return cls(amount=price.amount, why=prices.why(price), rung=price.rung)
+
+
+class OfferQuoteOut(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [QUOTE]})
+
+    offer: int
+    prices: Annotated[list[PriceOut], Field(description="What the wallet may pay, the best first; none: not for it")]
+    limit_reached: Annotated[Limit | None, Field(description="What keeps the wallet from another code now")]
+    availability: Availability
+
+    @classmethod
+    def of(cls, offer: Offer, quote: Quote) -> OfferQuoteOut:
+        return cls(
+            offer=offer.id,
+            prices=[PriceOut.of(price) for price in quote.prices],
+            limit_reached=quote.reached,
+            availability=availability(offer),
+        )

@@ -226,6 +226,7 @@ PLANTED: list[tuple[Spoil, str]] = [
     (_set(Redemption, "state", RedemptionState.DEAD), "redemption-paid-not-delivered"),
     (_set(Redemption, "state", RedemptionState.FLAGGED), "redemption-flagged"),
     (_change(Redemption, "amount", 1), "redemption-delivered-not-paid"),
+    (_change(Redemption, "amount", 1), "redemption-price"),
     (_change(Redemption, "paid_block", 1), "redemption-block"),
     (_set(Redemption, "commitment", bytes(32)), "redemption-unknown"),
     (_lost_redemption, "redemption-unknown"),

@@ -12,7 +12,7 @@ from gateway.core.secrets import Secrets
 from gateway.identity.merchants.models import Merchant
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning.models import Batch, BatchKind, BatchState
-from gateway.loyalty.offers.models import Code, CodeState, Offer
+from gateway.loyalty.offers.models import Code, CodeSource, CodeState, Offer
 from gateway.loyalty.redemptions.models import Redemption
 from gateway.messaging.courier import Courier
 from gateway.messaging.models import Delivery, Endpoint, MessageKind
@@ -53,7 +53,7 @@ class Scene:
                 session, Batch, id=31, campaign_id=5, kind=BatchKind.AWARD, number=9, total=12_345, landed_block=77,
                 state=BatchState.LANDED,
             )  # fmt: skip
-            add(session, Offer, id=35, merchant_id=1, hash=bytes(32))
+            add(session, Offer, id=35, merchant_id=1, hash=bytes(32), source=CodeSource.POOL, free=2)
             for number, state in ((33, CodeState.USED), (36, CodeState.FREE), (37, CodeState.FREE)):
                 add(
                     session, Code, id=number, merchant_id=1, offer_id=35, digest=bytes([number]) * 32, state=state,

@@ -39,9 +39,9 @@ def test_every_kind_arrives_signed_and_says_ids_and_totals_only(scene: Scene, re
             "batch": 31, "campaign": 5, "number": 9, "kind": "award", "points": 12_345, "block": 77,
         },
         "redemption.delivered": {"redemption": 32, "offer": 35, "campaign": 0, "points": 500},
-        "code.used": {"code": 33, "offer": 35},
+        "code.used": {"code": "21" * 8, "offer": 35},
         "statistics.released": {"week": "2026-W03", "first_figure": 34},
-        "codes.low": {"offer": 35, "free": 2},
+        "codes.low": {"offer": 35, "left": 2},
     }  # fmt: skip
     sent = " ".join(received.body for received in receiver.received).lower()
     assert HOLDER.hex() not in sent

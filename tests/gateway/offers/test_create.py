@@ -24,10 +24,10 @@ def test_an_offer_is_published_with_its_document_and_hash(world: World) -> None:
     assert offer["document"] == body["document"]
     assert offer["hash"] == to_hex(keccak256(body["document"].encode()))
     assert offer["merchant"] == checksum(address_of("corner"))
-    assert (offer["price"], offer["campaign"], offer["in_stock"], offer["active"]) == (2_500, CLOSED, False, True)
+    assert (offer["price"], offer["campaign"], offer["availability"], offer["active"]) == (2_500, CLOSED, "none", True)
     assert world.upload(offer["id"], "code\nA\n").status_code == 201
     seen = world.call("GET", f"/offers/{offer['id']}").json()
-    assert seen == offer | {"in_stock": True}
+    assert seen == offer | {"availability": "few"}
     assert world.call("GET", "/offers").json() == {"items": [seen], "next": None}
     assert world.call("GET", f"/offers?campaign={CLOSED}").json()["items"] == [seen]
     assert world.call("GET", "/offers?campaign=0").json()["items"] == []
@@ -98,7 +98,7 @@ def test_where_codes_come_from(world: World) -> None:
         refused(world.call("POST", "/offers", world.offer_body(**extra), "corner"), 422, code, field)
     generated = world.offer_body(source="generated", pattern="*" * 12)
     answer = world.call("POST", "/offers", generated, "corner")
-    assert (answer.status_code, answer.json()["in_stock"]) == (201, True)
+    assert (answer.status_code, answer.json()["availability"]) == (201, "enough")
     refused(world.upload(answer.json()["id"], "code\nA\n"), 409, "offer-has-no-pool", "offer")
 
 

@@ -123,7 +123,7 @@ def test_generated_codes_and_the_stock_limit(world: World) -> None:
     with pytest.raises(Problem) as refusal:
         draw(world, offer)
     assert refusal.value.refusal.code == "out-of-stock"
-    assert world.call("GET", f"/offers/{offer}").json()["in_stock"] is False
+    assert world.call("GET", f"/offers/{offer}").json()["availability"] == "none"
     with world.db.begin() as session:
         freed = session.scalars(sa.select(Code)).first()
         assert freed is not None

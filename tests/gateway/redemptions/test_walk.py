@@ -11,7 +11,7 @@ from tests.gateway.redemptions.world import CLOSED, IN_CLOSED, IN_WALLET, SealKe
 
 @pytest.mark.parametrize("campaign", [None, CLOSED])
 def test_points_are_paid_and_the_code_is_delivered(world: World, campaign: int | None) -> None:
-    offer = world.offer(codes=3, campaign=campaign)
+    offer = world.offer(codes=3, campaign=campaign, low_stock=0)
     seal = SealKey.fresh()
     answer = world.redeem(offer, seal_key=to_hex(seal.public))
     assert answer.status_code == 202, answer.text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from nacl.public import PrivateKey
+from sqlalchemy.orm import Session
 
 from gateway.chain import calls, local, signatures
 from gateway.chain.deployment import Deployment
@@ -45,7 +46,9 @@ from gateway.loyalty.offers.service import Offers
 from gateway.loyalty.redemptions import routes as redemptions_routes
 from gateway.loyalty.redemptions import settlement as redemptions_settlement
 from gateway.loyalty.redemptions.service import Redemptions
+from gateway.loyalty.redemptions.standing import Asked
 from gateway.loyalty.redemptions.submission import Submission
+from gateway.loyalty.redemptions.terms import Terms
 from gateway.loyalty.wallet_views import routes as wallet_routes
 from gateway.web import errors
 from tests.support.anvil import Anvil, anvil
@@ -123,6 +126,16 @@ class SealKey:
         return cls(bytes(key), bytes(key.public_key))
 
 
+class Ladders:
+    """Ranks as a test sets them, by holder, campaign and ladder."""
+
+    def __init__(self) -> None:
+        self.rungs: dict[tuple[bytes, int], dict[str, int]] = {}
+
+    def ranks(self, _session: Session, campaign: int, asked: Collection[Asked]) -> Mapping[Asked, Mapping[str, int]]:
+        return {each: self.rungs[each[0], campaign] for each in asked if (each[0], campaign) in self.rungs}
+
+
 class World:
     """The gateway's side: one database, all services as bootstrap builds them, HTTP in front."""
 
@@ -146,7 +159,9 @@ class World:
         self.offers = Offers(clock, deployment.chain_id, deployment.hub)
         self.codes = Codes(secrets, self.jobs, clock)
         common = (self.reads, self.relayer, self.orders, self.ledger)
-        self.redemptions = Redemptions(db, clock, self.domains, *common, self.offers, self.codes)
+        self.ladders = Ladders()
+        terms = Terms(clock, self.ladders)
+        self.redemptions = Redemptions(db, clock, self.domains, *common, self.offers, self.codes, terms)
         self.submission = Submission(db, clock, self.rpc, deployment.hub, self.relayer)
         self.settlement = redemptions_settlement.Settlement(db, clock, self.jobs, self.orders, self.codes)
         contracts = (deployment.token, deployment.hub, deployment.asset)
@@ -270,6 +285,12 @@ class World:
             "ends_at": now + 30 * DAY,
             "code_valid": 90 * DAY,
         } | changes
+
+    def full(self, **changes: Any) -> str:
+        """A document of version 2: a coffee."""
+        terms = self.terms(**{"version": 2, "reward": {"kind": "product", "product": "coffee"}} | changes)
+        del terms["kind"]
+        return documents.canonical(terms)
 
     def offer_body(self, signer: str = "corner", document: str | None = None, **changes: Any) -> dict[str, Any]:
         extra = {

@@ -46,4 +46,5 @@ def test_the_documentation_builds_and_names_every_route(world: World) -> None:
         "/v1/wallets/{address}/history",
         "/v1/wallets/{address}/pending",
         "/v1/wallets/{address}/inbox",
+        "/v1/wallets/{address}/offers/{offer}",
     } == set(document["paths"])
