@@ -2,6 +2,7 @@
 # make test   set everything up and run the checks
 # make crash-test   kill processes between all steps that write; CI runs it too
 # make storm  everything that can go wrong, at once (SEED=7 MINUTES=1): docs/decisions/0102; a short one is in CI
+# make simulate   relayer and indexer on a simulated node, SCHEDULES=5000 of them; a few are in `make test`
 # make gas    measure what the contracts cost, beside what others would use; writes docs/gas.md
 # make prove  show the contracts' promises at length (docs/promises.md); under fifteen minutes
 # Needs python3 (3.11-3.13), node 20+ and make; everything else goes into this folder.
@@ -33,7 +34,7 @@ export FOUNDRY_OFFLINE := true
 
 section = @printf '\n=== %s ===\n' "$(1)"
 
-.PHONY: help setup setup-run demo test lint format artifacts artifacts-check contracts-test contracts-aside contracts-checks gateway-test crash-test storm gas prove clean
+.PHONY: help setup setup-run demo test lint format artifacts artifacts-check contracts-test contracts-aside contracts-checks gateway-test crash-test storm simulate gas prove clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -132,6 +133,12 @@ MINUTES ?= 1
 storm: setup
 	$(call section,A storm on SQLite and PostgreSQL)
 	.venv/bin/python -m tests.storm $(if $(SEED),--seed $(SEED)) --minutes $(MINUTES) $(ARGS)
+
+# Thousands of schedules of everything that a node, a clock and a dying process can do to relayer and indexer.
+SCHEDULES ?= 5000
+simulate: setup
+	$(call section,Relayer and indexer on a simulated node)
+	SCHEDULES=$(SCHEDULES) $(PYTEST) -q tests/simulation/test_schedules.py
 
 ## What the contracts cost: docs/gas.md. `make test` compares with tests/gas/figures.json.
 gas: artifacts-check

@@ -7,9 +7,11 @@ import random
 import sys
 import tempfile
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
-from tests.storm.storm import StormFailed, clear, raised
+from tests.storm import plan
+from tests.storm.storm import Storm, StormFailed, clear, site
 from tests.support.postgres import postgres_url, server
 
 TAIL = 25
@@ -21,16 +23,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--minutes", type=float, default=1.0, help="of trouble, on each database")
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
+    parser.add_argument("--storms", type=int, default=1, help="one after the other in one town, of rising seeds")
     parser.add_argument("--verbose", action="store_true", help="say everything that happens as it happens")
     asked = parser.parse_args()
     databases = ["sqlite", "postgresql"] if asked.database == "both" else [asked.database]
     print(f"storm: SEED={asked.seed} MINUTES={asked.minutes}", flush=True)
-    results = [blow(database, asked.seed, asked.minutes * 60, asked.verbose) for database in databases]
+    seeds = range(asked.seed, asked.seed + asked.storms)
+    results = [blow(database, seeds, asked.minutes * 60, asked.verbose) for database in databases]
     return 0 if all(results) else 1
 
 
-def blow(database: str, seed: int, seconds: float, verbose: bool) -> bool:
-    """One storm; whether it went well."""
+def blow(database: str, seeds: Sequence[int], seconds: float, verbose: bool) -> bool:
+    """The storms of these seeds on one database; whether all went well."""
+    seed = seeds[0]
     folder = Path(tempfile.mkdtemp(prefix=f"storm-{seed}-{database}-"))
     url = f"sqlite:///{folder / 'loyalty.db'}" if database == "sqlite" else postgres_url()
     diary: list[str] = []
@@ -41,18 +46,20 @@ def blow(database: str, seed: int, seconds: float, verbose: bool) -> bool:
             print(line, flush=True)
 
     try:
-        with raised(folder, url, seed, seconds, say) as storm:
-            summary = storm.run()
+        with site(folder, url) as place:
+            for seed in seeds:
+                say(f"SEED={seed}")
+                print(f"{database}, {seed}: {Storm(plan.draw(seed, seconds), place, say).run()}", flush=True)
     except Exception as error:
         text = str(error) if isinstance(error, StormFailed) else traceback.format_exc()
         (folder / "diary").write_text("\n".join(diary))
-        print(f"{database}: FAILED, SEED={seed}\n{text}\nthe end of what was done:", *diary[-TAIL:], sep="\n")
+        print(f"{database}: FAILED, SEED={seed} (storm {seed - seeds[0] + 1} of its town)\n{text}")
+        print("the end of what was done:", *diary[-TAIL:], sep="\n")
         print(f"logs and diary: {folder}", flush=True)
         return False
     finally:
         if database == "postgresql":
             server().drop_database(url)
-    print(f"{database}: {summary}", flush=True)
     clear(folder)
     return True
 

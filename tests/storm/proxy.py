@@ -104,11 +104,11 @@ class Closed(Exception):
 class FaultProxy:
     """Listens on a port of its own from `start` to `stop`, in a thread of its own; `weather` may change at any time."""
 
-    def __init__(self, node_url: str, seed: int) -> None:
+    def __init__(self, node_url: str) -> None:
         self.node_url, self.weather = node_url, FAIR
         #: Fault → how often.
         self.done: Counter[str] = Counter()
-        self._random = random.Random(seed)
+        self._random = random.Random()
         self._earlier: dict[bytes, tuple[float, bytes]] = {}
         self._loop = asyncio.new_event_loop()
         self._listening = threading.Event()
@@ -123,6 +123,11 @@ class FaultProxy:
     def start(self) -> None:
         self._thread.start()
         self._listening.wait()
+
+    def begin(self, seed: int) -> None:
+        """From now on this seed decides what goes wrong."""
+        self._random.seed(seed)
+        self.done.clear()
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -39,7 +39,7 @@ from tests.support.processes import free_port
 GWEI = 10**9
 BLOCK = 0.3
 #: Seconds, at most, until everything has settled: what was put off in the storm waits about as long as it lasted.
-PATIENCE, PATIENCE_FOR_EACH = 90.0, 1.5
+PATIENCE, PATIENCE_FOR_EACH = 120.0, 1.5
 TICK = 0.05
 
 
@@ -59,20 +59,36 @@ class Process:
     env: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass
+class Site:
+    """A town and all that may go wrong with what it stands on. Storms may follow each other there; the book goes on."""
+
+    town: Town
+    node: Node
+    proxy: FaultProxy
+    quota: Quota
+    ports: list[int]
+    book: Book = field(default_factory=Book)
+
+
 class Storm:
     """One storm on one database. `say` gets a line for everything that happens."""
 
-    def __init__(self, plan: Plan, town: Town, node: Node, proxy: FaultProxy, say: Callable[[str], None]) -> None:
-        self.plan, self.town, self.node, self.proxy, self.say = plan, town, node, proxy, say
-        self.fleet = town.fleet
+    def __init__(self, plan: Plan, site: Site, say: Callable[[str], None]) -> None:
+        self.plan, self.say = plan, say
+        self.town, self.node, self.proxy, self.quota, self.book = (
+            site.town,
+            site.node,
+            site.proxy,
+            site.quota,
+            site.book,
+        )
+        self.fleet = site.town.fleet
         self.database = Database(self.fleet.database_url)
-        self.quota = Quota(self.fleet.database_url, self.fleet.folder / "full")
-        self.book = Book()
-        ports = [self.fleet.port, *(free_port() for _ in range(1, GATEWAYS))]
         self.workers = [Process(f"worker {n}", forks.worker) for n in range(WORKERS)]
-        self.gateways = [Process(f"gateway {n}", forks.gateway, port) for n, port in enumerate(ports)]
-        self.stage = Stage(town, self.book, [f"http://127.0.0.1:{port}" for port in ports])
-        tills = [Till(f"till{n}", self.stage, steps, n % 2) for n, steps in enumerate(plan.tills)]
+        self.gateways = [Process(f"gateway {n}", forks.gateway, port) for n, port in enumerate(site.ports)]
+        self.stage = Stage(site.town, site.book, [f"http://127.0.0.1:{port}" for port in site.ports])
+        tills = [Till(f"{plan.seed}-till{n}", self.stage, steps, n % 2) for n, steps in enumerate(plan.tills)]
         holders = [Customer(f"holder{n}", self.stage, steps, n) for n, steps in enumerate(plan.holders)]
         self.actors: list[Actor] = [*tills, *holders]
         #: What ends by itself: when, what it is, how to end it.
@@ -84,6 +100,7 @@ class Storm:
 
     def run(self) -> str:
         """The whole storm; a summary. StormFailed when not all is well in the end."""
+        self.proxy.begin(self.plan.seed)
         self._tick()
         self.fleet.until(self._answering, "both gateways answer")
         self.stage.began = time.monotonic()
@@ -347,11 +364,10 @@ class Storm:
 
 
 @contextmanager
-def raised(folder: Path, database_url: str, seed: int, seconds: float, say: Callable[[str], None]) -> Iterator[Storm]:
-    """A town with a node of its own, everything running, and the storm that this seed brings."""
-    plan = plans.draw(seed, seconds)
+def site(folder: Path, database_url: str) -> Iterator[Site]:
+    """A town with a node of its own, before any storm."""
     node = Node(folder)
-    proxy = FaultProxy(node.anvil.url, seed)
+    proxy = FaultProxy(node.anvil.url)
     proxy.start()
     tuning = {"LOYALTY_RPC_URL": proxy.url, "LOYALTY_CONFIRMATIONS": "2"}
     fleet = Fleet(folder, database_url, node.anvil, tuning, KEYS)
@@ -362,7 +378,8 @@ def raised(folder: Path, database_url: str, seed: int, seconds: float, say: Call
         for name in tuple(fleet.forks):
             fleet.forks.pop(name).kill()
         node.found()
-        yield Storm(plan, town, node, proxy, say)
+        ports = [fleet.port, *(free_port() for _ in range(1, GATEWAYS))]
+        yield Site(town, node, proxy, Quota(database_url, folder / "full"), ports)
     finally:
         fleet.close()
         proxy.stop()

@@ -38,7 +38,8 @@ def node() -> Iterator[Anvil]:
 
 @pytest.fixture
 def proxy(node: Anvil) -> Iterator[FaultProxy]:
-    made = FaultProxy(node.url, seed=1)
+    made = FaultProxy(node.url)
+    made.begin(seed=1)
     made.start()
     yield made
     made.stop()

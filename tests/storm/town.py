@@ -13,7 +13,7 @@ POINTS = 20_000
 BUDGET = 50_000_000
 CAP = 20_000_000
 #: Seconds: awards of the campaign with a hold mature after one to two of them.
-HOLD = 10
+HOLD = 4
 
 
 @dataclass
