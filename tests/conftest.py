@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from gateway.core.jobs import Jobs
 from gateway.core.secrets import Secrets
 from gateway.models import metadata
 from tests.support.anvil import Anvil, anvil
-from tests.support.postgres import postgres_url, server
+from tests.support.postgres import empty, postgres_url
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
@@ -32,28 +33,37 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def postgres_template() -> str:
-    """A PostgreSQL database with the schema, to copy from."""
+def postgres_with_schema() -> str:
+    """URL of a PostgreSQL database with the schema; a test that has used it empties it."""
     url = postgres_url()
-    database = Database(url)
-    metadata.create_all(database.engine)
-    database.dispose()
+    _create_schema(url)
     return url
+
+
+@pytest.fixture(scope="session")
+def sqlite_with_schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the schema, to copy."""
+    file = tmp_path_factory.mktemp("schema") / "loyalty.db"
+    _create_schema(f"sqlite:///{file}")
+    return file
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """URL of a fresh database with the schema, of each kind in turn."""
+    """URL of an empty database with the schema, of each kind in turn."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'loyalty.db'}"
-        database = Database(url)
-        metadata.create_all(database.engine)
-        database.dispose()
-        yield url
+        file = shutil.copy(request.getfixturevalue("sqlite_with_schema"), tmp_path / "loyalty.db")
+        yield f"sqlite:///{file}"
     else:
-        url = postgres_url(request.getfixturevalue("postgres_template"))
+        url = request.getfixturevalue("postgres_with_schema")
         yield url
-        server().drop_database(url)
+        empty(url)
+
+
+def _create_schema(url: str) -> None:
+    database = Database(url)
+    metadata.create_all(database.engine)
+    database.dispose()
 
 
 @pytest.fixture
