@@ -34,7 +34,7 @@ export FOUNDRY_OFFLINE := true
 
 section = @printf '\n=== %s ===\n' "$(1)"
 
-.PHONY: help setup setup-run demo test lint format artifacts artifacts-check contracts-test contracts-aside contracts-checks gateway-test crash-test storm simulate gas prove clean
+.PHONY: help setup setup-run demo test lint format artifacts artifacts-check contracts-test aside contracts-checks gateway-test crash-test storm simulate gas prove clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -74,14 +74,11 @@ demo: setup-run
 
 ## Checks
 test: setup
-	$(call section,Lint)
-	@$(MAKE) --no-print-directory lint
-	$(call section,Artifacts: rebuilt and compared)
-	@$(MAKE) --no-print-directory artifacts-check
-	@$(MAKE) --no-print-directory -j2 contracts-aside gateway-test
+	@$(MAKE) --no-print-directory -j2 aside gateway-test
 	@printf '\nEverything passed.\n'
 
 lint: setup
+	$(call section,Lint)
 	.venv/bin/ruff check $(RUFF_PATHS)
 	.venv/bin/ruff format --check $(RUFF_PATHS)
 	.venv/bin/mypy gateway scripts
@@ -95,6 +92,7 @@ artifacts: setup
 	.venv/bin/python scripts/build_artifacts.py
 
 artifacts-check: setup
+	$(call section,Artifacts: rebuilt and compared)
 	.venv/bin/python scripts/build_artifacts.py --check
 
 # Ape keeps what it compiled and does not see a change in a file's imports; the copies of dependencies that a first
@@ -107,10 +105,11 @@ contracts-test: setup
 	@$(MAKE) --no-print-directory -j2 --output-sync=target contracts-on-test contracts-on-foundry
 
 # Beside the gateway's tests, which wait more than they compute; its output comes in one piece when it is done.
-contracts-aside: setup
+aside: setup
 	@mkdir -p .cache
-	@$(MAKE) --no-print-directory contracts-checks > .cache/contracts.log 2>&1 || ended=$$?; \
-		cat .cache/contracts.log; exit $${ended:-0}
+	@for part in lint artifacts-check contracts-checks; do \
+		$(MAKE) --no-print-directory $$part || exit; done > .cache/aside.log 2>&1 || ended=$$?; \
+		cat .cache/aside.log; exit $${ended:-0}
 
 contracts-checks: contracts-test
 	@$(MAKE) --no-print-directory fuzz-quick
