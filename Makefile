@@ -113,7 +113,7 @@ aside: setup
 
 contracts-checks: contracts-test
 	@$(MAKE) --no-print-directory fuzz-quick
-	@$(MAKE) --no-print-directory prove-differential prove-tampering RUNS=16
+	@$(MAKE) --no-print-directory prove-differential prove-tampering RUNS=6
 
 contracts-on-%: setup
 	$(APE) test tests/contracts --network ethereum:local:$*

@@ -43,7 +43,7 @@ class Size:
 
 
 SIZES = {
-    "quick": Size(runs=8, depth=150, inputs=16, must_reach=False),
+    "quick": Size(runs=4, depth=150, inputs=8, must_reach=False),
     "full": Size(runs=80, depth=400, inputs=256, must_reach=True),
     "long": Size(runs=2_000, depth=1_000, inputs=10_000, must_reach=True),
 }

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ape_ethereum.trace import TransactionTrace
 
-from tests.contracts.support import DAY, NO_HASH, PAR, entry, know_errors
+from tests.contracts.support import DAY, NO_HASH, PAR, domains, entry, know_errors
 
 RICH = 10**15  # asset units that everybody starts with
 CAP = 10**9
@@ -36,6 +36,12 @@ def no_call_trees():
         patch.setattr(TransactionTrace, "show", lambda *_, **__: None)
         patch.setattr(TransactionTrace, "get_addresses_used", lambda *_, **__: iter(()))
         yield
+
+
+@pytest.fixture(autouse=True)
+def fresh_domains():
+    """In the next test another contract may stand at the same address."""
+    domains.clear()
 
 
 @pytest.fixture(scope="session")

@@ -110,7 +110,7 @@ def surviving(events: list[ChainEvent]) -> list[ChainEvent]:
     return [ChainEvent(**{name: getattr(event, name) for name in names}) for event in left]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(operations=OPERATIONS, batch=st.integers(1, 50), later=st.integers(0, 5_000))
 def test_the_ledger_is_the_naive_chain_and_a_rewind_leaves_no_trace(
     db: Database, operations: list[Operation], batch: int, later: int
