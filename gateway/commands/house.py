@@ -20,6 +20,7 @@ from gateway.chain.errors import ChainError
 from gateway.chain.rpc import Rpc
 from gateway.chain.signatures import address_of
 from gateway.client import Client
+from gateway.commands.chain_state import keep_one_genesis
 from gateway.commands.console import CommandError
 from gateway.commands.processes import Child, anvil_command, port_is_free
 from gateway.commands.state import State, write_private
@@ -111,6 +112,7 @@ class House:
 
     def _start_chain(self) -> None:
         self.state.chain.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        keep_one_genesis(self.state.chain)
         command = anvil_command(self.rpc_port, self.state.chain)
         chain = Child("the local chain", command, self.state.logs / "chain.log")
         self.children.append(chain)

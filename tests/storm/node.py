@@ -12,6 +12,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from gateway.commands.chain_state import keep_one_genesis
 from tests.functional.house import FLAGS
 from tests.support.anvil import CHAIN_ID, Anvil, anvil
 
@@ -51,6 +52,7 @@ class Node:
 
     def up(self) -> None:
         """Starts it again, from what was saved."""
+        keep_one_genesis(self.state)
         self._stack = ExitStack()
         again = anvil(*FLAGS, "--no-mining", chain_id=CHAIN_ID, port=self.anvil.port, state=self.state)
         self.anvil = self._stack.enter_context(again)

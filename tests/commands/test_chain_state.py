@@ -1,0 +1,30 @@
+"""A local chain that is started again and again stays the same chain."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from gateway.commands.chain_state import keep_one_genesis
+from tests.support.anvil import anvil
+
+
+def genesis(state: Path) -> list[str]:
+    blocks = json.loads(state.read_bytes())["blocks"]
+    return [block["header"]["timestamp"] for block in blocks if int(block["header"]["number"], 16) == 0]
+
+
+def test_a_chain_keeps_its_first_block_however_often_it_is_started(tmp_path: Path) -> None:
+    state = tmp_path / "chain.json"
+    keep_one_genesis(state)  # before there is one
+    seen = set()
+    for start in range(6):
+        with anvil("--timestamp", str(1_800_000_000 + start), state=state) as node:
+            seen.add(str(node.rpc("eth_getBlockByNumber", "0x0", False)))
+            node.mine()
+        if start:
+            assert len(genesis(state)) == 2  # anvil's own; when it keeps one, this module may go
+        keep_one_genesis(state)
+        assert genesis(state) == [hex(1_800_000_000)]
+    assert len(seen) == 1
+    assert len(json.loads(state.read_bytes())["blocks"]) == 7
