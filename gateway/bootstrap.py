@@ -41,6 +41,8 @@ from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning import routes as earning_routes
 from gateway.loyalty.earning.batches import Settler
 from gateway.loyalty.earning.claims import Claims
+from gateway.loyalty.earning.grants import routes as grants_routes
+from gateway.loyalty.earning.grants.service import Grants
 from gateway.loyalty.earning.landing import Landing
 from gateway.loyalty.earning.referrals import routes as referrals_routes
 from gateway.loyalty.earning.referrals.service import Referrals
@@ -132,7 +134,8 @@ class House:
         )
         self.ledger = Ledger()
         self.earning = Earning(self.campaigns, secrets, jobs, clock, frozenset(contracts))
-        self.claims = Claims(db, clock, jobs, frozenset(contracts))
+        self.grants = Grants(self.campaigns, secrets, clock, frozenset(contracts), settings.approval_above)
+        self.claims = Claims(db, clock, jobs, frozenset(contracts), self.grants.welcome)
         self.referrals = Referrals(db, self.campaigns, secrets, clock, deployment.chain_id, frozenset(contracts))
         self.settler = Settler(db, clock, reads, desk, deployment.hub)
         self.landing = Landing(db, clock, jobs, self.campaigns, reads, desk, deployment.hub)
@@ -195,6 +198,7 @@ class House:
             campaigns_routes.build(g.db, self.auth, self.campaigns, self.merchants, g.clock),
             earning_routes.build(g.db, self.auth, self.earning, self.claims, g.clock),
             referrals_routes.build(g.db, self.referrals),
+            grants_routes.build(g.db, self.auth, self.grants, g.clock),
             statistics_routes.build(g.db, self.auth, self.ledger),
             messaging_routes.build(g.db, self.auth, self.outbox, g.clock),
             offers_routes.build(g.db, self.auth, self.offers, self.codes, g.clock),

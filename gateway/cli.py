@@ -24,6 +24,7 @@ COMMANDS = {
     "merchant": "merchant:app",
     "campaign": "campaign:app",
     "actions": "actions:app",
+    "grant": "grant:app",
     "offer": "offer:app",
     "codes": "codes:app",
     "wallet": "wallet:app",

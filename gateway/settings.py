@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.core import crashes
+from gateway.core.limits import MAX_HUNDREDTHS
 
 
 class UnsafeSettings(ValueError):
@@ -34,6 +35,9 @@ class Settings(BaseSettings):
     statistics_quiet: int = Field(86_400, ge=0, le=7 * 86_400, description="A week closes after so many silent seconds")
     min_wallets: int = Field(20, ge=1, le=10_000, description="Smallest settlement a campaign may choose")
     min_window: int = Field(3_600, ge=0, le=7 * 86_400, description="Shortest settlement window a campaign may choose")
+    approval_above: int = Field(
+        10_000, ge=0, le=MAX_HUNDREDTHS, description="Hundredths a day that one API key alone gives in a campaign"
+    )
     webhooks_private: bool = Field(False, description="Allow http and private addresses for webhooks")
     max_body: int = Field(16 * 2**20, ge=1_024, le=256 * 2**20, description="Largest request body, bytes")
     crash_at: str = Field("", description="For tests only: the place in the code at which the process kills itself")

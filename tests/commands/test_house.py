@@ -131,6 +131,46 @@ def test_a_file_of_actions_is_imported_once_and_an_import_goes_on_where_it_stopp
     until(lambda: shops.supply() == before + 1_050)  # all but the code, which nobody claimed
 
 
+def test_an_older_programmes_balances_come_in_and_two_people_give(shops: CommandLine, tmp_path: Path) -> None:
+    file, report = tmp_path / "members.csv", tmp_path / "members.report.jsonl"
+    file.write_text(f"wallet,key,points\n{ANN},,200\n,member-1,12.50\n{ANN.lower()[:-1]}9,,0.75\n")
+    words = ("grant", "balances", 1, file, "--merchant", "hill", "--report", report)
+    before = shops.supply()
+    assert shops.run(*words, "--dry-run").document["points"] == 21_325
+    waiting = shops.run(*words, fails=1).document
+    assert waiting["state"] == "waiting"
+    refused = shops.run("grant", "approve", waiting["id"], "--merchant", "hill", fails=1).document
+    assert refused["error"]["code"] == "second-key-required"
+    shops.run("grant", "withdraw", waiting["id"], "--merchant", "hill")
+    key = shops.run("merchant", "key", "hill", "--scopes", "manage").document["key"]
+    file.write_text(file.read_text() + f"{ANN.lower()[:-1]}7,,1\n")  # one more member: another file
+    waiting = shops.run(*words, fails=1).document
+    shops.run("grant", "approve", waiting["id"], "--key", key)
+    first = shops.run(*words).document
+    assert (first["given"], first["repeated"], first["claim_codes"]) == (4, 0, 1)
+    code = next(json.loads(line)["claim"]["code"] for line in report.read_text().splitlines() if "claim" in line)
+    shops.run("wallet", "new", "newcomer")
+    assert shops.run("wallet", "claim", "newcomer", code).document["points"] == 1_250
+    again = shops.run(*words).document
+    assert (again["given"], again["repeated"]) == (0, 4)
+    welcome = shops.run("grant", "welcome", 1, 5, "--uses", 3, "--merchant", "hill").document["code"]
+    assert shops.run("wallet", "claim", "newcomer", welcome).document["points"] == 500
+    adjusted = shops.run("grant", "adjust", 1, "newcomer", 3, "--reason", "goodwill", "--merchant", "hill").document
+    assert adjusted["state"] == "given"
+    until(lambda: shops.supply() == before + 21_425 + 800)
+    log = shops.run("merchant", "log", "hill", "--what", "grant.approved").document
+    assert [(change["subject"], change["after"]) for change in log] == [(waiting["id"], {"state": "given"})]
+
+
+def test_a_file_of_balances_with_a_bad_line_sends_nothing(shops: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "members.csv"
+    file.write_text(f"wallet,points\n{ANN},1e3\n{ANN[:-1]}9,5\n{ANN},5,6\n{ANN},0\n")
+    answer = shops.run("grant", "balances", 1, file, "--merchant", "hill", fails=1)
+    assert [f"line {line}, column" in answer.err for line in range(1, 6)] == [False, True, True, True, True]
+    file.write_text("member,points\n1,5\n")
+    assert "the columns are points" in shops.run("grant", "balances", 1, file, "--merchant", "hill", fails=1).err
+
+
 def test_a_rejected_action_is_counted_by_its_problem(shops: CommandLine, tmp_path: Path) -> None:
     file = tmp_path / "early.csv"
     file.write_text(HEADER + "9,11111,,4,2010-11-02 08:00:00,2.50,7,UK\n")

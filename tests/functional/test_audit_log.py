@@ -24,6 +24,12 @@ LOGGED = {
     "POST /v1/offers": "offer.created",
     "POST /v1/offers/{id}/close": "offer.closed",
     "POST /v1/offers/{id}/codes": "offer.codes",
+    "POST /v1/campaigns/{id}/adjustments": "grant.asked",
+    "POST /v1/campaigns/{id}/openings": "grant.asked",
+    "POST /v1/campaigns/{id}/welcome-codes": "grant.asked",
+    "POST /v1/grants/{id}/approve": "grant.approved",
+    "POST /v1/grants/{id}/withdraw": "grant.withdrawn",
+    "POST /v1/grants/{id}/balances": "grant.balances",
     "POST /v1/webhooks": "webhook.added",
     "DELETE /v1/webhooks/{id}": "webhook.removed",
 }

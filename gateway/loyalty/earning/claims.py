@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -29,23 +30,33 @@ class Claimed:
     wanted: int
 
 
-class Claims:
-    """`refused` are the addresses that can be nobody's wallet."""
+#: Gives what a welcome's code is worth to a wallet; None when it is none.
+Welcome = Callable[[Session, str, bytes], Claimed | None]
 
-    def __init__(self, db: Database, clock: Clock, jobs: Jobs, refused: frozenset[bytes]) -> None:
+
+class Claims:
+    """`refused` are the addresses that can be nobody's wallet. `welcome` is asked about codes that no receipt bears."""
+
+    def __init__(
+        self, db: Database, clock: Clock, jobs: Jobs, refused: frozenset[bytes], welcome: Welcome | None = None
+    ) -> None:
         self.db, self.clock, self.jobs, self.refused = db, clock, jobs, refused | {NOBODY}
+        self.welcome = welcome
 
     def claim(self, session: Session, code: str, wallet: bytes) -> Claimed:
         """Gives an unclaimed code's points to `wallet`; the same again gives the same answer.
 
-        `wallet-refused`, `claim-unknown`, `claim-used`, `claim-lapsed`.
+        `wallet-refused`, `claim-unknown`, `claim-used`, `claim-lapsed`; of a welcome's code also `already-welcomed`.
         """
         if wallet in self.refused:
             raise WALLET_REFUSED.at("wallet")
         by_code = sa.select(Action).where(Action.claim_hash == codes.hash_of(code))
         found = session.scalar(by_code)
         if found is None:
-            raise CLAIM_UNKNOWN.at("code")
+            welcomed = self.welcome(session, code, wallet) if self.welcome else None
+            if welcomed is None:
+                raise CLAIM_UNKNOWN.at("code")
+            return welcomed
         campaign = promises.lock(session, [found.campaign_id])[found.campaign_id]
         action = session.execute(by_code.execution_options(populate_existing=True)).scalar_one()
         if action.wallet is not None:

@@ -33,6 +33,8 @@ from gateway.loyalty.campaigns.service import Campaigns, NewCampaign
 from gateway.loyalty.earning import books, routes
 from gateway.loyalty.earning.batches import Settler
 from gateway.loyalty.earning.claims import Claims
+from gateway.loyalty.earning.grants import routes as grants_routes
+from gateway.loyalty.earning.grants.service import Grants
 from gateway.loyalty.earning.landing import Landing
 from gateway.loyalty.earning.referrals import routes as referrals_routes
 from gateway.loyalty.earning.referrals.service import Referrals
@@ -274,7 +276,8 @@ def build_room(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> Room
     campaigns = Campaigns(db, hub, clock, [OPERATOR], least_wallets=1, least_window=0)  # type: ignore[arg-type]
     refused = frozenset({HUB, TOKEN, ASSET})
     earning = Earning(campaigns, secrets, jobs, clock, refused)
-    claims = Claims(db, clock, jobs, refused)
+    grants = Grants(campaigns, secrets, clock, refused, alone=10_000)
+    claims = Claims(db, clock, jobs, refused, grants.welcome)
     settler = Settler(db, clock, hub, Queue(clock, (OPERATOR,)), HUB)
     landing = Landing(db, clock, jobs, campaigns, hub, Queue(clock, (OPERATOR,)), HUB)
     referrals = Referrals(db, campaigns, secrets, clock, CHAIN, refused)
@@ -286,6 +289,7 @@ def build_room(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> Room
     app = FastAPI()
     errors.install(app)
     app.include_router(referrals_routes.build(db, referrals))
+    app.include_router(grants_routes.build(db, Auth(db, ApiKeys(), clock), grants, clock))
     app.include_router(routes.build(db, Auth(db, ApiKeys(), clock), earning, claims, clock))
     room = Room(db, clock, jobs, hub, campaigns, earning, claims, settler, landing, TestClient(app))
     room.merchant, room.key = room.new_merchant()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -22,7 +21,7 @@ from gateway.identity.wallets.errors import BAD_SIGNATURE
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
 from gateway.loyalty.campaigns.service import Campaigns
-from gateway.loyalty.earning import reports
+from gateway.loyalty.earning import bonuses, reports
 from gateway.loyalty.earning.models import EARNED, Action, ActionKind, ActionState
 from gateway.loyalty.earning.referrals.errors import (
     NO_REFERRALS,
@@ -34,7 +33,6 @@ from gateway.loyalty.earning.referrals.models import Referral
 from gateway.loyalty.earning.refunds import what_is_left
 from gateway.loyalty.rules import referral as rules
 from gateway.loyalty.rules.circumstances import gate
-from gateway.loyalty.rules.document import Refunds
 from gateway.loyalty.rules.expressions import compiled
 from gateway.loyalty.rules.programme import Programme, programme
 
@@ -141,11 +139,11 @@ class Referrals:
         if terms is None or left.nothing or not _qualifies(ready, terms, action, left.amount):
             return
         uplines = self._chain(session, action.campaign_id, row.referrer, len(terms.levels)) if terms.levels else []
-        bonuses = [(row.wallet, terms.newcomer)]
+        given = [(row.wallet, terms.newcomer)]
         for referrer, points in zip(uplines, terms.levels, strict=False):
             if self._has_earned(session, campaign.id, referrer) and not self._is_full(session, row, referrer, terms):
-                bonuses.append((referrer, points))
-        self._award(session, campaign, action, [(wallet, points) for wallet, points in bonuses if points])
+                given.append((referrer, points))
+        self._award(session, campaign, action, [(wallet, points) for wallet, points in given if points])
         row.action_id = action.id
         session.flush()
 
@@ -155,15 +153,22 @@ class Referrals:
         )
         return (session.scalar(query) or 0) >= terms.most
 
-    def _award(
-        self, session: Session, campaign: Campaign, action: Action, bonuses: Sequence[tuple[bytes, int]]
-    ) -> None:
+    def _award(self, session: Session, campaign: Campaign, action: Action, given: Sequence[tuple[bytes, int]]) -> None:
         now = self.clock.now()
         allowance = promises.allowance(session, campaign, campaign.merchant_id, None, now)
-        allowance.take(sum(points for _, points in bonuses))
+        allowance.take(sum(points for _, points in given))
         promises.keep(session, allowance)
-        for level, (wallet, points) in enumerate(bonuses):
-            row = _row(campaign.merchant_id, action, ActionKind.BONUS, self._digest("referral", action.id, level), now)
+        for level, (wallet, points) in enumerate(given):
+            digest = self._digest("referral", action.id, level)
+            row = bonuses.row(
+                campaign.merchant_id,
+                campaign.id,
+                action.rule_version_id,
+                ActionKind.BONUS,
+                digest,
+                action.occurred_at,
+                now,
+            )
             session.add(Action(**row, wallet=wallet, points=points, state=ActionState.ACCEPTED))
         session.flush()
 
@@ -182,23 +187,12 @@ class Referrals:
         if terms is not None and not left.nothing and _qualifies(ready, terms, action, left.amount):
             return
         digests = [self._digest("referral", action.id, level) for level in range(rules.MAX_LEVELS + 1)]
-        given = sa.select(Action).where(Action.key_hash.in_(digests), Action.kind == ActionKind.BONUS)
-        for bonus in session.scalars(given.execution_options(populate_existing=True)).all():
-            self._take_back(session, bonus, ready.document.refunds)
+        theirs = sa.select(Action).where(Action.key_hash.in_(digests), Action.kind == ActionKind.BONUS)
+        for bonus in session.scalars(theirs.execution_options(populate_existing=True)).all():
+            digest = self._digest("referral-undone", bonus.id)
+            bonuses.take_back(session, bonus, ready.document.refunds, digest, self.clock.now())
         row.action_id = None
         session.flush()
-
-    def _take_back(self, session: Session, bonus: Action, policy: Refunds) -> None:
-        stays = bonus.state == ActionState.SETTLED and policy == Refunds.NOTHING
-        digest = self._digest("referral-undone", bonus.id)
-        row = _row(bonus.merchant_id, bonus, ActionKind.REFUND, digest, self.clock.now())
-        state = ActionState.SETTLED if stays else ActionState.ACCEPTED
-        withheld = bonus.points if stays else 0
-        session.add(
-            Action(**row, wallet=bonus.wallet, points=bonus.points, withheld=withheld, refers_to=bonus.id, state=state)
-        )
-        if bonus.state == ActionState.ACCEPTED:
-            promises.release(session, bonus.campaign_id, bonus.points)
 
     # ------------------------------------------------------------ forgetting
 
@@ -212,21 +206,6 @@ class Referrals:
         with self.db.begin() as session:
             gone = session.execute(sa.delete(Referral).where(Referral.campaign_id.in_(closed)))
             return int(gone.rowcount)  # type: ignore[attr-defined]
-
-
-def _row(merchant: int, like: Action, kind: ActionKind, digest: bytes, now: int) -> dict[str, Any]:
-    """What a bonus, or the taking back of one, has of the action that it follows."""
-    return {
-        "merchant_id": merchant,
-        "campaign_id": like.campaign_id,
-        "key_hash": digest,
-        "body_hash": digest,
-        "kind": kind,
-        "rule_version_id": like.rule_version_id,
-        "occurred_at": like.occurred_at,
-        "amount": 0,
-        "created_at": now,
-    }
 
 
 def _qualifies(ready: Programme, terms: rules.Referral, action: Action, amount: int) -> bool:

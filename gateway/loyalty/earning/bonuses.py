@@ -1,0 +1,51 @@
+"""Points that no reported action earned: rows like any other action's, so that they settle, are claimed and are audited
+as those are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from gateway.loyalty.campaigns import promises
+from gateway.loyalty.earning.models import Action, ActionKind, ActionState
+from gateway.loyalty.rules.document import Refunds
+
+
+def row(
+    merchant: int, campaign: int, version: int, kind: ActionKind, digest: bytes, occurred_at: int, now: int
+) -> dict[str, Any]:
+    """What every such row has. `digest` is what makes it one: the key of an action that nobody reported."""
+    return {
+        "merchant_id": merchant,
+        "campaign_id": campaign,
+        "key_hash": digest,
+        "body_hash": digest,
+        "kind": kind,
+        "rule_version_id": version,
+        "occurred_at": occurred_at,
+        "amount": 0,
+        "created_at": now,
+    }
+
+
+def take_back(session: Session, bonus: Action, policy: Refunds, digest: bytes, now: int) -> None:
+    """Takes a bonus back as a refund takes back an award: what has not left yet at once, the rest as `policy` says. The
+    campaign must be locked."""
+    stays = bonus.state == ActionState.SETTLED and policy == Refunds.NOTHING
+    values = row(
+        bonus.merchant_id, bonus.campaign_id, bonus.rule_version_id, ActionKind.REFUND, digest, bonus.occurred_at, now
+    )
+    session.add(
+        Action(
+            **values,
+            wallet=bonus.wallet,
+            points=bonus.points,
+            withheld=bonus.points if stays else 0,
+            refers_to=bonus.id,
+            state=ActionState.SETTLED if stays else ActionState.ACCEPTED,
+        )
+    )
+    if bonus.state == ActionState.ACCEPTED:
+        promises.release(session, bonus.campaign_id, bonus.points)
+    session.flush()
