@@ -13,6 +13,10 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 Row = TypeVar("Row")
 
+#: Milliseconds after which PostgreSQL ends a transaction that does nothing: the machine that began it hangs or is gone,
+#: and others wait for what it has locked.
+HANGS = 60_000
+
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -44,6 +48,7 @@ class Database:
             self.engine = sa.create_engine(
                 self.url, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=20
             )
+            event.listen(self.engine, "connect", _postgresql_connect)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
@@ -80,6 +85,11 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
     pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "secure_delete=FAST")
     for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _postgresql_connect(connection: Any, _record: Any) -> None:
+    connection.execute(f"SET idle_in_transaction_session_timeout = {HANGS}")
+    connection.commit()
 
 
 def _sqlite_begin(connection: sa.Connection) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from gateway.chain import calls, errors
 from gateway.chain.errors import ChainError
-from gateway.chain.indexer.models import ChainEvent, EventKind, IndexedBlock
+from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.chain.indexer.service import Indexer
 from gateway.chain.relayer import service
 from gateway.chain.relayer.decisions import RelayerSettings
@@ -27,7 +27,7 @@ from gateway.chain.rpc import Call, Rpc
 from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
-from gateway.core.jobs import Job, Jobs, Registry
+from gateway.core.jobs import Jobs, Registry
 from gateway.models import metadata
 from tests.simulation.node import GWEI, HUB, NodeError, SimNode, Tx, parse_tx
 
@@ -40,6 +40,8 @@ FORMS = """
 SELECT t.id, t.sender, t.nonce, t.data, s.hash, s.raw, s.empty
 FROM chain_txs t JOIN signed_txs s ON s.tx_id = t.id ORDER BY t.id, s.max_fee
 """
+OPEN = f"SELECT id, state, nonce FROM chain_txs WHERE state IN ({TxState.QUEUED:d}, {TxState.SIGNED:d})"
+READ = "SELECT (SELECT max(number) FROM indexed_blocks), (SELECT count(*) FROM jobs)"
 STREAM = "SELECT id, kind, block, log_index, orphaned FROM chain_events ORDER BY id"
 #: What a node may say of a transaction although it is right.
 LIES = ("nonce too low", "already known", "replacement transaction underpriced", "insufficient funds for gas")
@@ -199,7 +201,10 @@ class World:
 
     def owner(self) -> None:
         """Reads its jobs; what failed and has not landed is handed in again, once nothing of it is under way."""
-        self.jobs.run_due(self.db)
+        if self._rows("SELECT 1 FROM jobs LIMIT 1"):
+            self.jobs.run_due(self.db)
+        if not self.failed:
+            return
         with self.db.begin() as session:
             for tx_id in sorted(self.failed):
                 number = session.get_one(ChainTx, tx_id).ref
@@ -271,9 +276,8 @@ class World:
     # ------------------------------------------------------------------ the end
 
     def settle(self, turns: int = 60) -> None:
-        """Fair weather: everything comes to its end by itself."""
+        """Fair weather: everything comes to its end by itself, also at the base fee that there is."""
         node = self.node
-        node.base_fee = GWEI
         for address in self.addresses:
             node.balances[address] = RICH
         for _ in range(turns):
@@ -283,22 +287,16 @@ class World:
             if not self._open() and self._is_indexed():
                 break
             node.mine()
-            self.clock.offset += 5
+            self.clock.offset += 12
         else:
-            raise AssertionError(f"not settled: {[(row.id, row.state.name, row.nonce) for row in self._open()]}")
+            raise AssertionError(f"not settled (id, state, nonce): {self._open()}")
         self._check_end()
 
-    def _open(self) -> list[ChainTx]:
-        with self.db.read() as session:
-            waiting = ChainTx.state.in_((TxState.QUEUED, TxState.SIGNED))
-            rows = list(session.scalars(sa.select(ChainTx).where(waiting)))
-            assert rows or not self.failed
-            return rows
+    def _open(self) -> list[Any]:
+        return self._rows(OPEN)
 
     def _is_indexed(self) -> bool:
-        with self.db.read() as session:
-            last = session.scalar(sa.select(sa.func.max(IndexedBlock.number)))
-            jobs = session.scalar(sa.select(sa.func.count()).select_from(Job))
+        ((last, jobs),) = self._rows(READ)
         return last == max(0, self.node.head.number - DEPTH) and not jobs
 
     def _check_end(self) -> None:
