@@ -145,11 +145,16 @@ gas: artifacts-check
 
 ## The contracts' promises at length: docs/promises.md. What runs in `make test` is a quick part of it.
 # Each part is a target prove-<name> and is named here.
-PROOFS := invariants differential tampering planted-orders
+PROOFS := static invariants differential tampering planted-orders
 
 prove: setup
 	@$(MAKE) --no-print-directory artifacts-check
 	@for proof in $(PROOFS); do $(MAKE) --no-print-directory prove-$$proof; done
+
+# slither, forge lint and slither-check-erc, held against tests/static/accepted.yaml
+prove-static: setup .venv-prove/.stamp
+	$(call section,Static analysis)
+	.venv/bin/python -m scripts.static_analysis
 
 prove-invariants: fuzz-full
 	.venv/bin/python -m scripts.planted_faults

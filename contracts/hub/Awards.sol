@@ -81,7 +81,7 @@ abstract contract Awards is HubBase {
 
         if (total > 0) {
             _cashOutToHub(total);
-            state.budget = (state.budget + total).toUint96();
+            state.budget = (total + state.budget).toUint96();
         }
         emit ClawbackLanded(id, number, total);
     }

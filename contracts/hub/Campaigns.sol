@@ -176,8 +176,8 @@ abstract contract Campaigns is HubBase {
         if (block.timestamp >= state.end + GRACE) revert CampaignEnded(state.end + GRACE);
         if (budget == 0 && pot == 0) revert ZeroAmount();
         if (pot > 0 && !state.closed) revert TermRefused("pot");
-        state.budget = (state.budget + budget).toUint96();
-        state.pot = (state.pot + pot).toUint96();
+        state.budget = (budget + state.budget).toUint96();
+        state.pot = (pot + state.pot).toUint96();
 
         uint256 due = (budget + pot) * _par;
         uint256 fee = Math.mulDiv(due, feeBps, BASIS_POINTS, Math.Rounding.Ceil);

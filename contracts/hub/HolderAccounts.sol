@@ -187,7 +187,7 @@ abstract contract HolderAccounts is HubBase {
         }
         if (total == 0) return;
         _cashOutToHub(total);
-        state.budget = (state.budget + total).toUint96();
+        state.budget = (total + state.budget).toUint96();
     }
 
     /// @inheritdoc ICampaignHub
