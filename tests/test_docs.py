@@ -79,8 +79,9 @@ def test_decisions_name_what_keeps_them(decision: Path) -> None:
     assert "**Kept by.**" in decision.read_text()
 
 
-def test_what_shows_a_promise_exists() -> None:
-    for file, name in re.findall(r"`((?:tests|scripts|contracts)/[\w./-]+):(\w+)`", (DOCS / "promises.md").read_text()):
+@pytest.mark.parametrize("page", ["promises.md", "threat-model.md"])
+def test_what_shows_a_promise_exists(page: str) -> None:
+    for file, name in re.findall(r"`((?:tests|scripts|contracts)/[\w./-]+):(\w+)`", (DOCS / page).read_text()):
         source = (ROOT / file).read_text()
-        defined = rf"\b(?:function|contract|def|class) {name}\b|^{name} = "
+        defined = rf"\b(?:function|contract|modifier|constant|def|class) {name}\b|^{name} = "
         assert re.search(defined, source, re.MULTILINE), f"{file} has no {name}"
