@@ -61,6 +61,9 @@ def test_world_id_916_one_dropped_transaction_stalls_no_later_one(world: World, 
     del world.node.pool[place]
     world.node.mine()
     assert sum(world.node.head.nonces.values()) < 8
+    world.clock.offset += 6  # time to send it again, not to raise its fee
+    world.turn(0, "relayer")
+    world.node.mine()
     world.settle()
     assert {len(forms) for forms in world.arrived.values()} == {1}
     assert sum(world.node.head.nonces.values()) == 8

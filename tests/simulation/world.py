@@ -11,37 +11,29 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy.orm import Session
-
 from gateway.chain import calls, errors
 from gateway.chain.errors import ChainError
-from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.chain.indexer.models import EventKind
 from gateway.chain.indexer.service import Indexer
-from gateway.chain.relayer import service
 from gateway.chain.relayer.decisions import RelayerSettings
-from gateway.chain.relayer.models import ChainTx, Purpose, SignedTx, TxState
+from gateway.chain.relayer.models import TxState
 from gateway.chain.relayer.service import Relayer
 from gateway.chain.relayer.signing import Signer
 from gateway.chain.rpc import Call, Rpc
 from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
-from gateway.core.jobs import Jobs, Registry
 from gateway.models import metadata
 from tests.simulation.node import GWEI, HUB, NodeError, SimNode, Tx, parse_tx
+from tests.simulation.shelf import MemoryShelf, RealShelf, rows
 
 KEYS = [bytes([7]) * 32, bytes([8]) * 32]
 CAMPAIGN, POINTS = 1, 100
 WORKERS, DEPTH = 2, 2
 SETTINGS = RelayerSettings(confirmations=DEPTH, stuck_after=10, look_every=0, in_flight=6, fee_limit=10**6 * GWEI)
 RICH = 10**24
-FORMS = """
-SELECT t.id, t.sender, t.nonce, t.data, s.hash, s.raw, s.empty
-FROM chain_txs t JOIN signed_txs s ON s.tx_id = t.id ORDER BY t.id, s.max_fee
-"""
-OPEN = f"SELECT id, state, nonce FROM chain_txs WHERE state IN ({TxState.QUEUED:d}, {TxState.SIGNED:d})"
-READ = "SELECT (SELECT max(number) FROM indexed_blocks), (SELECT count(*) FROM jobs)"
+WAITING = (TxState.QUEUED, TxState.SIGNED)
+LIVE = "SELECT block, log_index, tx_hash FROM chain_events WHERE orphaned = 0 AND kind <> 0 ORDER BY block, log_index"
 STREAM = "SELECT id, kind, block, log_index, orphaned FROM chain_events ORDER BY id"
 #: What a node may say of a transaction although it is right.
 LIES = ("nonce too low", "already known", "replacement transaction underpriced", "insufficient funds for gas")
@@ -121,17 +113,15 @@ class World:
     """Several workers with the same keys. What a wallet-side room would do, `owner` does: it asks the contract about
     what the relayer reports as failed, and hands it in again."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, double: bool = False) -> None:
+        """`double`: the relayer's rows are in the double of its store."""
         self.db = db
-        with db.begin() as session:
-            for table in reversed(metadata.sorted_tables):
-                session.execute(sa.delete(table))
         self.node = SimNode()
         self.node.heard = self._hear
         self.clock = SimClock(self.node)
-        self.jobs = Jobs(self.clock)
-        events = {"tx.done": ["done"], "tx.reverted": ["failed"], "tx.refused": ["failed"]}
-        self.jobs.registry = Registry({"done": self._nothing, "failed": self._failed}, events)
+        self.shelf = RealShelf(db, self.clock)
+        if double:
+            self.shelf = MemoryShelf(self.clock)
         self.addresses = [signer(key, self.node.chain_id).address for key in KEYS]
         for address in self.addresses:
             self.node.balances[address] = RICH
@@ -142,7 +132,6 @@ class World:
         for worker in range(WORKERS):
             self.restart(worker)
         self.numbers: list[int] = []
-        self.failed: set[int] = set()
         self.foreign: Counter[bytes] = Counter()
         #: Everything that arrived at the node, in that order.
         self.arrived: dict[tuple[bytes, int], list[bytes]] = defaultdict(list)
@@ -151,23 +140,19 @@ class World:
         """A new process: nothing is remembered but the database."""
         rpc, deployment = SimRpc(self.node), self.node.deployment()
         self.rpcs[worker] = rpc
-        original, service.Signer = service.Signer, signer  # type: ignore[misc, assignment]
-        self.relayers[worker] = Relayer(self.db, rpc, self.clock, self.jobs, KEYS, deployment, SETTINGS)
-        service.Signer = original  # type: ignore[misc]
+        self.relayers[worker] = self.shelf.relayer(rpc, KEYS, deployment, SETTINGS, signer)
         self.indexers[worker] = Indexer(self.db, rpc, self.clock, deployment, DEPTH)
 
     # -------------------------------------------------------------------- steps
 
     def award(self, count: int) -> None:
-        with self.db.begin() as session:
-            for _ in range(count):
-                self.numbers.append(len(self.numbers) + 1)
-                self._enqueue(session, self.numbers[-1])
+        for _ in range(count):
+            self.numbers.append(len(self.numbers) + 1)
+            self._enqueue(self.numbers[-1])
 
-    def _enqueue(self, session: Session, number: int) -> None:
+    def _enqueue(self, number: int) -> None:
         holder = number.to_bytes(20, "big")
-        data = calls.award_batch(CAMPAIGN, number, [(holder, POINTS)])
-        self.relayers[0].enqueue(session, Purpose.AWARD, number, HUB, data)
+        self.shelf.enqueue(number, HUB, calls.award_batch(CAMPAIGN, number, [(holder, POINTS)]))
 
     def turn(
         self, worker: int, what: str, trouble: Trouble = lambda number, when, method: None, die: str = "", lag: int = 0
@@ -200,32 +185,16 @@ class World:
         self.node.use_nonce(address)
 
     def owner(self) -> None:
-        """Reads its jobs; what failed and has not landed is handed in again, once nothing of it is under way."""
-        if self._rows("SELECT 1 FROM jobs LIMIT 1"):
-            self.jobs.run_due(self.db)
-        if not self.failed:
-            return
-        with self.db.begin() as session:
-            for tx_id in sorted(self.failed):
-                number = session.get_one(ChainTx, tx_id).ref
-                open_ = sa.select(ChainTx.id).where(
-                    ChainTx.ref == number, ChainTx.state.in_((TxState.QUEUED, TxState.SIGNED))
-                )
-                if (CAMPAIGN, number) in self.node.head.numbers or session.scalar(open_.limit(1)) is not None:
-                    continue
-                self._enqueue(session, number)
-        self.failed.clear()
-
-    def _failed(self, session: Session, tx_id: int) -> None:
-        self.failed.add(tx_id)
-
-    def _nothing(self, session: Session, tx_id: int) -> None:
-        pass
+        """Hears what failed; what has not landed is handed in again, once nothing of it is under way."""
+        failed = self.shelf.failed()
+        for number in sorted({tx[2] for tx in self.shelf.txs() if tx[0] in failed}):
+            under_way = any(tx[2] == number and tx[4] in WAITING for tx in self.shelf.txs())
+            if not under_way and (CAMPAIGN, number) not in self.node.head.numbers:
+                self._enqueue(number)
 
     def _hear(self, raw: bytes, tx: Tx) -> None:
         """Whatever reaches the node was saved before."""
-        with self.db.read() as session:
-            assert session.scalar(sa.select(SignedTx.raw).where(SignedTx.hash == tx.hash)) == raw
+        assert self.shelf.raw(tx.hash) == raw
         if raw not in self.arrived[tx.sender, tx.nonce]:
             self.arrived[tx.sender, tx.nonce].append(raw)
 
@@ -236,18 +205,13 @@ class World:
         rising fee alone, a stream without doubles."""
         forms: dict[int, list[Any]] = defaultdict(list)
         held: Counter[tuple[bytes, int]] = Counter()
-        for row in self._rows(FORMS):
+        for row in self.shelf.forms():
             forms[row[0]].append(row)
         for tx_forms in forms.values():
             held[tx_forms[0][1:3]] += 1
             self._check_forms(tx_forms)
         assert set(held.values()) <= {1}
-        self._check_stream(self._rows(STREAM))
-
-    def _rows(self, query: str) -> list[Any]:
-        """Without the mapper, which would take longer than what is checked."""
-        with self.db.engine.connect() as connection:
-            return connection.connection.cursor().execute(query).fetchall()
+        self._check_stream(rows(self.db, STREAM))
 
     def _check_forms(self, forms: Sequence[Any]) -> None:
         signed = []
@@ -292,28 +256,24 @@ class World:
             raise AssertionError(f"not settled (id, state, nonce): {self._open()}")
         self._check_end()
 
-    def _open(self) -> list[Any]:
-        return self._rows(OPEN)
+    def _open(self) -> list[tuple[Any, ...]]:
+        """Id, state and nonce of what has not come to its end."""
+        return [(tx[0], tx[4], tx[6]) for tx in self.shelf.txs() if tx[4] in WAITING]
 
     def _is_indexed(self) -> bool:
-        ((last, jobs),) = self._rows(READ)
-        return last == max(0, self.node.head.number - DEPTH) and not jobs
+        ((last,),) = rows(self.db, "SELECT max(number) FROM indexed_blocks")
+        return bool(last == max(0, self.node.head.number - DEPTH)) and not self.shelf.has_news()
 
     def _check_end(self) -> None:
         deep = [log for block in self.node.blocks[: max(0, self.node.head.number - DEPTH) + 1] for log in block.logs()]
         landed = Counter(int(log["topics"][2], 16) for log in deep if log["address"] == "0x" + HUB.hex())
         assert landed == Counter(self.numbers)
-        with self.db.read() as session:
-            live = sa.select(ChainEvent).where(ChainEvent.orphaned == 0, ChainEvent.kind != EventKind.REWIND)
-            events = [(event.block, event.log_index, event.tx_hash) for event in session.scalars(live)]
-            rows = list(session.scalars(sa.select(ChainTx).where(ChainTx.nonce.is_not(None))))
-        expected = [
-            (int(log["blockNumber"], 16), int(log["logIndex"], 16), bytes.fromhex(log["transactionHash"][2:]))
-            for log in deep
+        events = rows(self.db, LIVE)
+        assert [(block, index, "0x" + tx_hash.hex()) for block, index, tx_hash in events] == [
+            (int(log["blockNumber"], 16), int(log["logIndex"], 16), log["transactionHash"]) for log in deep
         ]
-        assert sorted(events) == expected
         for address in self.addresses:
-            used = {row.nonce or 0 for row in rows if row.sender == address}
+            used = {tx[6] for tx in self.shelf.txs() if tx[5] == address}
             passed = self.node.head.nonces.get(address, 0)
             assert max(used, default=-1) < passed
             assert passed - len(used) <= self.foreign[address]
