@@ -34,7 +34,7 @@ export FOUNDRY_OFFLINE := true
 
 section = @printf '\n=== %s ===\n' "$(1)"
 
-.PHONY: help setup setup-run demo test lint format artifacts artifacts-check contracts-test aside contracts-checks gateway-test crash-test storm simulate gas prove clean
+.PHONY: help setup setup-run demo test lint format artifacts artifacts-check contracts-test aside contracts-checks gateway-test crash-test house-test storm simulate gas prove clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -120,12 +120,17 @@ contracts-on-%: setup
 
 gateway-test: setup
 	$(call section,Gateway and walks on SQLite and PostgreSQL)
-	$(PYTEST) -n 4 --dist loadgroup --ignore tests/contracts --ignore tests/storm tests
+	$(PYTEST) -n 4 --dist loadgroup --ignore tests/contracts --ignore tests/storm --ignore tests/houses tests
 
 # Processes killed between all steps that write, and many of everything at once. A part of CI.
 crash-test: setup
 	$(call section,Killed processes on SQLite and PostgreSQL)
 	$(PYTEST) -n 2 --dist loadgroup tests/storm
+
+# Whole houses as an operator runs them: the guide word for word, killed and started again, a file twice. A part of CI.
+house-test: setup
+	$(call section,Whole houses by the command line)
+	$(PYTEST) -n 2 --dist loadgroup tests/houses
 
 # Real traffic while processes, node, line, clock and disk fail, for MINUTES on each database; ARGS="--verbose"
 MINUTES ?= 1
