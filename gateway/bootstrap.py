@@ -55,6 +55,7 @@ from gateway.loyalty.moves.settlement import STREAM as MOVE_STREAM
 from gateway.loyalty.moves.settlement import Settlement as MoveSettlement
 from gateway.loyalty.offers import routes as offers_routes
 from gateway.loyalty.offers.codes import Codes
+from gateway.loyalty.offers.pools import Pools
 from gateway.loyalty.offers.service import Offers
 from gateway.loyalty.redemptions import routes as redemptions_routes
 from gateway.loyalty.redemptions.service import Redemptions
@@ -140,8 +141,8 @@ class House:
         self.settler = Settler(db, clock, reads, desk, deployment.hub)
         self.landing = Landing(db, clock, jobs, self.campaigns, reads, desk, deployment.hub)
         self.releaser = Releaser(db, clock, desk, deployment.hub, self._releasable)
-        self.offers = Offers(clock, deployment.chain_id, deployment.hub)
         self.codes = Codes(secrets, jobs, clock)
+        self.offers = Offers(clock, deployment.chain_id, deployment.hub, self.codes.public_key)
         self.redemptions = Redemptions(
             db,
             clock,
@@ -201,7 +202,7 @@ class House:
             grants_routes.build(g.db, self.auth, self.grants, g.clock),
             statistics_routes.build(g.db, self.auth, self.ledger),
             messaging_routes.build(g.db, self.auth, self.outbox, g.clock),
-            offers_routes.build(g.db, self.auth, self.offers, self.codes, g.clock),
+            offers_routes.build(g.db, self.auth, self.offers, self.codes, Pools(g.secrets), g.clock),
             redemptions_routes.build(g.db, self.redemptions),
             moves_routes.build(g.db, self.moves),
             wallets_routes.build(

@@ -171,6 +171,15 @@ class Client:
         """`verb` is check, use or undo."""
         return self.write("POST", f"/v1/codes/{verb}", {"code": code}, idempotency_key)
 
+    def code_key(self, merchant: int) -> Json:
+        """What tills check this merchant's signed codes with."""
+        return self.get(f"/v1/code-keys/{merchant}")
+
+    def report_uses(self, uses: Sequence[Json]) -> list[Json]:
+        """1 to 1,000 uses of signed codes while there was no network; one result for each, in their order."""
+        results: list[Json] = self._send("POST", "/v1/codes/offline-uses", body={"uses": list(uses)})["results"]
+        return results
+
     # ---------------------------------------------------------- holders' side
 
     def chain(self) -> Json:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from gateway.client import Json
+from gateway.commands import offline_codes
 from gateway.commands.console import AsJson, Group, facts, out
 from gateway.commands.merchant import client_of
 from gateway.commands.state import DEFAULT, State, StateDir
@@ -63,6 +64,10 @@ def use(code: Code, merchant: Merchant, key: Key = None, state: StateDir = DEFAU
 def undo(code: Code, merchant: Merchant, key: Key = None, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
     """Take a use back: the same till, within ten minutes."""
     _at_till("undo", code, merchant, key, state)
+
+
+for command in (offline_codes.key, offline_codes.verify, offline_codes.report, offline_codes.doubles):
+    app.command()(command)
 
 
 def _at_till(verb: str, code: str, merchant: str, key: str | None, state: Path) -> None:

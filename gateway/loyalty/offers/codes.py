@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets as random
 from dataclasses import dataclass
-from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -14,25 +13,22 @@ from gateway.core.jobs import Jobs
 from gateway.core.limits import MAX_SUM
 from gateway.core.problems import INVALID_REQUEST
 from gateway.core.secrets import Secrets
-from gateway.loyalty.offers import documents, patterns, texts, validity
+from gateway.loyalty.offers import documents, patterns, pools, texts, tokens, validity
 from gateway.loyalty.offers.errors import (
     CODE_EXPIRED,
     CODE_NOT_USED,
     CODE_UNKNOWN,
     CODE_USED,
-    CODES_ALREADY_UPLOADED,
-    OFFER_HAS_NO_POOL,
     OUT_OF_STOCK,
     UNDO_REFUSED,
 )
-from gateway.loyalty.offers.models import Code, CodeSource, CodeState, Offer
+from gateway.loyalty.offers.models import Code, CodeState, Offer
 from gateway.loyalty.offers.rewards import Reward
 from gateway.loyalty.offers.service import left
+from gateway.loyalty.offers.tokens import Token
 
 #: Seconds within which the same till may take a use back.
 UNDO_WITHIN = 600
-CHUNK = 1_000
-TABLE = cast(sa.Table, Code.__table__)
 
 
 @dataclass(frozen=True)
@@ -57,36 +53,10 @@ class CodeView:
 
 
 class Codes:
-    """Uploads, draws, delivers and uses codes."""
+    """Draws, delivers and uses codes."""
 
     def __init__(self, secrets: Secrets, jobs: Jobs, clock: Clock) -> None:
         self.secrets, self.jobs, self.clock = secrets, jobs, clock
-
-    # ------------------------------------------------------------------ pool
-
-    def upload(self, session: Session, offer: Offer, data: bytes) -> int:
-        """Adds the codes of a CSV file (column `code`) to the offer's pool, all or none; returns how many.
-
-        `csv-malformed`, `codes-already-uploaded` (both name the row, never the code), `offer-has-no-pool`.
-        """
-        if offer.source != CodeSource.POOL:
-            raise OFFER_HAS_NO_POOL.at("offer")
-        rows = [(code, self._digest(offer.merchant_id, bare)) for code, bare in texts.read_csv(data)]
-        for start in range(0, len(rows), CHUNK):
-            self._refuse_known(session, offer.merchant_id, rows[start : start + CHUNK], first_row=start + 2)
-        # The table, not the class: half the time for rows that nobody looks at here.
-        session.connection().execute(sa.insert(TABLE), [self._row(offer, *row) for row in rows])
-        free = Offer.free + len(rows)
-        session.execute(sa.update(Offer).where(Offer.id == offer.id).values(free=free))
-        return len(rows)
-
-    def _refuse_known(self, session: Session, merchant_id: int, rows: list[tuple[str, bytes]], first_row: int) -> None:
-        digests = [digest for _, digest in rows]
-        query = sa.select(Code.digest).where(Code.merchant_id == merchant_id, Code.digest.in_(digests))
-        known = set(session.scalars(query))
-        for row, digest in enumerate(digests, first_row):
-            if digest in known:
-                raise CODES_ALREADY_UPLOADED.at(f"rows[{row}].code", f"row {row}")
 
     def counts(self, session: Session, offer_id: int) -> dict[str, int]:
         """How many codes of the offer are in each state."""
@@ -100,32 +70,39 @@ class Codes:
         """The offer, held until the transaction ends: of its orders one is taken after the other."""
         return session.get_one(Offer, offer_id, with_for_update=True, populate_existing=True)
 
-    def draw(self, session: Session, offer_id: int) -> Drawn:
-        """Reserves a random free code, or makes one by the offer's pattern; `out-of-stock` when there is none."""
+    def draw(self, session: Session, offer_id: int, until: int | None = None) -> Drawn:
+        """Reserves a random free code, or makes one; `out-of-stock` when there is none. `until`: when at the latest it
+        is delivered, which a signed code must outlive by its whole validity."""
         offer = self.lock(session, offer_id)
         if offer.stock_limit is not None and offer.drawn >= offer.stock_limit:
             raise OUT_OF_STOCK.at("offer")
         query = sa.select(Code).where(Code.offer_id == offer.id, Code.state == CodeState.FREE).order_by(Code.draw)
         code = session.scalar(query.limit(1).with_for_update(skip_locked=True))
-        if code is not None and code.text_box is not None:
-            text = self.secrets.unbox(code.text_box)
-            code.state = CodeState.RESERVED
-            offer.free -= 1
-        elif offer.pattern is not None:
-            text_made = patterns.generate(offer.pattern, random.randbelow)
-            text = text_made.encode()
-            row = self._row(offer, text_made, self._digest(offer.merchant_id, texts.normalised(text_made)))
-            code = Code(**row | {"state": CodeState.RESERVED})
+        offer.free -= code is not None
+        if code is None or offer.signed:  # a signed code that was put back is too old
+            text, expires_at = self._made(offer, until or self.clock.now())
+            code = code or Code(merchant_id=offer.merchant_id, offer_id=offer.id, draw=random.randbelow(MAX_SUM))
+            code.digest, code.expires_at = self.digest(offer.merchant_id, text), expires_at
+            code.text_box = self.secrets.box(text.encode())
             session.add(code)
-        else:
-            raise OUT_OF_STOCK.at("offer")
+        assert code.text_box is not None  # noqa: S101 — forgotten at delivery only
+        code.state = CodeState.RESERVED
         offer.drawn += 1
         count = left(offer)
         if count is not None and count <= offer.low_stock and not offer.low_told:
             offer.low_told = True
             self.jobs.publish(session, "codes.low", offer.id)
         session.flush()
-        return Drawn(code.id, text)
+        return Drawn(code.id, self.secrets.unbox(code.text_box))
+
+    def _made(self, offer: Offer, until: int) -> tuple[str, int | None]:
+        """A fresh code, and its end where that is a part of it."""
+        if offer.pattern is not None:
+            return patterns.generate(offer.pattern, random.randbelow), None
+        if not offer.signed:
+            raise OUT_OF_STOCK.at("offer")
+        token = Token(offer.id, validity.end(until, offer.code_valid), random.token_bytes(tokens.SERIAL))
+        return tokens.make(self._seed(offer.merchant_id), token), token.ends_at
 
     def free(self, session: Session, code_id: int) -> None:
         """Puts a reserved code back. Nobody has seen it; it takes a new place in the random order."""
@@ -143,7 +120,7 @@ class Codes:
         if code.state == CodeState.RESERVED:
             valid = session.get_one(Offer, code.offer_id).code_valid
             code.state, code.text_box = CodeState.DELIVERED, None
-            code.expires_at = validity.end(self.clock.now(), valid)
+            code.expires_at = code.expires_at or validity.end(self.clock.now(), valid)
         assert code.expires_at is not None  # noqa: S101 — a free code is never delivered
         return code.expires_at
 
@@ -177,6 +154,10 @@ class Codes:
         session.flush()
         return self._view(session, code)
 
+    def public_key(self, merchant_id: int) -> bytes:
+        """What tills check the merchant's signed codes with: Ed25519, 32 bytes, as long-lived as the master secret."""
+        return tokens.public_key(self._seed(merchant_id))
+
     def fingerprint(self, data: bytes) -> bytes:
         """Keyed digest of an uploaded file: what is stored of a request must not help to guess codes."""
         return self.secrets.mac("codes file", data)
@@ -184,7 +165,7 @@ class Codes:
     def digest(self, merchant_id: int, text: str) -> bytes:
         """Keyed digest by which a merchant's code is found; `invalid-request` when `text` cannot be a code."""
         try:
-            return self._digest(merchant_id, texts.normalised(text))
+            return pools.digest(self.secrets, merchant_id, texts.normalised(text))
         except ValueError:
             raise INVALID_REQUEST.at("code", f"1 to {texts.MAX_CODE} printable ASCII characters") from None
 
@@ -216,15 +197,5 @@ class Codes:
             used_at=code.used_at,
         )
 
-    def _digest(self, merchant_id: int, bare: str) -> bytes:
-        return self.secrets.mac("code", merchant_id.to_bytes(8, "big") + bare.encode())
-
-    def _row(self, offer: Offer, code: str, digest: bytes) -> dict[str, object]:
-        return {
-            "merchant_id": offer.merchant_id,
-            "offer_id": offer.id,
-            "digest": digest,
-            "text_box": self.secrets.box(code.encode()),
-            "draw": random.randbelow(MAX_SUM),
-            "state": CodeState.FREE,
-        }
+    def _seed(self, merchant_id: int) -> bytes:
+        return self.secrets.mac("code signing", merchant_id.to_bytes(8, "big"))

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, NoReturn, get_args
 
 from pydantic import Field, ValidationError
 
-from gateway.identity.wallets.fields import Address, CampaignId, Moment, Points
+from gateway.identity.wallets.fields import Address, Bytes32, CampaignId, Moment, Points
 from gateway.loyalty.offers.errors import OFFER_MALFORMED
 from gateway.loyalty.offers.rewards import Kind, Money, Part, Reward
 from gateway.loyalty.rules.calendar import Zone
@@ -86,7 +86,8 @@ class Plain(_Terms):
 
 class Full(_Terms):
     """Version 2. `ref`: the merchant's own name for the offer. `prices`: cheaper from these rungs on; anybody may pay
-    the `price`. `only`: for those on that rung. `stock`: at most so many codes in all."""
+    the `price`. `only`: for those on that rung. `stock`: at most so many codes in all.
+    `links`: the codes are https links. `code_key`: the codes are signed with this Ed25519 key (tokens.py)."""
 
     version: Literal[2]
     ref: Slug | None = None
@@ -96,6 +97,8 @@ class Full(_Terms):
     limits: Annotated[tuple[Limit, ...], Field(max_length=5)] = ()
     zone: Zone = "UTC"
     stock: Annotated[int, Field(strict=True, ge=1, le=MAX_STOCK)] | None = None
+    links: Annotated[bool, Field(strict=True)] = False
+    code_key: Bytes32 | None = None
 
     @property
     def kind(self) -> Kind:
@@ -145,6 +148,7 @@ def _misfits(document: Document) -> Iterator[tuple[str, bool, str]]:
     yield "limits", len({each.per for each in document.limits}) != len(document.limits), "the same period twice"
     for place, each in enumerate(document.prices):
         yield f"prices[{place}].price", each.price >= document.price, "not below the price"
+    yield "links", isinstance(document, Full) and document.links and document.code_key is not None, "codes are signed"
 
 
 def _refuse(_text: str) -> NoReturn:

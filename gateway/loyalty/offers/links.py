@@ -24,7 +24,7 @@ def is_link(text: str) -> bool:
 def checked(text: str) -> str:
     """`text` when it is an https link of at most 127 characters to a named host, without user or password; else
     ValueError."""
-    if len(text) > MAX_LINK or not _LINK.fullmatch(text) or int(urlsplit(text).port or 443) == 0:
+    if len(text) > MAX_LINK or not _LINK.fullmatch(text) or urlsplit(text).port == 0:
         raise ValueError("no https link")
     return text
 

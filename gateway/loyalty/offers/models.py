@@ -14,7 +14,7 @@ from gateway.core.limits import MAX_SUM
 
 class CodeSource(IntEnum):
     POOL = 1  # uploaded by the merchant
-    GENERATED = 2  # made from a pattern when drawn
+    GENERATED = 2  # made when drawn, from a pattern; without one: signed
 
 
 class RewardKind(IntEnum):
@@ -64,6 +64,11 @@ class Offer(Base):
     active: Mapped[bool] = mapped_column(Flag(), default=True)
     created_at: Mapped[int] = mapped_column(Seconds())
 
+    @property
+    def signed(self) -> bool:
+        """Its codes are tokens that tills check without a network."""
+        return self.source == CodeSource.GENERATED and self.pattern is None
+
 
 class CodeState(IntEnum):
     FREE = 1
@@ -94,6 +99,29 @@ class Code(Base):
     used_at: Mapped[int | None] = mapped_column(Seconds())
     #: Id of the API key that used it: only the same till may undo.
     used_by: Mapped[int | None] = mapped_column(Int())
+
+
+class OfflineUse(Base):
+    """A use that a till reported afterwards. `counted`: it used the code up; else the code had been used before."""
+
+    __tablename__ = "offline_uses"
+    __table_args__ = (
+        sa.UniqueConstraint("code_id", "key_id", "used_at"),
+        sa.Index("ix_offline_uses_doubles", "merchant_id", "counted", "id"),
+        {"info": {"side": "merchant"}},
+    )
+
+    id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
+    merchant_id: Mapped[int] = mapped_column(sa.ForeignKey("merchants.id"))
+    code_id: Mapped[int] = mapped_column(sa.ForeignKey("codes.id"))
+    #: The till's API key, and when it took the code.
+    key_id: Mapped[int] = mapped_column(Int(1))
+    used_at: Mapped[int] = mapped_column(Seconds())
+    counted: Mapped[bool] = mapped_column(Flag())
+    #: Of a double use: the other till's, as it counts.
+    other_key: Mapped[int | None] = mapped_column(Int(1))
+    other_at: Mapped[int | None] = mapped_column(Seconds())
+    reported_at: Mapped[int] = mapped_column(Seconds())
 
 
 class CodeMiss(Base):

@@ -11,15 +11,32 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import once
 from gateway.core.limits import MAX_ID
+from gateway.core.problems import NOT_FOUND
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import Caller
-from gateway.identity.merchants.models import Scope
+from gateway.identity.merchants.models import Merchant, Scope
 from gateway.identity.wallets.routes import cookieless
 from gateway.loyalty.offers.codes import Codes, CodeView
 from gateway.loyalty.offers.misses import Misses
 from gateway.loyalty.offers.models import RewardKind
+from gateway.loyalty.offers.offline import OfflineUses
+from gateway.loyalty.offers.pools import Pools
 from gateway.loyalty.offers.rewards import Kind
-from gateway.loyalty.offers.schemas import CodeCounts, CodeIn, CodeOut, OfferIn, OfferList, OfferOut, UploadOut
+from gateway.loyalty.offers.schemas import (
+    CodeCounts,
+    CodeIn,
+    CodeKeyOut,
+    CodeOut,
+    DoubleUse,
+    DoubleUses,
+    OfferIn,
+    OfferList,
+    OfferOut,
+    UploadOut,
+    UseResult,
+    UsesIn,
+    UsesOut,
+)
 from gateway.loyalty.offers.service import Offers, Sought
 
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
@@ -38,12 +55,13 @@ async def _body(request: Request) -> bytes:
     return await request.body()
 
 
-def build(db: Database, auth: Auth, offers: Offers, codes: Codes, clock: Clock) -> APIRouter:
+def build(db: Database, auth: Auth, offers: Offers, codes: Codes, pools: Pools, clock: Clock) -> APIRouter:
     """The room's routes."""
     router = APIRouter(prefix="/v1", tags=["offers"])
     _add_offers(router, db, auth, offers, clock)
-    _add_pool(router, db, auth, offers, codes, clock)
+    _add_pool(router, db, auth, offers, codes, pools, clock)
     _add_till(router, db, auth, codes, clock)
+    _add_offline(router, db, auth, codes, OfflineUses(codes, codes.jobs, clock))
     return router
 
 
@@ -103,7 +121,9 @@ def _add_offers(router: APIRouter, db: Database, auth: Auth, offers: Offers, clo
         return _json(answer)
 
 
-def _add_pool(router: APIRouter, db: Database, auth: Auth, offers: Offers, codes: Codes, clock: Clock) -> None:
+def _add_pool(
+    router: APIRouter, db: Database, auth: Auth, offers: Offers, codes: Codes, pools: Pools, clock: Clock
+) -> None:
     manager = Depends(auth.require(Scope.MANAGE))
 
     @router.post("/offers/{id}/codes", status_code=201, response_model=UploadOut, openapi_extra=CSV)
@@ -115,10 +135,13 @@ def _add_pool(router: APIRouter, db: Database, auth: Auth, offers: Offers, codes
     ) -> Response:
         """Adds a CSV file of codes (header `code`) to the pool: all of them or none."""
         sent = codes.fingerprint(data)
+        with db.read() as session:
+            offer = offers.get(session, id, caller.merchant)
+        filling = pools.read(offer, data)
         with db.begin() as session:
 
             def write() -> str:
-                added = codes.upload(session, offers.get(session, id, caller.merchant), data)
+                added = pools.add(session, filling)
                 changes.record(session, caller, "offer.codes", id, None, {"added": added}, clock.now())
                 return UploadOut(offer=id, added=added).model_dump_json()
 
@@ -169,6 +192,36 @@ def _add_till(router: APIRouter, db: Database, auth: Auth, codes: Codes, clock: 
         """Takes a use back: the same till's key, within ten minutes."""
         return writing(
             "undo", body, caller, key, lambda session: codes.undo(session, caller.merchant, body.code, caller.key_id)
+        )
+
+
+def _add_offline(router: APIRouter, db: Database, auth: Auth, codes: Codes, offline: OfflineUses) -> None:
+    till, manager = Depends(auth.require(Scope.CODES)), Depends(auth.require(Scope.MANAGE))
+
+    @router.post("/codes/offline-uses", dependencies=[Depends(cookieless)])
+    def report(body: UsesIn, caller: Annotated[Caller, till]) -> UsesOut:
+        """Uses of signed codes while the till had no network. The same use again changes nothing; a code that had been
+        used before is answered with both times."""
+        with db.begin() as session:
+            results = offline.report(session, caller.merchant, caller.key_id, body.each())
+        return UsesOut(results=[UseResult.of(result) for result in results])
+
+    @router.get("/codes/double-uses")
+    def doubles(caller: Annotated[Caller, manager], cursor: Cursor = 0, limit: Limit = 50) -> DoubleUses:
+        """Codes that two tills took, oldest report first."""
+        with db.read() as session:
+            rows = offline.doubles(session, caller.merchant, cursor, limit)
+        items = [DoubleUse.of(row, offer) for row, offer in rows]
+        return DoubleUses(items=items, next=items[-1].id if len(items) == limit else None)
+
+    @router.get("/code-keys/{merchant_id}")
+    def code_key(merchant_id: Annotated[int, Path(ge=1, le=MAX_ID)]) -> CodeKeyOut:
+        """The key that tills check a merchant's signed codes with. Public; documents of such offers name it too."""
+        with db.read() as session:
+            if session.get(Merchant, merchant_id) is None:
+                raise NOT_FOUND.at("merchant_id")
+        return CodeKeyOut.model_construct(
+            merchant_id=merchant_id, algorithm="Ed25519", key=codes.public_key(merchant_id)
         )
 
 

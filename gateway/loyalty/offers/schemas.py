@@ -6,15 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from gateway.core.problems import Problem
 from gateway.identity.merchants.models import Merchant
-from gateway.identity.wallets.fields import Address, Bytes32, Signature
+from gateway.identity.wallets.fields import Address, Bytes32, Moment, Signature
 from gateway.loyalty.offers import documents, prices
 from gateway.loyalty.offers.codes import CodeView
 from gateway.loyalty.offers.documents import MAX_BYTES, MAX_STOCK, Limit, Rung, TierPrice
-from gateway.loyalty.offers.models import CodeSource, Offer
+from gateway.loyalty.offers.models import Offer, OfflineUse
+from gateway.loyalty.offers.offline import Recorded, Use
 from gateway.loyalty.offers.patterns import MAX_LENGTH
 from gateway.loyalty.offers.rewards import Kind, Reward
-from gateway.loyalty.offers.service import Availability, NewOffer, availability, limits
+from gateway.loyalty.offers.service import Availability, NewOffer, Source, availability, limits, source
 from gateway.loyalty.offers.texts import MAX_CODE
 
 DOCUMENT = (
@@ -55,6 +57,11 @@ OFFER: dict[str, JsonValue] = {
     "availability": "enough",
     "active": True,
 }
+#: The first of the vectors in docs/howto.
+SIGNED_CODE = (
+    "AEAAAAABA56ZEAICAMCAKBQHHJ3KHW4FN263ZDKL43FJ6MJB6OR62UOFNDSNAIIHGWONJZGWVFLOO7MLMJCX77A7KSJTDMQARPYZA4ET7TMTDCKUWHBH"
+    "22D6VQJLYBI"
+)
 CODE: dict[str, JsonValue] = {
     "offer": 1,
     "title": "Coffee",
@@ -87,7 +94,7 @@ class OfferIn(BaseModel):
 
     document: Annotated[str, Field(min_length=2, max_length=MAX_BYTES, description="Canonical JSON, see the example")]
     signature: Annotated[Signature, Field(description="The merchant's wallet over the document's bytes (EIP-191)")]
-    source: Literal["pool", "generated"]
+    source: Source
     pattern: Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)] | None = None
     stock_limit: Annotated[int, Field(strict=True, ge=1, le=MAX_STOCK, description=OF_OLD)] | None = None
     wallet_limit: Annotated[int, Field(strict=True, ge=1, le=10_000, description=OF_OLD)] | None = None
@@ -97,7 +104,7 @@ class OfferIn(BaseModel):
         return NewOffer(
             document=self.document,
             signature=self.signature,
-            source=CodeSource[self.source.upper()],
+            source=self.source,
             pattern=self.pattern,
             stock_limit=self.stock_limit,
             wallet_limit=self.wallet_limit,
@@ -123,7 +130,7 @@ class OfferOut(BaseModel):
     only: Rung | None
     limits: list[Limit]
     campaign: int | None
-    source: str
+    source: Source
     starts_at: int
     ends_at: int
     code_valid: int
@@ -151,7 +158,7 @@ class OfferOut(BaseModel):
             only=document.only,
             limits=list(limits(offer, document)),
             campaign=offer.campaign_id,
-            source=offer.source.name.lower(),
+            source=source(offer),
             starts_at=offer.starts_at,
             ends_at=offer.ends_at,
             code_valid=offer.code_valid,
@@ -188,6 +195,82 @@ class CodeIn(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"code": "CAFE-7Q2M-X9AB-33KD-5"}]})
 
     code: Annotated[str, Field(min_length=1, max_length=MAX_CODE)]
+
+
+class UseIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    code: Annotated[str, Field(min_length=1, max_length=MAX_CODE)]
+    used_at: Annotated[Moment, Field(description="By the till's clock")]
+
+
+class UsesIn(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"uses": [{"code": SIGNED_CODE, "used_at": 1767229200}]}]}
+    )
+
+    uses: Annotated[list[UseIn], Field(min_length=1, max_length=1_000)]
+
+    def each(self) -> list[Use]:
+        return [Use(use.code, use.used_at) for use in self.uses]
+
+
+class TakenOut(BaseModel):
+    key: Annotated[int, Field(description="The till's API key, by its number")]
+    at: int
+
+
+class UseResult(BaseModel):
+    outcome: Literal["counted", "double", "refused"]
+    repeated: Annotated[bool, Field(description="It had been reported before; nothing was changed")] = False
+    offer: int | None = None
+    first: Annotated[TakenOut | None, Field(description="Of a double use: the one that counts")] = None
+    problem: dict[str, JsonValue] | None = None
+
+    @classmethod
+    def of(cls, result: Recorded | Problem) -> UseResult:
+        if isinstance(result, Problem):
+            return cls.model_validate({"outcome": "refused", "problem": result.body()})
+        first = TakenOut(key=result.first.key, at=result.first.at) if result.first else None
+        outcome: Literal["counted", "double"] = "double" if first else "counted"
+        return cls(outcome=outcome, repeated=result.repeated, offer=result.offer, first=first)
+
+
+class UsesOut(BaseModel):
+    results: list[UseResult]
+
+
+class DoubleUse(BaseModel):
+    id: int
+    offer: int
+    first: Annotated[TakenOut, Field(description="The use that counts")]
+    second: Annotated[TakenOut, Field(description="The one that was reported later")]
+    reported_at: int
+
+    @classmethod
+    def of(cls, row: OfflineUse, offer: int) -> DoubleUse:
+        return cls(
+            id=row.id,
+            offer=offer,
+            first=TakenOut(key=row.other_key or 0, at=row.other_at or 0),
+            second=TakenOut(key=row.key_id, at=row.used_at),
+            reported_at=row.reported_at,
+        )
+
+
+class DoubleUses(BaseModel):
+    items: list[DoubleUse]
+    next: int | None
+
+
+class CodeKeyOut(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"merchant_id": 1, "algorithm": "Ed25519", "key": "0x" + "d7" * 32}]}
+    )
+
+    merchant_id: int
+    algorithm: Literal["Ed25519"]
+    key: Bytes32
 
 
 class CodeOut(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain import signatures
-from gateway.chain.hexes import checksum, keccak256
+from gateway.chain.hexes import checksum, keccak256, to_hex
 from gateway.core.clock import Clock
 from gateway.core.problems import INVALID_REQUEST, NOT_FOUND
 from gateway.identity.merchants.models import Merchant
@@ -26,6 +27,7 @@ from gateway.loyalty.offers.errors import (
 )
 from gateway.loyalty.offers.models import CodeSource, Offer, RewardKind
 
+Source = Literal["pool", "generated", "signed"]
 Availability = Literal["none", "few", "enough"]
 
 
@@ -35,7 +37,7 @@ class NewOffer:
 
     document: str
     signature: bytes
-    source: CodeSource
+    source: Source
     pattern: str | None = None
     stock_limit: int | None = None
     wallet_limit: int | None = None
@@ -56,8 +58,8 @@ class Sought:
 class Offers:
     """All methods work in the caller's transaction."""
 
-    def __init__(self, clock: Clock, chain_id: int, hub: bytes) -> None:
-        self.clock, self.chain_id, self.hub = clock, chain_id, hub
+    def __init__(self, clock: Clock, chain_id: int, hub: bytes, code_key: Callable[[int], bytes]) -> None:
+        self.clock, self.chain_id, self.hub, self.code_key = clock, chain_id, hub, code_key
 
     def create(self, session: Session, merchant_id: int, new: NewOffer) -> Offer:
         """Checks the document and its signature and keeps both.
@@ -73,7 +75,7 @@ class Offers:
             raise BAD_SIGNATURE.at("signature", "the merchant's wallet signs the document's bytes (EIP-191)")
         if document.ends_at <= self.clock.now():
             raise OFFER_MALFORMED.at("document.ends_at", "in the past")
-        self._check_source(new, document)
+        self._check_source(new, document, merchant_id)
         self._check_campaigns(session, document, merchant_id)
         offer_hash = keccak256(new.document.encode())
         if session.scalar(sa.select(Offer.id).where(Offer.hash == offer_hash)) is not None:
@@ -86,7 +88,7 @@ class Offers:
             kind=RewardKind[document.kind.upper()],
             price=document.price,
             campaign_id=document.campaign,
-            source=new.source,
+            source=CodeSource.POOL if new.source == "pool" else CodeSource.GENERATED,
             pattern=new.pattern,
             starts_at=document.starts_at,
             ends_at=document.ends_at,
@@ -121,17 +123,20 @@ class Offers:
             if campaign is not None and (membership is None or not membership.accepted):
                 raise MERCHANT_NOT_IN_CAMPAIGN.at(field)
 
-    def _check_source(self, new: NewOffer, document: Document) -> None:
+    def _check_source(self, new: NewOffer, document: Document, merchant_id: int) -> None:
         for field, value in (("stock_limit", new.stock_limit), ("wallet_limit", new.wallet_limit)):
             if value is not None and isinstance(document, Full):
                 raise INVALID_REQUEST.at(field, "the document says so")
-        if new.source == CodeSource.POOL:
-            if new.pattern is not None:
-                raise INVALID_REQUEST.at("pattern", "only where codes are generated")
-        elif new.pattern is None:
-            raise INVALID_REQUEST.at("pattern", "generated codes need one")
-        else:
+        if (new.pattern is None) == (new.source == "generated"):
+            raise INVALID_REQUEST.at("pattern", "generated codes need one, others have none")
+        if new.pattern is not None:
             patterns.validate(new.pattern)
+        if isinstance(document, Full) and document.links and new.source != "pool":
+            raise INVALID_REQUEST.at("source", "links come from a pool")
+        key = document.code_key if isinstance(document, Full) else None
+        if key != (self.code_key(merchant_id) if new.source == "signed" else None):
+            expected = to_hex(self.code_key(merchant_id)) if new.source == "signed" else "none, codes are not signed"
+            raise OFFER_MALFORMED.at("document.code_key", f"expected {expected}")
 
     def get(self, session: Session, offer_id: int, merchant_id: int | None = None) -> Offer:
         """An offer, of this merchant where one is named; else `not-found`."""
@@ -181,6 +186,11 @@ class Offers:
 def limits(offer: Offer, document: Document) -> tuple[Limit, ...]:
     """How often a wallet may have it."""
     return document.limits if offer.wallet_limit is None else (Limit(times=offer.wallet_limit, per="ever"),)
+
+
+def source(offer: Offer) -> Source:
+    """Where its codes come from."""
+    return "pool" if offer.source == CodeSource.POOL else "signed" if offer.signed else "generated"
 
 
 def left(offer: Offer) -> int | None:

@@ -128,7 +128,7 @@ class Redemptions:
         return redemption
 
     def _write(self, session: Session, order: Order, digest: bytes, merchant_id: int) -> Redemption:
-        code = self.codes.draw(session, order.offer)
+        code = self.codes.draw(session, order.offer, order.deadline)
         sealed = sealing.seal(order.seal_key, random.token_bytes(sealing.SALT), code.text)
         now = self.clock.now()
         redemption = Redemption(

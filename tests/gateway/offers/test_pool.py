@@ -136,3 +136,30 @@ def test_a_low_pool_tells_its_merchant_once(world: World) -> None:
         draw(world, offer)
     world.jobs.run_due(world.db)
     assert world.seen == [("codes.low", offer)]
+
+
+def test_a_small_pool_and_a_refilled_one_tell_too(world: World) -> None:
+    offer = world.offer(codes=2, low_stock=20)["id"]
+    draw(world, offer)
+    draw(world, offer)
+    world.upload(offer, "code\n" + "".join(f"NEW-{number}\n" for number in range(22)))
+    draw(world, offer)
+    world.jobs.run_due(world.db)
+    assert world.seen == [("codes.low", offer)]
+    draw(world, offer)
+    world.jobs.run_due(world.db)
+    assert world.seen == [("codes.low", offer)] * 2
+
+
+def test_an_offer_of_links(world: World) -> None:
+    offer = world.offer(document=world.full(links=True))["id"]
+    link = "https://partner.example/gift/aB-9"
+    assert world.upload(offer, f"code\n{link}\n{link.lower()}\n").status_code == 201
+    refused(world.upload(offer, "code\nSPRING-1\n"), 422, "csv-malformed", "rows[2].code")
+    with world.db.begin() as session:
+        drawn = [world.codes.draw(session, offer) for _ in range(2)]
+        for each in drawn:
+            world.codes.deliver(session, each.id)
+    assert {each.text.decode() for each in drawn} == {link, link.lower()}
+    assert world.call("POST", "/codes/use", {"code": link}, "corner").status_code == 200
+    assert world.call("POST", "/codes/check", {"code": link.lower()}, "corner").json()["state"] == "delivered"

@@ -51,3 +51,45 @@ def test_a_bad_file_names_row_and_column(data: bytes, field: str) -> None:
     with pytest.raises(Problem) as refusal:
         read_csv(data)
     assert (refusal.value.refusal.code, refusal.value.field) == ("csv-malformed", field)
+
+
+LINK = "https://shop.example/gift?code=aB-1"
+
+
+def test_links_are_compared_as_they_are() -> None:
+    assert normalised(LINK) == LINK
+    assert read_csv(f"code\n{LINK}\n{LINK.lower()}\n".encode(), linked=True)[0] == (LINK, LINK)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://shop.example/a",
+        "HTTPS://shop.example/a",
+        "javascript://shop.example/%0aalert(1)",
+        "https://shop/a",
+        "https://user:pass@shop.example/a",
+        "https://127.0.0.1/a",
+        "https://[::1]/a",
+        "https://shop.example:99999/a",
+        "https://shop.example:0/a",
+        "https://shop.example/a b",
+        "https://shop.example/<script>",
+        'https://shop.example/"',
+        "https://shop.example\\@evil.example/",
+        "https://-shop.example/",
+        "https://shop.example/" + "a" * 127,
+        "SPRING-1",
+    ],
+)
+def test_what_is_no_link(link: str) -> None:
+    cell = link.replace('"', '""')
+    with pytest.raises(Problem) as refusal:
+        read_csv(f'code\n{LINK}\n"{cell}"\n'.encode(), linked=True)
+    assert (refusal.value.refusal.code, refusal.value.field) == ("csv-malformed", "rows[3].code")
+
+
+def test_links_where_there_are_none() -> None:
+    with pytest.raises(Problem) as refusal:
+        read_csv(f"code\nA\n{LINK}\n".encode(), linked=False)
+    assert refusal.value.field == "rows[3].code"

@@ -42,6 +42,7 @@ from gateway.loyalty.moves.service import Moves
 from gateway.loyalty.offers import documents
 from gateway.loyalty.offers import routes as offers_routes
 from gateway.loyalty.offers.codes import Codes
+from gateway.loyalty.offers.pools import Pools
 from gateway.loyalty.offers.service import Offers
 from gateway.loyalty.redemptions import routes as redemptions_routes
 from gateway.loyalty.redemptions import settlement as redemptions_settlement
@@ -156,8 +157,9 @@ class World:
         self.indexer = Indexer(db, self.rpc, clock, deployment, CONFIRMATIONS)
         self.orders = OpenOrders(db, self.reads, clock)
         self.ledger = Ledger()
-        self.offers = Offers(clock, deployment.chain_id, deployment.hub)
         self.codes = Codes(secrets, self.jobs, clock)
+        self.pools = Pools(secrets)
+        self.offers = Offers(clock, deployment.chain_id, deployment.hub, self.codes.public_key)
         common = (self.reads, self.relayer, self.orders, self.ledger)
         self.ladders = Ladders()
         terms = Terms(clock, self.ladders)
@@ -195,7 +197,7 @@ class World:
         auth, app = Auth(db, keys, clock), FastAPI()
         errors.install(app)
         proofs = Proofs(clock, self.deployment.chain_id)
-        app.include_router(offers_routes.build(db, auth, self.offers, self.codes, clock))
+        app.include_router(offers_routes.build(db, auth, self.offers, self.codes, self.pools, clock))
         app.include_router(redemptions_routes.build(db, self.redemptions))
         app.include_router(moves_routes.build(db, self.moves))
         app.include_router(
