@@ -14,7 +14,7 @@ import typer
 from gateway.chain import calls
 from gateway.chain.hexes import checksum, from_hex, keccak256
 from gateway.client import Client, Json, ProblemAnswer
-from gateway.commands import campaign_file, yaml_files
+from gateway.commands import campaign_file, wallets, yaml_files
 from gateway.commands.chain import Chain, Own, open_chain
 from gateway.commands.console import (
     AsJson,
@@ -27,7 +27,8 @@ from gateway.commands.console import (
     points,
     table,
 )
-from gateway.commands.merchant import accept_campaign, client_of, operator_address, own_key, set_delegate
+from gateway.commands.merchant import KIND, accept_campaign, client_of, operator_address, own_key, set_delegate
+from gateway.commands.offers_section import Publisher
 from gateway.commands.state import DEFAULT, State, StateDir
 
 app = typer.Typer(cls=Group, help="Campaigns: terms, money, rules.", no_args_is_help=True)
@@ -256,8 +257,10 @@ def apply(
     if number is None:
         raise CommandError(f"{file} names no campaign", "--campaign 1")
     local = State(state)
-    with client_of(local, local.merchant(merchant)) as client:
-        changes = campaign_file.plan(client, number, wanted, dry_run)
+    record = local.merchant(merchant)
+    publisher = Publisher(record.id, record.address, lambda: wallets.load_key(local, merchant, KIND))
+    with client_of(local, record) as client:
+        changes = campaign_file.plan(client, number, wanted, dry_run, publisher)
         if not dry_run:
             for change in changes:
                 change.do()

@@ -7,16 +7,18 @@ what the file wants, and lists the changes. The same file again changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.client import Client, Json
-from gateway.commands import yaml_files
+from gateway.commands import offers_section, yaml_files
 from gateway.commands.console import CommandError
 from gateway.commands.console import points as shown
+from gateway.commands.file_changes import Change
+from gateway.commands.offers_section import OfferItem, Publisher
 from gateway.core.limits import MAX_ID, MAX_SUM
 from gateway.loyalty.rules.document import RulesDocument
 
@@ -40,19 +42,7 @@ class CampaignFile(BaseModel):
     campaign: Number | None = Field(None, description="Its number on the chain; or --campaign")
     earning: RulesDocument | None = Field(None, description="What earns how many points")
     shares: list[Share] | None = Field(None, max_length=200, description="Other merchants' daily quotas")
-
-
-@dataclass(frozen=True)
-class Change:
-    """One thing to do. `detail` is what a dry run tells beside it."""
-
-    section: str
-    what: str
-    do: Callable[[], Json]
-    detail: Json = field(default_factory=dict)
-
-    def told(self) -> Json:
-        return {"section": self.section, "change": self.what, **self.detail}
+    offers: list[OfferItem] | None = Field(None, max_length=200, description="What points buy at the merchant")
 
 
 #: (gateway, campaign as the gateway shows it, the section's content, dry run) → what has to be done.
@@ -69,11 +59,12 @@ def load(path: Path) -> CampaignFile:
         raise CommandError(f"{path}: {'; '.join(wrong)}", "loyalty campaign schema", "invalid-file") from None
 
 
-def plan(client: Client, campaign: int, file: CampaignFile, dry: bool) -> list[Change]:
-    """What has to be done, section by section."""
+def plan(client: Client, campaign: int, file: CampaignFile, dry: bool, publisher: Publisher) -> list[Change]:
+    """What has to be done, section by section; `publisher` signs the offers."""
     now = client.campaign(campaign)
     changes: list[Change] = []
-    for name, section in SECTIONS.items():
+    sections = SECTIONS | {"offers": partial(offers_section.plan, publisher)}
+    for name, section in sections.items():
         content = getattr(file, name)
         if content is not None:
             changes += section(client, now, content, dry)

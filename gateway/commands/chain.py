@@ -151,3 +151,11 @@ class Own:
             out.note(f"[dim]✓ {what} already[/]")
         else:
             self.hub(what, data)
+
+
+def known_chain(state: State) -> Chain | None:
+    """The chain, where this machine knows a deployment; a holder without one believes the gateway."""
+    try:
+        return open_chain(state)
+    except CommandError:
+        return None

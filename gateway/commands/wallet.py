@@ -10,8 +10,8 @@ import typer
 from gateway.chain import calls
 from gateway.chain.hexes import checksum, from_hex
 from gateway.client import Client, Json
-from gateway.commands import direct, wallets
-from gateway.commands.chain import Chain, open_chain
+from gateway.commands import direct, gifts, wallets
+from gateway.commands.chain import known_chain, open_chain
 from gateway.commands.console import AsJson, CommandError, Group, Points, facts, out, points, table
 from gateway.commands.holder import Holder
 from gateway.commands.state import DEFAULT, State, StateDir
@@ -26,14 +26,6 @@ Direct = Annotated[bool, typer.Option("--direct", help="Own transaction, without
 
 def _client(state: State) -> Client:
     return Client(state.endpoints()["gateway"])
-
-
-def _chain(state: State) -> Chain | None:
-    """The chain, where this machine knows a deployment; a holder without one believes the gateway."""
-    try:
-        return open_chain(state)
-    except CommandError:
-        return None
 
 
 @app.command()
@@ -138,7 +130,7 @@ def _moved(local: State, name: str, act: direct.Act, through: bool) -> None:
         answer: Json = act.on_chain(open_chain(local), wallet.key)
     else:
         with _client(local) as client:
-            holder = Holder(client, wallet, _chain(local))
+            holder = Holder(client, wallet, known_chain(local))
             with out.notes.status("waiting for the chain …"):
                 answer = holder.landed(act.by_order(holder))
     out.result(answer, lambda: facts("Done", [(name_, value) for name_, value in answer.items() if value is not None]))
@@ -189,6 +181,10 @@ def send(
     local = State(state)
     recipient = from_hex(wallets.address_of_name(local, to))
     _moved(local, name, direct.send(recipient, amount), through)
+
+
+for command in (gifts.gift, gifts.gifts, gifts.take):
+    app.command()(command)
 
 
 @app.command()
@@ -247,7 +243,7 @@ def redeem(
     local = State(state)
     wallet = wallets.open_wallet(local, name)
     with _client(local) as client:
-        holder = Holder(client, wallet, _chain(local))
+        holder = Holder(client, wallet, known_chain(local))
         order = holder.order(offer, full_price)
         with out.notes.status("waiting for the chain …"):
             received = holder.delivered(order)
@@ -268,7 +264,7 @@ def inbox(
     local = State(state)
     wallet = wallets.open_wallet(local, name)
     with _client(local) as client:
-        holder = Holder(client, wallet, _chain(local))
+        holder = Holder(client, wallet, known_chain(local))
         found = [holder.opened(box) for box in holder.boxes()]
         for received in found if confirm else ():
             holder.confirm(received.redemption)

@@ -6,5 +6,7 @@ FIRST_SECOND, LAST_SECOND = 1_262_304_000, 2_147_483_647
 MAX_HUNDREDTHS = 999_999_999
 #: Rows, blocks, nonces: below any phone number with its country code.
 MAX_ID = 10**11 - 1
+#: Orders are relayed, at our cost, from one point (100 hundredths) upward.
+RELAY_MINIMUM = 100
 #: For merchant-side sums only.
 MAX_SUM = 2**62

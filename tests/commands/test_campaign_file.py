@@ -9,10 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.chain.hexes import checksum
+from gateway.chain.signatures import address_of
 from gateway.client import Client
 from gateway.commands import campaign_file, yaml_files
 from gateway.commands.campaign_file import CampaignFile
 from gateway.commands.console import CommandError
+from gateway.commands.offers_section import Publisher
 from gateway.loyalty.rules.document import RulesDocument
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +99,9 @@ class Gateway:
         return httpx.Response(201, json={})
 
 
+PUBLISHER = Publisher(1, checksum(address_of(b"\x07" * 32)), lambda: b"\x07" * 32)
+
+
 def document(points: int) -> RulesDocument:
     return RulesDocument.model_validate({"rules": [{"kind": "per_visit", "points": points}]})
 
@@ -104,7 +110,7 @@ def test_a_file_is_applied_once_and_a_dry_run_changes_nothing() -> None:
     gateway = Gateway()
     file = CampaignFile(campaign=1, earning=document(7), shares=[{"merchant": 2, "daily_quota": 100}])  # type: ignore[list-item]
     with Client("http://gateway", "key", transport=httpx.MockTransport(gateway)) as client:
-        told = [change.told() for change in campaign_file.plan(client, 1, file, dry=True)]
+        told = [change.told() for change in campaign_file.plan(client, 1, file, True, PUBLISHER)]
         assert [(t["section"], t["change"]) for t in told] == [
             ("earning", "publish version 2 of the rules (1 rules)"),
             ("shares", "merchant 2: at most 1.00 points a day"),
@@ -113,8 +119,8 @@ def test_a_file_is_applied_once_and_a_dry_run_changes_nothing() -> None:
             "of 9 actions of the last 90 days 7 can be judged: 5.00 points by the rules of then, 10.00 by these"
         )
         assert gateway.written == []
-        for change in campaign_file.plan(client, 1, file, dry=False):
+        for change in campaign_file.plan(client, 1, file, False, PUBLISHER):
             change.do()
         assert gateway.written == [("POST", "/v1/campaigns/1/rules"), ("PUT", "/v1/campaigns/1/merchants/2")]
-        again = campaign_file.plan(client, 1, file, dry=False)
+        again = campaign_file.plan(client, 1, file, False, PUBLISHER)
         assert [change.section for change in again] == ["shares"]

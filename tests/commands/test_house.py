@@ -326,3 +326,60 @@ def test_a_holder_leaves_when_the_gateway_is_gone(shops: CommandLine, house: Hou
     house.start_gateway()
     house.wait()
     until(lambda: balance(shops, "emil") == 1_500)
+
+
+OFFERS = """
+offers:
+  - ref: coffee
+    title: Coffee
+    reward: {kind: product, product: coffee}
+    price: PRICE
+    paid_from: wallet
+    first: 2026-01-01
+    last: 2036-12-31
+    codes: signed
+"""
+
+
+def test_rewards_from_a_file_to_a_till_without_a_network(shops: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "campaign.yaml"
+    file.write_text(OFFERS.replace("PRICE", "500"))
+    words = ("campaign", "apply", file, "--merchant", "hill", "--campaign", 1)
+    dry = shops.run(*words, "--dry-run").document["changes"]
+    assert [(each["change"], each["in_words"]) for each in dry] == [("publish offer coffee", "coffee; 5.00 points")]
+    assert shops.run(*words).document["changes"] == [{**dry[0]}]
+    assert shops.run(*words).document["changes"] == []
+    file.write_text(OFFERS.replace("PRICE", "400"))
+    old = shops.run("offer", "list", "--kind", "product").document[-1]["id"]
+    changes = [each["change"] for each in shops.run(*words).document["changes"]]
+    assert changes == [f"publish offer coffee instead of number {old}", f"close offer number {old} (coffee)"]
+    offer = shops.run("offer", "list", "--points-of", 1).document[-1]
+    assert (offer["price"], offer["source"]) == (400, "signed")
+
+    earn(shops, "gus", 1_000)
+    assert [price["amount"] for price in shops.run("wallet", "quote", "gus", offer["id"]).document["prices"]] == [400]
+    code = shops.run("wallet", "redeem", "gus", offer["id"]).document["code"]
+    key, taken = shops.run("codes", "key", "--merchant", "hill").document["key"], tmp_path / "uses.csv"
+    assert shops.run("codes", "verify", code, "--key", key, "--take", taken).document["offer"] == offer["id"]
+    again = shops.run("codes", "verify", code.lower(), "--key", key, "--take", taken, fails=1)
+    assert again.document["error"]["code"] == "code-used"
+    other = shops.run("codes", "key", "--merchant", "dale").document["key"]
+    assert shops.run("codes", "verify", code, "--key", other, fails=1).document["error"]["code"] == "code-forged"
+    for repeated in (False, True):
+        report = shops.run("codes", "report", taken, "--merchant", "hill").document
+        assert [(use["outcome"], use["repeated"]) for use in report] == [("counted", repeated)]
+    assert shops.run("codes", "doubles", "--merchant", "hill").document == []
+
+
+def test_points_behind_a_link(shops: CommandLine) -> None:
+    earn(shops, "ida", 1_000)
+    shops.run("wallet", "new", "jon")
+    assert shops.run("wallet", "gift", "ida", "0.50", fails=1).document["error"]["code"] == "below-relay-minimum"
+    link = shops.run("wallet", "gift", "ida", "4").document["link"]
+    until(lambda: shops.run("wallet", "gifts").document[0]["points"] == 400)
+    assert shops.run("wallet", "gifts", "--links").document[0]["link"] == link
+    assert shops.run("wallet", "take", "jon", link[:-1], fails=1).document["error"]["code"] == "bad-gift"
+    assert shops.run("wallet", "take", "jon", link).document == {"points": 400}
+    until(lambda: balance(shops, "jon") == 400)
+    assert balance(shops, "ida") == 600
+    assert shops.run("wallet", "take", "ida", link, fails=1).document["error"]["code"] == "gift-empty"

@@ -27,8 +27,6 @@ SHORTEST, LONGEST = 60, 7 * 86_400
 MAX_OPEN = 16
 #: An order that has not landed after this many seconds is looked up on the chain, and then again as often.
 LOOK_EVERY = 30
-#: Orders are relayed, at our cost, from one point (100 hundredths) upward.
-RELAY_MINIMUM = 100
 
 
 class HasNonce(Protocol):

@@ -17,12 +17,13 @@ from gateway.chain.typed_data import Domains
 from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
+from gateway.core.limits import RELAY_MINIMUM
 from gateway.core.problems import NOT_FOUND
 from gateway.identity.wallets.addresses import refuse_recipient
 from gateway.identity.wallets.asking import asking
 from gateway.identity.wallets.errors import BAD_SIGNATURE, BELOW_RELAY_MINIMUM, INSUFFICIENT_POINTS
 from gateway.identity.wallets.models import OrderKind
-from gateway.identity.wallets.orders import RELAY_MINIMUM, OpenOrders
+from gateway.identity.wallets.orders import OpenOrders
 from gateway.loyalty.campaigns.errors import UNKNOWN_CAMPAIGN
 from gateway.loyalty.ledger.service import Ledger
 from gateway.loyalty.moves import orders as kinds

@@ -16,12 +16,13 @@ from gateway.chain.typed_data import Domains
 from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
+from gateway.core.limits import RELAY_MINIMUM
 from gateway.core.problems import NOT_FOUND
 from gateway.identity.merchants.models import Merchant
 from gateway.identity.wallets.asking import asking
 from gateway.identity.wallets.errors import BAD_SIGNATURE, BELOW_RELAY_MINIMUM
 from gateway.identity.wallets.models import OrderKind
-from gateway.identity.wallets.orders import RELAY_MINIMUM, Claim, OpenOrders
+from gateway.identity.wallets.orders import Claim, OpenOrders
 from gateway.loyalty.ledger.service import Ledger
 from gateway.loyalty.offers.codes import Codes
 from gateway.loyalty.offers.errors import OFFER_NOT_OPEN

@@ -1,0 +1,21 @@
+"""One thing that has to be done to make a campaign as its file says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gateway.client import Json
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing to do. `detail` is what a dry run tells beside it."""
+
+    section: str
+    what: str
+    do: Callable[[], Json]
+    detail: Json = field(default_factory=dict)
+
+    def told(self) -> Json:
+        return {"section": self.section, "change": self.what, **self.detail}

@@ -1,0 +1,169 @@
+"""The offers of a campaign's file: from readable terms to signed documents, and what has to be done to have them so.
+
+An offer is known by its `ref`. What differs from what is published is published anew and the old one is closed; orders
+that were accepted go on. Codes are secrets and are not in the file: `loyalty codes upload`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from gateway.chain.hexes import keccak256, to_hex
+from gateway.chain.signatures import personal, sign
+from gateway.client import Client, Json
+from gateway.commands.console import CommandError
+from gateway.commands.file_changes import Change
+from gateway.core.limits import MAX_ID
+from gateway.core.problems import Problem
+from gateway.identity.wallets.fields import Points
+from gateway.loyalty.offers import documents, prices
+from gateway.loyalty.offers.documents import MAX_STOCK, Limit
+from gateway.loyalty.offers.rewards import Reward
+from gateway.loyalty.rules.calendar import Zone
+from gateway.loyalty.rules.parts import Rank, Slug
+
+CODES = r"^(pool|links|signed|[A-Z0-9#@*%./_-]{1,64})$"
+UNITS = {"m": 60, "h": 3_600, "d": 86_400}
+Number = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class RungItem(_Part):
+    """At least this rank on a ladder, of this campaign where no other is named."""
+
+    ladder: Slug
+    rank: Annotated[Rank, Field(ge=1)]
+    campaign: Number | None = None
+
+
+class PriceItem(RungItem):
+    """What it costs from that rung on, in hundredths of a point."""
+
+    price: Points
+
+
+class OfferItem(_Part):
+    """One offer. `price` in hundredths of a point; `first` and `last` day (both included) in the `zone`; `code_valid`
+    from delivery, e.g. 90d. `codes`: a `pool` that is uploaded, a pool of `links`, `signed`, or a pattern; the pattern
+    and `low_stock` are read when the offer is published."""
+
+    ref: Slug
+    title: Annotated[str, Field(min_length=1, max_length=100)]
+    description: Annotated[str, Field(max_length=2_000)] = ""
+    reward: Reward
+    price: Points
+    paid_from: Literal["campaign", "wallet"] = "campaign"
+    first: date
+    last: date
+    zone: Zone = "UTC"
+    code_valid: Annotated[str, StringConstraints(strict=True, pattern=r"^[1-9][0-9]{0,5}[mhd]$")] = "90d"
+    prices: Annotated[list[PriceItem], Field(max_length=20)] = []
+    only: RungItem | None = None
+    limits: Annotated[list[Limit], Field(max_length=5)] = []
+    stock: Annotated[int, Field(strict=True, ge=1, le=MAX_STOCK)] | None = None
+    codes: Annotated[str, StringConstraints(strict=True, pattern=CODES)] = "pool"
+    low_stock: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 20
+    closed: Annotated[bool, Field(strict=True)] = False
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """The merchant who signs; `key` asks for the password, and only when something is published."""
+
+    id: int
+    address: str
+    key: Callable[[], bytes]
+
+
+def plan(publisher: Publisher, client: Client, now: Json, wanted: Sequence[OfferItem], dry: bool) -> list[Change]:
+    """What has to be done."""
+    refs = [item.ref for item in wanted]
+    if len(set(refs)) != len(refs):
+        raise CommandError("offers: one ref stands twice", code="invalid-file")
+    if not wanted:
+        return []
+    chain, code_key = client.chain(), str(client.code_key(publisher.id)["key"])
+    there: dict[str, list[Json]] = {}
+    for offer in client.items("/v1/offers", merchant_id=publisher.id):
+        there.setdefault(str(json.loads(offer["document"]).get("ref")), []).append(offer)
+    changes: list[Change] = []
+    for place, item in enumerate(wanted):
+        text = document(item, int(now["id"]), publisher, chain, code_key)
+        try:
+            documents.parse(text)
+        except Problem as problem:
+            reason = f"offers[{place}]: {problem.field}: {problem.detail or 'out of range'}"
+            raise CommandError(reason, code="invalid-file") from None
+        changes += _changes(publisher, client, item, text, there.get(item.ref, []))
+    return changes
+
+
+def document(item: OfferItem, campaign: int, publisher: Publisher, chain: Json, code_key: str) -> str:
+    """The canonical document of an offer: of the same item always the same."""
+    values: Json = {
+        "version": 2,
+        "merchant": publisher.address,
+        "hub": chain["hub"],
+        "chain_id": chain["chain_id"],
+        "ref": item.ref,
+        "title": item.title,
+        "description": item.description,
+        "reward": item.reward.model_dump(mode="json", exclude_none=True),
+        "price": item.price,
+        "campaign": campaign if item.paid_from == "campaign" else None,
+        "starts_at": _midnight(item.first, item.zone),
+        "ends_at": _midnight(item.last + timedelta(days=1), item.zone),
+        "code_valid": int(item.code_valid[:-1]) * UNITS[item.code_valid[-1]],
+        "zone": item.zone,
+        "prices": [each.model_dump() | {"campaign": each.campaign or campaign} for each in item.prices],
+        "limits": [each.model_dump() for each in item.limits],
+        "links": item.codes == "links",
+    }
+    if item.only is not None:
+        values["only"] = item.only.model_dump() | {"campaign": item.only.campaign or campaign}
+    if item.stock is not None:
+        values["stock"] = item.stock
+    if item.codes == "signed":
+        values["code_key"] = code_key
+    return documents.canonical(values)
+
+
+def _midnight(day: date, zone: str) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).timestamp())
+
+
+def _changes(publisher: Publisher, client: Client, item: OfferItem, text: str, there: Sequence[Json]) -> list[Change]:
+    same = [offer for offer in there if offer["document"] == text]
+    old = [offer for offer in there if item.closed or offer["document"] != text]
+    changes = []
+    if not item.closed and not same:
+        words = "; ".join([item.reward.say(), *prices.say(documents.parse(text))])
+        what = f"publish offer {item.ref}" + (f" instead of number {old[-1]['id']}" if old else "")
+        changes.append(Change("offers", what, partial(_publish, publisher, client, item, text), {"in_words": words}))
+    for offer in old:
+        close = partial(client.write, "POST", f"/v1/offers/{offer['id']}/close")
+        changes.append(Change("offers", f"close offer number {offer['id']} ({item.ref})", close))
+    return changes
+
+
+def _publish(publisher: Publisher, client: Client, item: OfferItem, text: str) -> Json:
+    signature = to_hex(sign(publisher.key(), personal(text.encode())))
+    body: Json = {"document": text, "signature": signature, "low_stock": item.low_stock}
+    if item.codes in ("pool", "links"):
+        body["source"] = "pool"
+    elif item.codes == "signed":
+        body["source"] = "signed"
+    else:
+        body |= {"source": "generated", "pattern": item.codes}
+    return client.create_offer(body, idempotency_key=f"offer-{to_hex(keccak256(text.encode()))[2:]}")
