@@ -40,10 +40,15 @@ from gateway.loyalty.campaigns.service import STREAM as EARNING_STREAM
 from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning import routes as earning_routes
 from gateway.loyalty.earning.batches import Settler
+from gateway.loyalty.earning.boards import routes as boards_routes
+from gateway.loyalty.earning.boards.service import Leaderboards
 from gateway.loyalty.earning.claims import Claims
 from gateway.loyalty.earning.grants import routes as grants_routes
 from gateway.loyalty.earning.grants.service import Grants
 from gateway.loyalty.earning.landing import Landing
+from gateway.loyalty.earning.play import routes as play_routes
+from gateway.loyalty.earning.play.service import Play
+from gateway.loyalty.earning.recount import Recounts
 from gateway.loyalty.earning.referrals import routes as referrals_routes
 from gateway.loyalty.earning.referrals.service import Referrals
 from gateway.loyalty.earning.release import Releaser
@@ -61,9 +66,11 @@ from gateway.loyalty.redemptions import routes as redemptions_routes
 from gateway.loyalty.redemptions.service import Redemptions
 from gateway.loyalty.redemptions.settlement import STREAM as REDEMPTION_STREAM
 from gateway.loyalty.redemptions.settlement import Settlement as RedemptionSettlement
-from gateway.loyalty.redemptions.standing import NoLadders
 from gateway.loyalty.redemptions.submission import Submission
 from gateway.loyalty.redemptions.terms import Terms
+from gateway.loyalty.tiers import routes as tiers_routes
+from gateway.loyalty.tiers.service import Tiers
+from gateway.loyalty.tiers.vips import Vips
 from gateway.loyalty.wallet_views import routes as wallets_routes
 from gateway.messaging import routes as messaging_routes
 from gateway.messaging.aside import Aside
@@ -113,6 +120,8 @@ class House:
             "earning.lapse",
             "earning.release",
             "earning.forget",
+            "earning.recount",
+            "boards.forget",
             "statistics.close",
             "redemptions.sweep",
             "redemptions.wipe",
@@ -134,11 +143,16 @@ class House:
             db, reads, clock, desk.addresses, least_wallets=settings.min_wallets, least_window=settings.min_window
         )
         self.ledger = Ledger()
-        self.earning = Earning(self.campaigns, secrets, jobs, clock, frozenset(contracts))
+        self.tiers = Tiers(self.campaigns, clock)
+        self.vips = Vips(self.campaigns, clock, deployment.chain_id)
+        self.earning = Earning(self.campaigns, secrets, jobs, clock, frozenset(contracts), self.tiers)
         self.grants = Grants(self.campaigns, secrets, clock, frozenset(contracts), settings.approval_above)
         self.claims = Claims(db, clock, jobs, frozenset(contracts), self.grants.welcome)
+        self.boards = Leaderboards(db, self.campaigns, clock, deployment.chain_id)
+        self.play = Play(self.campaigns, secrets, clock)
         self.referrals = Referrals(db, self.campaigns, secrets, clock, deployment.chain_id, frozenset(contracts))
-        self.settler = Settler(db, clock, reads, desk, deployment.hub)
+        self.settler = Settler(db, clock, reads, desk, deployment.hub, self.tiers)
+        self.recounts = Recounts(db, self.tiers)
         self.landing = Landing(db, clock, jobs, self.campaigns, reads, desk, deployment.hub)
         self.releaser = Releaser(db, clock, desk, deployment.hub, self._releasable)
         self.codes = Codes(secrets, jobs, clock)
@@ -153,7 +167,7 @@ class House:
             self.ledger,
             self.offers,
             self.codes,
-            Terms(clock, NoLadders()),
+            Terms(clock, self.tiers),
         )
         self.submission = Submission(db, clock, ground.rpc, deployment.hub, desk)
         self.redemption_settlement = RedemptionSettlement(db, clock, jobs, self.orders, self.codes)
@@ -167,6 +181,7 @@ class House:
             "statistics.accepted": self.facts.accepted,
             "statistics.claimed": self.facts.claimed,
             "earning.referrals": self.referrals.follow,
+            "earning.play": self.play.follow,
         }
         jobs.registry = Registry(self._handlers(), EVENTS, bulk)
 
@@ -193,6 +208,7 @@ class House:
     def routers(self) -> list[APIRouter]:
         """Everything that HTTP offers."""
         g = self.ground
+        proofs = Proofs(g.clock, g.deployment.chain_id)
         return [
             merchants_routes.build(g.db, self.auth, self.merchants, self.keys, g.secrets, g.clock),
             audit_log_routes.build(g.db, self.auth),
@@ -200,20 +216,15 @@ class House:
             earning_routes.build(g.db, self.auth, self.earning, self.claims, g.clock),
             referrals_routes.build(g.db, self.referrals),
             grants_routes.build(g.db, self.auth, self.grants, g.clock),
+            play_routes.build(g.db, self.play, proofs),
+            boards_routes.build(g.db, self.boards),
             statistics_routes.build(g.db, self.auth, self.ledger),
             messaging_routes.build(g.db, self.auth, self.outbox, g.clock),
             offers_routes.build(g.db, self.auth, self.offers, self.codes, Pools(g.secrets), g.clock),
             redemptions_routes.build(g.db, self.redemptions),
             moves_routes.build(g.db, self.moves),
-            wallets_routes.build(
-                g.db,
-                g.clock,
-                g.reads,
-                self.orders,
-                self.ledger,
-                self.redemptions,
-                Proofs(g.clock, g.deployment.chain_id),
-            ),
+            tiers_routes.build(g.db, self.auth, self.tiers, self.vips, proofs, g.clock),
+            wallets_routes.build(g.db, g.clock, g.reads, self.orders, self.ledger, self.redemptions, proofs),
             chain_routes.build(g.reads, g.deployment),
             health_routes.build(self._checks().all()),
         ]
@@ -257,6 +268,8 @@ class House:
             "earning.lapse": self.claims.lapse_due,
             "earning.release": self.releaser.release_due,
             "earning.forget": self.referrals.forget_due,
+            "earning.recount": self.recounts.recount_due,
+            "boards.forget": self.boards.forget_due,
             "statistics.close": self.closing.close_due,
             "messaging.deliver": Aside(self.courier.deliver_due).turn,
             "redemptions.submit": self.submission.submit_due,
@@ -271,7 +284,7 @@ class House:
 EVENTS: Mapping[str, tuple[str, ...]] = {
     "action.accepted": ("statistics.accepted",),
     "action.claimed": ("statistics.claimed",),
-    "action.qualifies": ("earning.referrals",),
+    "action.qualifies": ("earning.referrals", "earning.play"),
     "tx.refused": ("earning.tx_failed", "redemptions.tx_failed", "moves.tx_refused"),
     "tx.reverted": ("earning.tx_failed", "redemptions.tx_failed", "moves.tx_reverted"),
     "tx.done": ("redemptions.tx_done",),

@@ -10,17 +10,20 @@ from gateway.identity.merchants import models as _merchants
 from gateway.identity.wallets import models as _wallets
 from gateway.loyalty.campaigns import models as _campaigns
 from gateway.loyalty.earning import models as _earning
+from gateway.loyalty.earning.boards import models as _boards
 from gateway.loyalty.earning.grants import models as _grants
+from gateway.loyalty.earning.play import models as _play
 from gateway.loyalty.earning.referrals import models as _referrals
 from gateway.loyalty.ledger import models as _ledger
 from gateway.loyalty.moves import models as _moves
 from gateway.loyalty.offers import models as _offers
 from gateway.loyalty.redemptions import models as _redemptions
+from gateway.loyalty.tiers import models as _tiers
 from gateway.messaging import models as _messaging
 from gateway.statistics import models as _statistics
 
 _ROOMS = (
     _indexer, _relayer, _idempotency, _jobs, _merchants, _wallets, _campaigns, _earning, _ledger, _moves, _offers,
-    _redemptions, _messaging, _statistics, _referrals, _changes, _grants,
+    _redemptions, _messaging, _statistics, _referrals, _changes, _grants, _tiers, _play, _boards,
 )  # fmt: skip
 metadata = Base.metadata

@@ -10,7 +10,7 @@ import typer
 from gateway.chain import calls
 from gateway.chain.hexes import checksum, from_hex
 from gateway.client import Client, Json
-from gateway.commands import direct, gifts, wallets
+from gateway.commands import boards, direct, gifts, tiers, wallets
 from gateway.commands.chain import known_chain, open_chain
 from gateway.commands.console import AsJson, CommandError, Group, Points, facts, out, points, table
 from gateway.commands.holder import Holder
@@ -22,6 +22,12 @@ Name = Annotated[str, typer.Argument(help="The wallet's name on this machine.")]
 Who = Annotated[str, typer.Argument(help="A wallet of this machine, or any address.")]
 Campaign = Annotated[int, typer.Argument(min=1, help="The campaign's number.")]
 Direct = Annotated[bool, typer.Option("--direct", help="Own transaction, without the gateway; needs gas.")]
+
+
+app.command()(tiers.tiers)
+app.command()(tiers.ask_rung)
+app.command()(tiers.goals)
+app.command("board")(boards.play)
 
 
 def _client(state: State) -> Client:

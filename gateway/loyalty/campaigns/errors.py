@@ -10,6 +10,9 @@ TERMS_MISMATCH = Refusal("terms-mismatch", 422, "The hash of the terms is not th
 SETTLEMENT_TOO_EXPOSED = Refusal(
     "settlement-too-exposed", 422, "Settling so few wallets or so often would show who earned what"
 )
+LADDER_NOT_SHARED = Refusal(
+    "ladder-not-shared", 409, "Where several merchants share a campaign, its ladders count points only"
+)
 BUDGET_EXHAUSTED = Refusal("budget-exhausted", 409, "The campaign's budget does not cover these points")
 DAILY_CAP_REACHED = Refusal("daily-cap-reached", 409, "The campaign gives no more points on this UTC day")
 QUOTA_REACHED = Refusal("quota-reached", 409, "The merchant's quota in this campaign is used up on this UTC day")

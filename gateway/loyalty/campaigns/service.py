@@ -23,12 +23,13 @@ from gateway.identity.merchants.models import Merchant
 from gateway.loyalty.campaigns import mirror, promises, schedule
 from gateway.loyalty.campaigns.errors import (
     CAMPAIGN_EXISTS,
+    LADDER_NOT_SHARED,
     SETTLEMENT_TOO_EXPOSED,
     TERMS_MISMATCH,
     UNKNOWN_CAMPAIGN,
 )
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion
-from gateway.loyalty.rules.document import RulesDocument
+from gateway.loyalty.rules.document import RulesDocument, parse
 
 log = structlog.get_logger(__name__)
 
@@ -186,6 +187,9 @@ class Campaigns:
         start = now if valid_from is None else valid_from
         if not max(now, newest.valid_from) <= start <= LAST_SECOND:
             raise INVALID_REQUEST.at("valid_from", "not in the past, and not before other rules that are to come")
+        others = [m for m in self.merchants(session, campaign) if m.merchant_id != merchant_id and m.daily_quota]
+        if others and not rules.shareable:
+            raise LADDER_NOT_SHARED.at("ladders")
         return self._add_version(session, campaign, newest.version + 1, start, rules)
 
     def set_merchant(
@@ -196,6 +200,9 @@ class Campaigns:
         row = self.owned(session, campaign, owner_id)
         if merchant.id == owner_id:
             raise INVALID_REQUEST.at("merchant_id", "the owner has no quota")
+        versions = self.rule_versions(session, [campaign])[campaign]
+        if daily_quota and not all(parse(version.document).shareable for version in versions):
+            raise LADDER_NOT_SHARED.at("merchant_id")
         member = session.get(CampaignMerchant, (campaign, merchant.id))
         before = None if member is None else member.daily_quota
         if member is None:

@@ -37,7 +37,7 @@ def earn(desk: Desk, report: ActionIn, kind: ActionKind) -> Earned:
     version = desk.version(report.campaign, report.occurred_at)
     rules = programme(version.document)
     wallet = report.wallet
-    ranks = desk.ranks.get((wallet, report.occurred_at), {}) if wallet else {}
+    ranks = desk.climb.ranks(report.campaign, rules, wallet, report.occurred_at)
     since = desk.since.get((report.campaign, wallet)) if wallet else None
     facts = reports.facts_of(report, kind, desk.merchant, rules, ranks, since)
     measures = measure(rules, facts)

@@ -23,7 +23,7 @@ from gateway.core.db import Database
 from gateway.core.limits import MAX_HUNDREDTHS
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
-from gateway.loyalty.earning import settlement
+from gateway.loyalty.earning import counting, settlement
 from gateway.loyalty.earning.models import (
     Action,
     ActionKind,
@@ -35,6 +35,7 @@ from gateway.loyalty.earning.models import (
     Carry,
 )
 from gateway.loyalty.earning.settlement import MAX_ENTRIES, Entry, Net, Waiting
+from gateway.loyalty.earning.standing import NoLadders, Standing
 from gateway.loyalty.rules.document import Refunds, parse
 
 log = structlog.get_logger(__name__)
@@ -63,8 +64,17 @@ class LandedReads(Protocol):
 class Settler:
     """`hub` is the contract's address."""
 
-    def __init__(self, db: Database, clock: Clock, reads: LandedReads, relayer: Enqueues, hub: bytes) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        reads: LandedReads,
+        relayer: Enqueues,
+        hub: bytes,
+        standing: Standing | None = None,
+    ) -> None:
         self.db, self.clock, self.reads, self.relayer, self.hub = db, clock, reads, relayer, hub
+        self.standing = standing or NoLadders()
         self.random = random.SystemRandom()
 
     def settle_due(self, limit: int = 20) -> int:
@@ -253,6 +263,7 @@ class Settlement:
             self.kinds.add(kind.name.lower())
             batch_of |= dict.fromkeys((wallet for wallet, _ in entries), batch_id)
         self._settle_actions(kept, batch_of)
+        self._count_codes(kept)
         self._write_carries(kept)
         promises.release(self.session, self.campaign.id, sum(net.released for net in kept))
         return min(room, len(planned)), bool(left_out)
@@ -286,6 +297,13 @@ class Settlement:
                         synchronize_session=False
                     )
                 )
+
+    def _count_codes(self, nets: Sequence[Net]) -> None:
+        """Codes count for ladders from here on."""
+        versions = sa.select(RuleVersion.document).where(RuleVersion.campaign_id == self.campaign.id)
+        if any(parse(document).ladders for document in self.session.scalars(versions)):
+            ids = [id for net in nets for id in net.actions]
+            self.settler.standing.count(self.session, counting.codes_settled(self.session, ids))
 
     def _write_carries(self, nets: Sequence[Net]) -> None:
         rows: dict[bytes, Carry] = {}

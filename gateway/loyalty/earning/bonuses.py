@@ -3,11 +3,13 @@ as those are."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from gateway.loyalty.campaigns import promises
+from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning.models import Action, ActionKind, ActionState
 from gateway.loyalty.rules.document import Refunds
 
@@ -27,6 +29,25 @@ def row(
         "amount": 0,
         "created_at": now,
     }
+
+
+def give(
+    session: Session, campaign: Campaign, like: Action, given: Sequence[tuple[bytes, bytes, int]], now: int
+) -> list[Action]:
+    """Gives bonuses for what `like` did, all or none: each a digest of its own, a wallet, hundredths. Raises what does
+    not cover them. They are the owner's as far as quotas go; the campaign must be locked."""
+    allowance = promises.allowance(session, campaign, campaign.merchant_id, None, now)
+    allowance.take(sum(points for _, _, points in given))
+    promises.keep(session, allowance)
+    found = []
+    for digest, wallet, points in given:
+        values = row(
+            campaign.merchant_id, campaign.id, like.rule_version_id, ActionKind.BONUS, digest, like.occurred_at, now
+        )
+        found.append(Action(**values, wallet=wallet, points=points, state=ActionState.ACCEPTED))
+    session.add_all(found)
+    session.flush()
+    return found
 
 
 def take_back(session: Session, bonus: Action, policy: Refunds, digest: bytes, now: int) -> None:

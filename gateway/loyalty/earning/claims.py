@@ -74,7 +74,7 @@ class Claims:
             .values(wallet=wallet, state=ActionState.ACCEPTED)
         )
         self.jobs.publish(session, "action.claimed", action.id)
-        if programme(session.get_one(RuleVersion, action.rule_version_id).document).document.referral is not None:
+        if programme(session.get_one(RuleVersion, action.rule_version_id).document).followed:
             self.jobs.publish(session, "action.qualifies", action.id)
         session.refresh(action)
         return self._claimed(session, action)

@@ -18,10 +18,11 @@ from gateway.loyalty.campaigns.promises import Allowance
 from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning import answers, reports
 from gateway.loyalty.earning.answers import Answer, Ground
+from gateway.loyalty.earning.climbing import Climb, moments
 from gateway.loyalty.earning.limits import Uses, keys
 from gateway.loyalty.earning.models import EARNED, Action, ActionKind
 from gateway.loyalty.earning.schemas import ActionIn
-from gateway.loyalty.earning.standing import Asked, Ranks, Standing
+from gateway.loyalty.earning.standing import Standing
 from gateway.loyalty.rules.facts import Facts, Occasion
 from gateway.loyalty.rules.programme import Programme, programme
 
@@ -47,7 +48,7 @@ class Desk:
     versions: dict[int, list[RuleVersion]]
     allowances: dict[int, Allowance]
     uses: Uses
-    ranks: dict[Asked, Ranks]
+    climb: Climb
     since: dict[Member, int]
     #: By digest of the key: digest of the body, and the place or the row it was answered from.
     known: dict[bytes, tuple[bytes, int | Answer]]
@@ -91,7 +92,12 @@ def open_desk(
         versions=versions,
         allowances={id: promises.allowance(session, row, merchant, quotas.get(id), now) for id, row in mine.items()},
         uses=Uses(session, [key for j in judged if j.programme.limits for key in j.keys(merchant, since)]),
-        ranks=_ranks(session, standing, judged),
+        climb=Climb(
+            session,
+            standing,
+            versions,
+            moments([(j.report.campaign, j.report.wallet, j.report.occurred_at, j.programme) for j in judged]),
+        ),
         since=since,
         known=_known(session, secrets, merchant, items),
     )
@@ -141,17 +147,6 @@ def first_actions(session: Session, members: Iterable[Member]) -> dict[Member, i
         )
         for wallet, first in session.execute(query):
             found[campaign, wallet] = max(int(first), FIRST_SECOND)
-    return found
-
-
-def _ranks(session: Session, standing: Standing, judged: Sequence[_Judged]) -> dict[Asked, Ranks]:
-    found: dict[Asked, Ranks] = {}
-    by_campaign: dict[int, set[Asked]] = defaultdict(set)
-    for j in judged:
-        if j.programme.document.ladders and j.report.wallet is not None:
-            by_campaign[j.report.campaign].add((j.report.wallet, j.report.occurred_at))
-    for campaign, asked in by_campaign.items():
-        found |= standing.ranks(session, campaign, asked)
     return found
 
 

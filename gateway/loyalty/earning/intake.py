@@ -17,7 +17,7 @@ from gateway.core.secrets import Secrets
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.errors import UNKNOWN_CAMPAIGN
 from gateway.loyalty.campaigns.service import Campaigns
-from gateway.loyalty.earning import awards, codes, desk, receipts, reports
+from gateway.loyalty.earning import awards, codes, counting, desk, receipts, reports
 from gateway.loyalty.earning.answers import Answer, Ground
 from gateway.loyalty.earning.desk import Desk, Report, open_desk
 from gateway.loyalty.earning.models import Action, ActionKind, ActionLine, ActionState
@@ -43,7 +43,7 @@ class Draft:
     claim: tuple[str, int] | None = None
     ground: Ground | None = None
     left: tuple[Kept, ...] | None = None
-    #: Whether a referral may hang on it.
+    #: Whether a bonus may hang on it.
     qualifies: bool = False
 
     def answer(self, id: int, campaign: int) -> Answer:
@@ -107,6 +107,7 @@ class Intake:
             judge = self._refunds(session, at, [items[place].action for place in back])
             self._pass(session, at, items, back, results, judge)
             at.uses.save()
+        at.climb.save()
         for campaign, points in at.freed.items():
             promises.release(session, campaign, points)
         return [results[place] for place in range(len(items))]
@@ -183,6 +184,8 @@ class Intake:
         earned = awards.earn(at, report, kind)
         at.allowances[campaign.id].take(earned.points)
         awards.count_uses(at, earned)
+        if report.wallet is not None and campaign.id in at.climb.counting:
+            at.climb.count(counting.earned(campaign.id, report.wallet, kind, earned.ground.facts, earned.points))
         claim = None
         state = ActionState.ACCEPTED if earned.points else ActionState.SETTLED  # nothing is never put into a batch
         if report.wallet is None and earned.points:
@@ -196,7 +199,7 @@ class Intake:
             "amount": facts.amount,
             "wallet": report.wallet,
             "withheld": 0,
-            "standing": packed(facts.tiers, rules.document.ladders),
+            "standing": packed(facts.tiers, rules.ladders),
             "receipt": (
                 receipt_digest(self.secrets, digest, report.lines) if rules.needs_receipt and report.lines else None
             ),
@@ -204,7 +207,7 @@ class Intake:
             "claim_expires": claim[1] if claim else None,
             "state": state,
         }
-        qualifies = rules.document.referral is not None and report.wallet is not None
+        qualifies = rules.followed and report.wallet is not None
         return Draft(place, kind, earned.points, earned.counts, digest, row, claim, earned.ground, qualifies=qualifies)
 
     def _refunds(self, session: Session, at: Desk, reported: Sequence[ActionIn]) -> Judge:
@@ -219,6 +222,8 @@ class Intake:
             lost = target.fall(taken)
             if target.is_reserved:
                 at.freed[report.campaign] += taken.points
+            if target.action.claim_hash is None and report.campaign in at.climb.counting:
+                at.climb.count(counting.refunded(target, taken))
             row: dict[str, object] = {
                 "refers_to": target.action.id,
                 "rule_version_id": target.action.rule_version_id,
@@ -235,7 +240,7 @@ class Intake:
                 else ActionState.SETTLED,
             }
             left = taken.kept if report.receipt is not None and target.receipt is not None else None
-            qualifies = target.programme.document.referral is not None
+            qualifies = target.programme.followed
             return Draft(
                 place, ActionKind.REFUND, taken.points, taken.counts, digest, row, left=left, qualifies=qualifies
             )

@@ -17,7 +17,7 @@ class ActionKind(IntEnum):
     VISIT = 2
     CUSTOM = 3
     REFUND = 4
-    BONUS = 5  # for a referral; made by the gateway
+    BONUS = 5  # for a referral, a challenge or a streak; made by the gateway
 
 
 #: What a merchant reports and may refund.

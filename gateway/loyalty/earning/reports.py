@@ -127,6 +127,6 @@ def facts_again(action: Action, programme: Programme, report: ActionIn | None = 
         amount=action.amount,
         action=(report.action if report else None) or "",
         lines=report.lines if report else None,
-        tiers=unpacked(action.standing, programme.document.ladders),
+        tiers=unpacked(action.standing, programme.ladders),
         zone=programme.document.zone,
     )

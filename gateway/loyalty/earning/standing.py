@@ -1,5 +1,4 @@
-"""On which rungs wallets stand. The room that keeps ladders is above this one; until it is there, nobody stands
-anywhere. It fills `Standing` and hands itself to `Earning` in bootstrap."""
+"""On which rungs wallets stand, as the rules ask for it, and what counts for that."""
 
 from __future__ import annotations
 
@@ -7,6 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from sqlalchemy.orm import Session
+
+from gateway.loyalty.campaigns.models import RuleVersion
+from gateway.loyalty.tiers.tallies import Tally
 
 #: A wallet, and the moment (Unix seconds) of what it did.
 Asked = tuple[bytes, int]
@@ -16,16 +18,28 @@ Ranks = Mapping[str, int]
 class Standing(Protocol):
     """What of the ladders' room is needed here."""
 
-    def ranks(self, session: Session, campaign: int, asked: Collection[Asked]) -> Mapping[Asked, Ranks]:
-        """By ladder the rank (0 to 99, 0 is the lowest) that each wallet had at its moment; who is left out has 0."""
+    def ranks(
+        self, session: Session, campaign: int, asked: Collection[Asked], versions: Sequence[RuleVersion]
+    ) -> Mapping[Asked, Ranks]:
+        """By ladder the rank (0 to 99, 0 is the lowest) that each wallet had at its moment; who is left out has 0.
+        `versions`: all of the campaign's, newest first."""
+        ...
+
+    def count(self, session: Session, counted: Collection[Tally]) -> None:
+        """Counts what actions and refunds add up to, by wallet and day. Their campaigns must be locked."""
         ...
 
 
 class NoLadders:
     """Everybody stands at the bottom."""
 
-    def ranks(self, session: Session, campaign: int, asked: Collection[Asked]) -> Mapping[Asked, Ranks]:
+    def ranks(
+        self, session: Session, campaign: int, asked: Collection[Asked], versions: Sequence[RuleVersion]
+    ) -> Mapping[Asked, Ranks]:
         return {}
+
+    def count(self, session: Session, counted: Collection[Tally]) -> None:
+        return None
 
 
 def packed(ranks: Ranks, ladders: Sequence[str]) -> int:

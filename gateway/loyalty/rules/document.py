@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from gateway.loyalty.rules import expressions
@@ -17,7 +17,9 @@ from gateway.loyalty.rules.calculators.base import OfPurchases
 from gateway.loyalty.rules.calculators.per_action import PerAction
 from gateway.loyalty.rules.calendar import Zone
 from gateway.loyalty.rules.caps import Cap
+from gateway.loyalty.rules.ladders import By, Ladder
 from gateway.loyalty.rules.parts import Circumstances, Part, Slug, Slugs, unique
+from gateway.loyalty.rules.play import MAX_GOALS, Challenge, Leaderboard, Streak
 from gateway.loyalty.rules.referral import Referral
 
 MAX_RULES = 100
@@ -108,27 +110,33 @@ class RulesDocument(Part):
     rounding: Rounding = Rounding.DOWN
     round_to: int = Field(1, strict=True, ge=1, le=1_000_000)
     referral: Referral | None = None
-    ladders: Annotated[list[Slug], Field(max_length=MAX_LADDERS), AfterValidator(unique)] = Field(default_factory=list)
+    ladders: list[Ladder] = Field(default_factory=list, max_length=MAX_LADDERS)
+    challenges: list[Challenge] = Field(default_factory=list, max_length=MAX_GOALS)
+    streaks: list[Streak] = Field(default_factory=list, max_length=MAX_GOALS)
+    leaderboard: Leaderboard | None = None
     refunds: Refunds = Refunds.LATER_AWARDS
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         rules = [rule.id for rule in self.rules if rule.id]
         groups = [group.id for group in self.groups]
-        for listed in (rules, groups, [cap.id for cap in self.caps], [m.id for m in self.multipliers]):
+        ladders = [ladder.id for ladder in self.ladders]
+        goals = [goal.id for goal in self.goals]
+        for listed in (rules, groups, ladders, goals, [c.id for c in self.caps], [m.id for m in self.multipliers]):
             unique(listed)
         _known((rule.group for rule in self.rules if rule.group), groups, "group")
-        for names in (*(m.rules for m in self.multipliers), *(cap.rules for cap in self.caps)):
+        for names in (part.rules for part in (*self.multipliers, *self.caps, *self.goals)):
             _known(names or (), rules, "rule")
         for names in (*(m.groups for m in self.multipliers), *(cap.groups for cap in self.caps)):
             _known(names or (), groups, "group")
-        _known((m.by_tier.ladder for m in self.multipliers if m.by_tier), self.ladders, "ladder")
+        _known((m.by_tier.ladder for m in self.multipliers if m.by_tier), ladders, "ladder")
         for part in self._circumstances():
-            _known(part.tiers or (), self.ladders, "ladder")
+            _known(part.tiers or (), ladders, "ladder")
             if part.when is not None:
-                expressions.check(part.when, {**expressions.ACTION, "tiers": dict.fromkeys(self.ladders, 0)})
-        if self.referral and self.referral.when and expressions.names(self.referral.when) & expressions.NOT_KEPT:
-            raise ValueError("a referral is judged later: what is in the basket, and which action it was, is not kept")
+                expressions.check(part.when, {**expressions.ACTION, "tiers": dict.fromkeys(ladders, 0)})
+        for part in (*self.goals, *([self.referral] if self.referral else ())):
+            if part.when and expressions.names(part.when) & expressions.NOT_KEPT:
+                raise ValueError("judged later: what is in the basket, and which action it was, is not kept")
         for rule in self.rules:
             if isinstance(rule, OfPurchases) and rule.where is not None:
                 expressions.check(rule.where, expressions.LINE)
@@ -137,8 +145,19 @@ class RulesDocument(Part):
     def _circumstances(self) -> Iterator[Circumstances]:
         yield from self.rules
         yield from self.multipliers
+        yield from self.goals
         if self.referral is not None:
             yield self.referral
+
+    @property
+    def shareable(self) -> bool:
+        """Whether other merchants may see its ranks: what a wallet spent elsewhere is not theirs to know."""
+        return all(ladder.by is By.POINTS for ladder in self.ladders)
+
+    @property
+    def goals(self) -> tuple[Challenge | Streak, ...]:
+        """Challenges and streaks."""
+        return (*self.challenges, *self.streaks)
 
     def custom_actions(self) -> frozenset[str]:
         """Names of the custom actions that may be reported."""

@@ -46,7 +46,7 @@ def answers(programme: Programme, facts: Facts) -> Sequence[bool]:
     conditions = programme.conditions
     if conditions is None:
         return ()
-    return conditions.hold(facts.values(conditions.variables, programme.document.ladders))
+    return conditions.hold(facts.values(conditions.variables, programme.ladders))
 
 
 def resolve(programme: Programme, facts: Facts, measures: Mapping[int, int]) -> dict[int, int]:

@@ -59,9 +59,11 @@ class Limit:
 class Programme:
     """`by_occasion`: the rules that may fire. `factored`: each set of multipliers that some rule has. `actions`: custom
     ones that earn. `needs_receipt`: a return in part cannot be judged by what comes back alone. `looks_back`: it asks
-    when the wallet did something for the first time."""
+    when the wallet did something for the first time. `ladders`: their names. `followed`: bonuses may hang on what is
+    done."""
 
     document: RulesDocument
+    ladders: tuple[str, ...]
     rules: tuple[Ready, ...]
     by_occasion: dict[Occasion, tuple[Ready, ...]]
     selector: Selector
@@ -73,6 +75,7 @@ class Programme:
     needs_receipt: bool
     actions: frozenset[str]
     looks_back: bool
+    followed: bool
 
 
 @lru_cache(maxsize=256)
@@ -90,6 +93,7 @@ def prepare(document: RulesDocument) -> Programme:
     limits = tuple(_limits(document, rules))
     return Programme(
         document=document,
+        ladders=tuple(ladder.id for ladder in document.ladders),
         rules=rules,
         by_occasion={
             occasion: tuple(ready for ready in rules if occasion in ready.rule.occasions) for occasion in Occasion
@@ -104,6 +108,7 @@ def prepare(document: RulesDocument) -> Programme:
         actions=document.custom_actions(),
         looks_back=any(rule.historic for rule in document.rules)
         or any(limit.cap.period == Period.MEMBERSHIP for limit in limits),
+        followed=document.referral is not None or bool(document.goals),
     )
 
 

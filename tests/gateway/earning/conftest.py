@@ -28,18 +28,26 @@ from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import ApiKeys
 from gateway.identity.merchants.models import Scope
 from gateway.identity.merchants.service import Merchants
+from gateway.identity.wallets.proofs import Proofs
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.campaigns.service import Campaigns, NewCampaign
 from gateway.loyalty.earning import books, routes
 from gateway.loyalty.earning.batches import Settler
+from gateway.loyalty.earning.boards import routes as boards_routes
+from gateway.loyalty.earning.boards.service import Leaderboards
 from gateway.loyalty.earning.claims import Claims
 from gateway.loyalty.earning.grants import routes as grants_routes
 from gateway.loyalty.earning.grants.service import Grants
 from gateway.loyalty.earning.landing import Landing
+from gateway.loyalty.earning.play import routes as play_routes
+from gateway.loyalty.earning.play.service import Play
 from gateway.loyalty.earning.referrals import routes as referrals_routes
 from gateway.loyalty.earning.referrals.service import Referrals
 from gateway.loyalty.earning.service import Earning
 from gateway.loyalty.rules.document import RulesDocument
+from gateway.loyalty.tiers import routes as tiers_routes
+from gateway.loyalty.tiers.service import Tiers
+from gateway.loyalty.tiers.vips import Vips
 from gateway.web import errors
 
 DAY = 86_400
@@ -166,6 +174,7 @@ class Room:
     claims: Claims
     settler: Settler
     landing: Landing
+    tiers: Tiers
     http: TestClient
     merchant: int = 0
     key: str = ""
@@ -275,23 +284,30 @@ def build_room(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> Room
     hub = HubModel(db, clock)
     campaigns = Campaigns(db, hub, clock, [OPERATOR], least_wallets=1, least_window=0)  # type: ignore[arg-type]
     refused = frozenset({HUB, TOKEN, ASSET})
-    earning = Earning(campaigns, secrets, jobs, clock, refused)
+    tiers = Tiers(campaigns, clock)
+    earning = Earning(campaigns, secrets, jobs, clock, refused, tiers)
     grants = Grants(campaigns, secrets, clock, refused, alone=10_000)
     claims = Claims(db, clock, jobs, refused, grants.welcome)
-    settler = Settler(db, clock, hub, Queue(clock, (OPERATOR,)), HUB)
+    settler = Settler(db, clock, hub, Queue(clock, (OPERATOR,)), HUB, tiers)
     landing = Landing(db, clock, jobs, campaigns, hub, Queue(clock, (OPERATOR,)), HUB)
+    play = Play(campaigns, secrets, clock)
     referrals = Referrals(db, campaigns, secrets, clock, CHAIN, refused)
     jobs.registry = Registry(
         {kind: lambda *_: None for kind in kinds},
-        dict(zip(names, ([k] for k in kinds), strict=True)) | {"action.qualifies": ["earning.referrals"]},
-        {"earning.referrals": referrals.follow},
+        dict(zip(names, ([k] for k in kinds), strict=True))
+        | {"action.qualifies": ["earning.referrals", "earning.play"]},
+        {"earning.referrals": referrals.follow, "earning.play": play.follow},
     )
     app = FastAPI()
     errors.install(app)
     app.include_router(referrals_routes.build(db, referrals))
-    app.include_router(grants_routes.build(db, Auth(db, ApiKeys(), clock), grants, clock))
-    app.include_router(routes.build(db, Auth(db, ApiKeys(), clock), earning, claims, clock))
-    room = Room(db, clock, jobs, hub, campaigns, earning, claims, settler, landing, TestClient(app))
+    auth = Auth(db, ApiKeys(), clock)
+    app.include_router(grants_routes.build(db, auth, grants, clock))
+    app.include_router(routes.build(db, auth, earning, claims, clock))
+    app.include_router(boards_routes.build(db, Leaderboards(db, campaigns, clock, CHAIN)))
+    app.include_router(play_routes.build(db, play, Proofs(clock, CHAIN)))
+    app.include_router(tiers_routes.build(db, auth, tiers, Vips(campaigns, clock, CHAIN), Proofs(clock, CHAIN), clock))
+    room = Room(db, clock, jobs, hub, campaigns, earning, claims, settler, landing, tiers, TestClient(app))
     room.merchant, room.key = room.new_merchant()
     return room
 

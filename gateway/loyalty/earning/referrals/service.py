@@ -22,7 +22,7 @@ from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
 from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning import bonuses, reports
-from gateway.loyalty.earning.models import EARNED, Action, ActionKind, ActionState
+from gateway.loyalty.earning.models import EARNED, Action, ActionKind
 from gateway.loyalty.earning.referrals.errors import (
     NO_REFERRALS,
     NOT_A_NEWCOMER,
@@ -154,23 +154,10 @@ class Referrals:
         return (session.scalar(query) or 0) >= terms.most
 
     def _award(self, session: Session, campaign: Campaign, action: Action, given: Sequence[tuple[bytes, int]]) -> None:
-        now = self.clock.now()
-        allowance = promises.allowance(session, campaign, campaign.merchant_id, None, now)
-        allowance.take(sum(points for _, points in given))
-        promises.keep(session, allowance)
-        for level, (wallet, points) in enumerate(given):
-            digest = self._digest("referral", action.id, level)
-            row = bonuses.row(
-                campaign.merchant_id,
-                campaign.id,
-                action.rule_version_id,
-                ActionKind.BONUS,
-                digest,
-                action.occurred_at,
-                now,
-            )
-            session.add(Action(**row, wallet=wallet, points=points, state=ActionState.ACCEPTED))
-        session.flush()
+        rows = [
+            (self._digest("referral", action.id, level), wallet, points) for level, (wallet, points) in enumerate(given)
+        ]
+        bonuses.give(session, campaign, action, rows, self.clock.now())
 
     def _digest(self, purpose: str, action: int, level: int = 0) -> bytes:
         return self.secrets.mac(purpose, action.to_bytes(8, "big") + bytes([level]))
@@ -217,5 +204,5 @@ def _qualifies(ready: Programme, terms: rules.Referral, action: Action, amount: 
         return True
     facts = replace(reports.facts_again(action, ready), amount=amount)
     conditions = compiled(texts)
-    held = conditions.hold(facts.values(conditions.variables, ready.document.ladders)) if conditions else ()
+    held = conditions.hold(facts.values(conditions.variables, ready.ladders)) if conditions else ()
     return open_when.is_open(facts, held)

@@ -1,0 +1,31 @@
+"""HTTP of challenges and streaks."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Path
+
+from gateway.core.db import Database
+from gateway.identity.wallets import proofs
+from gateway.identity.wallets.fields import Address
+from gateway.identity.wallets.routes import anonymous
+from gateway.loyalty.earning.play.schemas import GoalOut, GoalsOut
+from gateway.loyalty.earning.play.service import Play
+
+
+def build(db: Database, play: Play, wallet_proofs: proofs.Proofs) -> APIRouter:
+    """The room's routes."""
+    router = APIRouter(prefix="/v1", tags=["play"])
+
+    @router.get("/wallets/{address}/goals", dependencies=[Depends(anonymous)])
+    def goals(
+        address: Annotated[Address, Path(description="0x-hex address")],
+        proof: Annotated[str | None, Header(alias=proofs.HEADER)] = None,
+    ) -> GoalsOut:
+        """How far the wallet is with challenges and streaks. Only for the wallet itself: it counts what the chain does
+        not show. Header `Wallet-Proof: <at>.<signature>`, EIP-191 over
+        `show wallet <address> on chain <id> at <at>`."""
+        wallet_proofs.check(address, proof)
+        with db.read() as session:
+            return GoalsOut(items=[GoalOut.of(progress) for progress in play.progress(session, address)])
+
+    return router

@@ -1,0 +1,98 @@
+"""Rungs that the campaign's owner gives a wallet, at the wallet's own signed wish."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from datetime import date
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gateway.chain import signatures
+from gateway.chain.hexes import checksum
+from gateway.core.clock import Clock
+from gateway.core.problems import INVALID_REQUEST
+from gateway.identity.wallets.errors import BAD_SIGNATURE
+from gateway.loyalty.campaigns.service import Campaigns
+from gateway.loyalty.rules.calendar import EPOCH
+from gateway.loyalty.rules.ladders import Ladder
+from gateway.loyalty.tiers import reigns
+from gateway.loyalty.tiers.errors import UNKNOWN_RUNG
+from gateway.loyalty.tiers.models import LAST_DAY, Vip
+
+CHUNK = 5_000
+
+
+def key_of(name: str) -> bytes:
+    """What a ladder's or a rung's name is stored as."""
+    return hashlib.sha256(name.encode()).digest()[:8]
+
+
+def message(wallet: bytes, campaign: int, chain_id: int, ladder: str, rung: str) -> str:
+    """What the holder signs (EIP-191)."""
+    return f"{checksum(wallet)} asks for rung {rung} of {ladder} in campaign {campaign} on chain {chain_id}"
+
+
+def rank_of(vip: Vip, ladder: Ladder, day: int) -> int:
+    """The rank that is given on a day; 0 when the rung is gone."""
+    if not vip.first_day <= day <= vip.last_day:
+        return 0
+    return next((rank for rank, rung in enumerate(ladder.rungs) if key_of(rung.id) == vip.rung), 0)
+
+
+def given(session: Session, campaign: int, wallets: Collection[bytes]) -> dict[tuple[bytes, bytes], Vip]:
+    """What these wallets were given, by wallet and ladder."""
+    ordered = sorted(wallets)
+    found: dict[tuple[bytes, bytes], Vip] = {}
+    for start in range(0, len(ordered), CHUNK):
+        query = sa.select(Vip).where(Vip.campaign_id == campaign, Vip.wallet.in_(ordered[start : start + CHUNK]))
+        found |= {(row.wallet, row.ladder): row for row in session.scalars(query)}
+    return found
+
+
+class Vips:
+    """Gives rungs and takes them back."""
+
+    def __init__(self, campaigns: Campaigns, clock: Clock, chain_id: int) -> None:
+        self.campaigns, self.clock, self.chain_id = campaigns, clock, chain_id
+
+    def give(
+        self,
+        session: Session,
+        merchant_id: int,
+        campaign: int,
+        wallet: bytes,
+        ladder: str,
+        rung: str,
+        last: date,
+        signature: bytes,
+    ) -> Vip:
+        """Lets `wallet` stand on `rung` at least, from today through `last` (local days); again: until another day, or
+        on another rung. A day that is over ends it. `unknown-campaign`, `unknown-rung`, `bad-signature`,
+        `invalid-request`."""
+        self.campaigns.owned(session, campaign, merchant_id)
+        now = self.clock.now()
+        versions = self.campaigns.rule_versions(session, [campaign])[campaign]
+        running = [(v.valid_from, v.document) for v in reversed(versions) if v.valid_from <= now] or [
+            (versions[-1].valid_from, versions[-1].document)
+        ]
+        terms = reigns.terms(tuple(running))
+        known = next((other for other in terms.ladders if other.id == ladder), None)
+        if known is None or rung not in {other.id for other in known.rungs}:
+            raise UNKNOWN_RUNG.at("ladder" if known is None else "rung")
+        digest = signatures.personal(message(wallet, campaign, self.chain_id, ladder, rung).encode())
+        if signatures.recover(digest, signature) != wallet:
+            raise BAD_SIGNATURE.at("signature")
+        last_day = last.toordinal() - EPOCH
+        if not 0 <= last_day <= LAST_DAY:
+            raise INVALID_REQUEST.at("last", "2079 at the latest")
+        row = session.get(Vip, (campaign, wallet, key_of(ladder)))
+        if row is None:
+            row = Vip(campaign_id=campaign, wallet=wallet, ladder=key_of(ladder))
+            session.add(row)
+        if row.rung != key_of(rung):  # what the earlier one gave is over
+            row.rung, row.first_day = key_of(rung), terms.day(now)
+        row.last_day = last_day
+        session.flush()
+        return row
