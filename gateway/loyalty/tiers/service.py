@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -17,7 +19,7 @@ from gateway.loyalty.tiers import reigns, standing, tallies, vips
 from gateway.loyalty.tiers.models import TierBook, TierDay, Vip
 from gateway.loyalty.tiers.reigns import Terms
 from gateway.loyalty.tiers.standing import FOREVER, Progress
-from gateway.loyalty.tiers.tallies import Row, Tally
+from gateway.loyalty.tiers.tallies import Row, Tally, number
 
 #: A wallet, and the moment (Unix seconds) of what it did.
 Asked = tuple[bytes, int]
@@ -99,6 +101,8 @@ class Tiers:
         campaign's, newest first, where they are at hand. Who is left out stands at the bottom."""
         if versions is None:
             versions = self.campaigns.rule_versions(session, [campaign])[campaign]
+        if not versions:
+            return {}
         by_terms: dict[int, list[Asked]] = defaultdict(list)
         moments = [(version.valid_from, version.document) for version in reversed(versions)]
         for one in asked:
@@ -150,7 +154,7 @@ class Tiers:
 
     def _places(self, session: Session, campaign: int, terms: Terms, wallet: bytes, now: int) -> list[Place]:
         today = terms.day(now)
-        rows = list(tallies.read(session, campaign, [wallet], 0, today))
+        rows = tallies.read(session, campaign, [wallet], 0, today)
         given = vips.given(session, campaign, [wallet])
         found = []
         for ladder in terms.ladders:
@@ -160,17 +164,14 @@ class Tiers:
 
 
 def _by_wallet(rows: Iterable[Row]) -> Mapping[bytes, Sequence[Row]]:
-    found: dict[bytes, list[Row]] = defaultdict(list)
-    for row in rows:
-        found[row[0]].append(row)
-    return found
+    return {wallet: list(mine) for wallet, mine in groupby(rows, itemgetter(0))}
 
 
 def _progress(ladder: Ladder, rows: Sequence[Row], since: int | None) -> Progress:
     if ladder.by is By.POINTS:
-        return Progress([(day, points) for _, day, points, _, _ in rows], since)
+        return Progress([(day, number(points)) for _, day, points, _, _ in rows], since)
     if ladder.by is By.SPEND:
-        return Progress([(day, spend) for _, day, _, spend, _ in rows], since)
+        return Progress([(day, number(spend)) for _, day, _, spend, _ in rows], since)
     return Progress([(day, int(visits > 0)) for _, day, _, _, visits in rows], since)
 
 

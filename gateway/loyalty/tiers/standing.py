@@ -16,7 +16,7 @@ own, for one window after the edit.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import lru_cache
 from itertools import accumulate
@@ -43,11 +43,10 @@ class Progress:
 
     __slots__ = ("days", "member_since", "sums")
 
-    def __init__(self, counted: Iterable[tuple[int, int]], member_since: int | None = None) -> None:
-        pairs = list(counted)
-        self.days = [day for day, _ in pairs]
-        self.sums = [0, *accumulate(amount for _, amount in pairs)]
-        self.member_since = member_since if member_since is not None or not pairs else self.days[0]
+    def __init__(self, counted: Sequence[tuple[int, int]], member_since: int | None = None) -> None:
+        self.days = [day for day, _ in counted]
+        self.sums = [0, *accumulate([amount for _, amount in counted])]
+        self.member_since = member_since if member_since is not None or not counted else self.days[0]
 
     def between(self, first: int, last: int) -> int:
         """What the days from `first` through `last` counted."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -14,7 +14,8 @@ from gateway.loyalty.tiers.models import MAX_VISITS, TierDay
 CHUNK = 5_000
 COLUMNS = ("campaign_id", "wallet", "day", "points", "spend", "visits")
 
-Row = tuple[bytes, int, int, int, int]
+#: Wallet, day, points and spend as the database has them (12 bytes, big-endian), visits.
+Row = tuple[bytes, int, bytes, bytes, int]
 
 
 class Tally(NamedTuple):
@@ -58,24 +59,33 @@ def _known(
         by_campaign[campaign].append((wallet, day))
     for campaign, places in by_campaign.items():
         days = [day for _, day in places]
-        for wallet, day, *amounts in read(session, campaign, {wallet for wallet, _ in places}, min(days), max(days)):
-            found[campaign, wallet, day] = (amounts[0], amounts[1], amounts[2])
+        rows = read(session, campaign, {wallet for wallet, _ in places}, min(days), max(days))
+        for wallet, day, points, spend, visits in rows:
+            found[campaign, wallet, day] = (number(points), number(spend), visits)
     return found
 
 
-def read(session: Session, campaign: int, wallets: Collection[bytes], first: int, last: int) -> Iterator[Row]:
-    """Wallet, day, points, spend, visits from day `first` through `last`; each wallet's days rise."""
-    table: sa.Table = TierDay.__table__  # type: ignore[assignment]
-    columns = table.c
+def number(stored: bytes) -> int:
+    """An amount out of a row."""
+    return int.from_bytes(stored, "big")
+
+
+def read(session: Session, campaign: int, wallets: Collection[bytes], first: int, last: int) -> list[Row]:
+    """The rows from day `first` through `last`, wallet by wallet; each one's days rise. Raw, because there are many of
+    them and of most no more than one column is looked at."""
+    columns = TierDay.__table__.c
+    raw = [sa.type_coerce(columns[name], sa.types.NullType()) for name in COLUMNS[1:]]
     ordered: Sequence[bytes] = sorted(wallets)
+    found: list[Row] = []
     for start in range(0, len(ordered), CHUNK):
         query = (
-            sa.select(columns.wallet, columns.day, columns.points, columns.spend, columns.visits)
+            sa.select(*raw)
             .where(columns.campaign_id == campaign, columns.wallet.in_(ordered[start : start + CHUNK]))
             .where(columns.day.between(first, last))
             .order_by(columns.wallet, columns.day)
         )
-        yield from session.execute(query).tuples()
+        found += session.execute(query).tuples().all()
+    return found
 
 
 def first_days(session: Session, campaign: int, wallets: Collection[bytes]) -> dict[bytes, int]:

@@ -182,6 +182,10 @@ def test_a_rung_is_given_at_the_wallets_own_wish(room: Room) -> None:
     assert earn(room, 100)["points"] == 200
     place = mine(room)
     assert (place["rung"], place["vip"], place["through"], place["next"]) == ("gold", True, "2030-12-31", None)
+    with room.db.read() as session:  # as a price by standing asks, of campaigns that may not be here too
+        asked = (HOLDER, room.clock.now())
+        assert room.tiers.ranks(session, 1, [asked]) == {asked: {"status": 2}}
+        assert room.tiers.ranks(session, 99, [asked]) == {}
     assert give(room, "2020-01-01").status_code == 200
     assert earn(room, 100)["points"] == 100
 
