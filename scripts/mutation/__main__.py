@@ -119,7 +119,8 @@ def report(everything: Sequence[Mutant], verdicts: Verdicts) -> list[str]:
     explained: dict[str, dict[str, str]] = yaml.safe_load((REVIEWED / "survivors.yaml").read_text()) or {}
     survivors = {mutant.name: mutant for mutant, who in by.items() if who == NOBODY}
     problems = [f"not explained: {name} {mutant}" for name, mutant in survivors.items() if name not in explained]
-    problems += [f"explained, but no survivor: {name}" for name in explained if name not in survivors]
+    waiting = {mutant.name for mutant in everything if mutant not in by}
+    problems += [f"explained, but no survivor: {name}" for name in explained if name not in {*survivors, *waiting}]
     tried = [who for who in by.values() if who not in (COMPILER, ALIVE)]
     if tried:
         equivalent = sum(explained.get(name, {}).get("kind") == "equivalent" for name in survivors)
