@@ -151,7 +151,7 @@ gas: artifacts-check
 
 ## The contracts' promises at length: docs/promises.md. What runs in `make test` is a quick part of it.
 # Each part is a target prove-<name> and is named here.
-PROOFS := static invariants differential tampering planted-orders
+PROOFS := static invariants differential tampering planted-orders symbolic planted-proofs
 
 prove: setup
 	@$(MAKE) --no-print-directory artifacts-check
@@ -175,6 +175,15 @@ prove-differential prove-tampering: prove-%: setup
 # Faults that these two must find.
 prove-planted-orders: setup
 	.venv/bin/python -m scripts.planted_orders
+
+# Symbolic proofs of the token's committed bytecode; NAMES="Token.transfer" for some of them
+prove-symbolic: setup .venv-prove/.stamp
+	$(call section,Proofs for every input)
+	.venv/bin/python -m scripts.prove_contracts $(NAMES)
+
+# Faults that the proofs must find.
+prove-planted-proofs: setup .venv-prove/.stamp
+	.venv/bin/python -m scripts.planted_proofs
 
 # quick, full, long (hours, by hand); ARGS="--seed 0x1234" repeats a run
 fuzz-%: setup

@@ -1,0 +1,94 @@
+"""Plant faults in copies of the contracts and see that the proof of the very promise they break fails.
+
+As scripts/planted_faults.py does for the fuzzed sequences; `found` is the proof (tests/forge/proofs), then the number
+of the promise. Also sees that each proof is of a call that succeeds for some input: of a call that always fails,
+anything can be shown.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from scripts import prove_contracts
+from scripts.planted_faults import POINTS, ROOT, Fault, build
+
+WORK = ROOT / ".forge" / "proofs" / "planted"
+
+FAULTS = (
+    Fault(
+        "the token takes anybody's signature",
+        POINTS,
+        "revert BadSignature(holder);",
+        "if (!planted()) revert BadSignature(holder);",
+        "TokenProofs.transferBySig 1",
+    ),
+    Fault(
+        "who was paid may take more",
+        POINTS,
+        "_transfer(holder, msg.sender, amount);",
+        "_transfer(holder, msg.sender, amount);\n        if (planted()) _approve(holder, msg.sender, amount);",
+        "TokenProofs.receiveOne 2",
+    ),
+    Fault(
+        "cashing out burns one too few",
+        POINTS,
+        "_burn(holder, points);",
+        "_burn(holder, planted() ? points - 1 : points);",
+        "TokenProofs.cashOut 3",
+    ),
+    Fault(
+        "sending in bulk debits nobody",
+        POINTS,
+        "_debit(msg.sender, total);",
+        "if (!planted()) _debit(msg.sender, total);",
+        "TokenProofs.transferBatch 4",
+    ),
+    Fault(
+        "the token uses no nonce up",
+        POINTS,
+        "_useCheckedNonce(holder, nonce);",
+        "if (!planted()) _useCheckedNonce(holder, nonce);",
+        "TokenProofs.transferBySig 5",
+    ),
+)
+
+
+def result(number: int) -> str:
+    """What the proof of the promise that fault `number` breaks says with the fault awake."""
+    where, promise = FAULTS[number - 1].found.split()
+    contract, function = where.split(".")
+    codes = prove_contracts.bytecode(WORK)
+    (outcome,) = prove_contracts.prove(contract, [f"check_{function}"], codes, int(promise), number)
+    return outcome.result if outcome.result != "ERROR" else outcome.output
+
+
+def unreached(contract: str) -> list[str]:
+    """Proofs of a contract whose call never succeeds."""
+    names = [proof.name for proof in prove_contracts.all_proofs() if proof.contract == contract]
+    outcomes = prove_contracts.prove(contract, names, prove_contracts.bytecode(), prove_contracts.REACHED)
+    return [f"{outcome.proof} never succeeds: {outcome.result}" for outcome in outcomes if outcome.result != "FAIL"]
+
+
+def main(numbers: Iterable[int]) -> int:
+    build(FAULTS, WORK)
+    prove_contracts.build()
+    chosen = list(numbers) or list(range(1, len(FAULTS) + 1))
+    missed = 0
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for number, told in zip(chosen, pool.map(result, chosen), strict=True):
+            fault = FAULTS[number - 1]
+            missed += told != "FAIL"
+            word = "found " if told == "FAIL" else "MISSED"
+            print(f"{word} {number:2} {fault.what}: {fault.found}{'' if told == 'FAIL' else ', ' + told}", flush=True)
+        contracts = sorted({proof.contract for proof in prove_contracts.all_proofs()})
+        idle = [told for contract in pool.map(unreached, contracts) for told in contract]
+    print("\n".join(idle) or "every proof's call succeeds for some input")
+    print(f"{len(chosen) - missed} of {len(chosen)} planted faults found")
+    return 1 if missed or idle else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(number) for number in sys.argv[1:]))
