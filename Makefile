@@ -3,6 +3,10 @@
 # make crash-test   kill processes between all steps that write; CI runs it too
 # make storm  everything that can go wrong, at once (SEED=7 MINUTES=1): docs/decisions/0102; a short one is in CI
 # make simulate   relayer and indexer on a simulated node, SCHEDULES=5000 of them; a few are in `make test`
+# make recompute  mint real purchases under a whole programme and recompute them with pandas (FILE=purchases.csv.gz)
+# make client     write the typed client anew from the OpenAPI document
+# make api-test   schemathesis against the OpenAPI document
+# make rule-speed what judging an action costs
 # make gas    measure what the contracts cost, beside what others would use; writes docs/gas.md
 # make prove  show the contracts' promises at length (docs/promises.md); under fifteen minutes
 # make mutation   change the contracts in every small way and see who notices; hours, by hand
@@ -35,7 +39,7 @@ export FOUNDRY_OFFLINE := true
 
 section = @printf '\n=== %s ===\n' "$(1)"
 
-.PHONY: help setup setup-run demo test lint format artifacts artifacts-check contracts-test aside contracts-checks gateway-test crash-test house-test storm simulate gas prove mutation clean
+.PHONY: client api-test recompute rule-speed help setup setup-run demo test lint format artifacts artifacts-check contracts-test aside contracts-checks gateway-test crash-test house-test storm simulate gas prove mutation clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -121,7 +125,22 @@ contracts-on-%: setup
 
 gateway-test: setup
 	$(call section,Gateway and walks on SQLite and PostgreSQL)
-	$(PYTEST) -n 4 --dist loadgroup --ignore tests/contracts --ignore tests/storm --ignore tests/houses tests
+	$(PYTEST) -n 4 --dist loadgroup --ignore tests/contracts --ignore tests/storm --ignore tests/houses --ignore tests/api tests
+
+## Real purchases under a whole programme, recomputed wallet by wallet with pandas; and what judging costs.
+FILE ?= tests/data/online_retail_2010-12-01_07.csv.gz
+client: setup
+	.venv/bin/python -m scripts.build_client
+
+# Schemathesis against the OpenAPI document; EXAMPLES requests more for each route
+api-test: setup
+	$(PYTEST) tests/api
+
+recompute: setup
+	.venv/bin/python -m scripts.recompute $(FILE) $(ARGS)
+
+rule-speed: setup
+	.venv/bin/python -m scripts.rule_speed
 
 # Processes killed between all steps that write, and many of everything at once. A part of CI.
 crash-test: setup

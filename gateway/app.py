@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from gateway.bootstrap import House, open_house, refusing
 from gateway.core import logs
 from gateway.settings import Settings
-from gateway.web import errors
+from gateway.web import errors, openapi
 
 
 def build(house: House) -> FastAPI:
@@ -18,6 +18,7 @@ def build(house: House) -> FastAPI:
     errors.install(app)
     for router in house.routers():
         app.include_router(router)
+    openapi.install(app)
     app.add_middleware(errors.Guard, max_body=house.settings.max_body)
     app.state.house = house
     return app

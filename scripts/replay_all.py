@@ -124,7 +124,7 @@ def run(state: State, file: Path) -> tuple[Once, Once]:
     return first, second
 
 
-def open_shop(state: State, chain: Chain, name: str, hold: int) -> Till:
+def open_shop(state: State, chain: Chain, name: str, hold: int, rules: Json = campaigns.DEFAULT_RULES) -> Till:
     """A merchant with an open campaign that can pay for the whole file in one day."""
     address = wallets.create(state, name, merchants.KIND)
     record = merchants.admit(state, name, name.title(), checksum(address))
@@ -135,7 +135,7 @@ def open_shop(state: State, chain: Chain, name: str, hold: int) -> Till:
     number = campaigns.create_on_chain(chain, own, terms, keystore.address(state.relayer), BUDGET)
     own.fund(number, BUDGET, 0)
     client = merchants.client_of(state, record)
-    campaigns.register(client, number, terms.text, Registration(name, FIRST_DAY, 0, 1, 1, campaigns.DEFAULT_RULES))
+    campaigns.register(client, number, terms.text, Registration(name, FIRST_DAY, 0, 1, 1, rules))
     return Till(client, number)
 
 

@@ -16,7 +16,11 @@ CONTRACTS = sorted((ROOT / "contracts").rglob("*.sol"))
 
 MAX_FILE, MAX_TEST_FILE, MAX_FUNCTION = 400, 550, 60
 #: Written by a machine, or a table of literals; nothing else.
-LONG_FILES = {"gateway/migrations/versions/0001_first_schema.py"}
+LONG_FILES = {
+    "gateway/migrations/versions/0001_first_schema.py",
+    "gateway/client/calls.py",
+    "gateway/client/types.py",
+}
 LONG_FUNCTIONS = {
     "gateway/migrations/versions/0001_first_schema.py upgrade",
     "gateway/migrations/versions/0001_first_schema.py downgrade",

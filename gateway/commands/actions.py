@@ -19,7 +19,7 @@ import typer
 from rich.console import Group as Parts
 from rich.console import RenderableType
 
-from gateway.client import Client, Json
+from gateway.client import Client, Document, Json
 from gateway.commands.action_files import BadFile, Defaults, Reported, Unreadable, read
 from gateway.commands.bulk import BULK, report_all
 from gateway.commands.console import AsJson, CommandError, Group, facts, out, points, table
@@ -149,7 +149,7 @@ def _items(path: Path, defaults: Defaults) -> Iterator[Iterator[Item]]:
 def _send(client: Client | None, part: Sequence[Item]) -> list[Json]:
     """A line of the report for each; without a client the readable ones are left unsent."""
     ready = [item for item in part if isinstance(item, Reported)]
-    results = iter(report_all(client, [item.action for item in ready]) if client and ready else [])
+    results: Iterator[Document] = iter(report_all(client, [item.action for item in ready]) if client and ready else [])
     lines = []
     for item in part:
         if isinstance(item, Unreadable):
@@ -161,7 +161,7 @@ def _send(client: Client | None, part: Sequence[Item]) -> list[Json]:
     return lines
 
 
-def _told(item: Reported, result: Json) -> Json:
+def _told(item: Reported, result: Document) -> Json:
     problem: Json = result.get("problem") or {}
     action: Json = result.get("action") or {}
     if problem:

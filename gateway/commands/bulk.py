@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from gateway.client import Client, Json, ProblemAnswer
+from gateway.client import Client, Document, Json, ProblemAnswer
 
 Item = TypeVar("Item")
 #: The most that one call takes.
@@ -18,12 +18,12 @@ SPOILED = frozenset({400, 413, 422})
 
 
 def halving(
-    send: Callable[[Sequence[Item]], list[Json]], items: Sequence[Item], key_of: Callable[[Item], Any]
-) -> list[Json]:
+    send: Callable[[Sequence[Item]], Sequence[Document]], items: Sequence[Item], key_of: Callable[[Item], Any]
+) -> list[Document]:
     """One result for each item; a call that is refused as a whole is cut in half until only the item that spoils it is
     refused."""
     try:
-        return send(items)
+        return list(send(items))
     except ProblemAnswer as problem:
         if problem.status not in SPOILED:
             raise
@@ -33,10 +33,10 @@ def halving(
     return halving(send, items[:half], key_of) + halving(send, items[half:], key_of)
 
 
-def report_all(client: Client, actions: Sequence[Json]) -> list[Json]:
+def report_all(client: Client, actions: Sequence[Json]) -> list[Document]:
     """One result for each of up to BULK actions, in their order; items that met somebody else's are sent again."""
 
-    def report(part: Sequence[Json]) -> list[Json]:
+    def report(part: Sequence[Json]) -> list[Document]:
         return halving(client.report_bulk, part, lambda action: action.get("key"))
 
     results = report(actions)

@@ -13,7 +13,8 @@ import typer
 
 from gateway.chain import calls
 from gateway.chain.hexes import checksum, from_hex, keccak256
-from gateway.client import Client, Json, ProblemAnswer
+from gateway.client import Client, Document, Json, ProblemAnswer
+from gateway.client.types import CampaignOut
 from gateway.commands import boards, campaign_file, vips, wallets, yaml_files
 from gateway.commands.chain import Chain, Own, open_chain
 from gateway.commands.console import (
@@ -94,7 +95,7 @@ def prepare_on_chain(chain: Chain, own: Own, campaign: int, operator: bytes, dai
     set_delegate(chain, own, operator, True)
 
 
-def register(client: Client, campaign: int, text: str, told: Registration) -> Json:
+def register(client: Client, campaign: int, text: str, told: Registration) -> CampaignOut:
     """Tells the gateway; the same again changes nothing."""
     document: Json = {
         "id": campaign,
@@ -343,7 +344,7 @@ def _loop(campaign: Json) -> str:
     return "closed" if campaign["closed"] else "open"
 
 
-def describe(campaign: Json) -> Any:
+def describe(campaign: Document) -> Any:
     """A campaign for people."""
     money = {"budget", "pot", "daily_cap", "reserved", "step"}
     pairs = []

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gateway.client import Client, Json
+from gateway.client import Client, Document, Json
 from gateway.commands import offers_section, yaml_files
 from gateway.commands.console import CommandError
 from gateway.commands.console import points as shown
@@ -46,7 +46,7 @@ class CampaignFile(BaseModel):
 
 
 #: (gateway, campaign as the gateway shows it, the section's content, dry run) → what has to be done.
-Section = Callable[[Client, Json, Any, bool], Sequence[Change]]
+Section = Callable[[Client, Document, Any, bool], Sequence[Change]]
 
 
 def load(path: Path) -> CampaignFile:
@@ -71,7 +71,7 @@ def plan(client: Client, campaign: int, file: CampaignFile, dry: bool, publisher
     return changes
 
 
-def _earning(client: Client, now: Json, wanted: RulesDocument, dry: bool) -> list[Change]:
+def _earning(client: Client, now: Document, wanted: RulesDocument, dry: bool) -> list[Change]:
     newest = now["rules"][-1]
     if RulesDocument.model_validate(newest["rules"]).dump() == wanted.dump():
         return []
@@ -89,7 +89,7 @@ def _earning(client: Client, now: Json, wanted: RulesDocument, dry: bool) -> lis
     return [Change("earning", what, lambda: client.write("POST", path, body), detail)]
 
 
-def _shares(client: Client, now: Json, wanted: Sequence[Share], dry: bool) -> list[Change]:
+def _shares(client: Client, now: Document, wanted: Sequence[Share], dry: bool) -> list[Change]:
     def change(share: Share) -> Change:
         path = f"/v1/campaigns/{now['id']}/merchants/{share.merchant}"
         what = f"merchant {share.merchant}: at most {shown(share.daily_quota)} points a day"

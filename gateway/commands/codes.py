@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from gateway.client import Json
+from gateway.client import Document
 from gateway.commands import offline_codes
 from gateway.commands.console import AsJson, Group, facts, out
 from gateway.commands.merchant import client_of
@@ -70,14 +70,14 @@ for command in (offline_codes.key, offline_codes.verify, offline_codes.report, o
     app.command()(command)
 
 
-def _at_till(verb: str, code: str, merchant: str, key: str | None, state: Path) -> None:
+def _at_till(verb: Literal["check", "use", "undo"], code: str, merchant: str, key: str | None, state: Path) -> None:
     local = State(state)
     with client_of(local, local.merchant(merchant)) as client:
         answer = client.code(verb, code, key)
     out.result(answer, lambda: facts(answer["title"], _for_people(answer)))
 
 
-def _for_people(answer: Json) -> list[tuple[str, object]]:
+def _for_people(answer: Document) -> list[tuple[str, object]]:
     return [
         (name.replace("_", " "), time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(value)))
         if name.endswith("_at") and value

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway.chain import calls, keystore
 from gateway.chain.hexes import checksum
-from gateway.client import Client, Json
+from gateway.client import Client, Document, Json
 from gateway.commands import campaign as campaigns
 from gateway.commands import merchant as merchants
 from gateway.commands import offer as offers
@@ -282,14 +282,14 @@ class Scenario:
         self.figures.codes_used += len(received) - 1
         self.figures.settled += price * len(received)
 
-    def _land(self, posted: Sequence[tuple[Holder, Json]], count: bool = True) -> None:
+    def _land(self, posted: Sequence[tuple[Holder, Document]], count: bool = True) -> None:
         for holder, move in posted:
             holder.landed(move)
         if count:
             self.figures.moves += len(posted)
 
-    def _account(self, holder: Holder, campaign: int) -> Json:
-        accounts = self.public.wallet(holder.address)["accounts"]
+    def _account(self, holder: Holder, campaign: int) -> Document:
+        accounts: Sequence[Document] = self.public.wallet(holder.address)["accounts"]
         return next((account for account in accounts if account["campaign"] == campaign), {})
 
     def _matured(self, holder: Holder) -> bool:

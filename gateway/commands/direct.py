@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gateway.chain import calls
 from gateway.chain.hexes import checksum
-from gateway.client import Json
+from gateway.client import Document, Json
 from gateway.commands.chain import Chain, Own
 from gateway.commands.console import points
 from gateway.commands.holder import Holder
@@ -20,7 +20,7 @@ class Act:
     """One verb with its arguments."""
 
     what: str
-    by_order: Callable[[Holder], Json]
+    by_order: Callable[[Holder], Document]
     by_itself: Callable[[Chain, Own], Json]
 
     def on_chain(self, chain: Chain, key: bytes) -> Json:

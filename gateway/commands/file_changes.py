@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gateway.client import Json
+from gateway.client import Document, Json
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Change:
 
     section: str
     what: str
-    do: Callable[[], Json]
+    do: Callable[[], Document]
     detail: Json = field(default_factory=dict)
 
     def told(self) -> Json:

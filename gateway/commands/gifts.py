@@ -14,7 +14,7 @@ import typer
 
 from gateway.chain.hexes import checksum, from_hex
 from gateway.chain.signatures import address_of
-from gateway.client import Client
+from gateway.client import Client, Json
 from gateway.commands import wallets
 from gateway.commands.chain import known_chain
 from gateway.commands.console import AsJson, CommandError, Points, facts, out, points, table
@@ -52,7 +52,7 @@ def gifts(
     """Gifts made on this machine, and what is still in them."""
     local = State(state)
     with Client(local.endpoints()["gateway"]) as client:
-        found = [
+        found: list[Json] = [
             {"gift": kept, "points": client.wallet(address)["balance"]}
             | ({"link": _link(wallets.load_key(local, kept, KIND))} if links else {})
             for kept, address in wallets.listed(local, KIND)

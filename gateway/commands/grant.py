@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.client import Client, Json
+from gateway.client import Client, Document, Json
 from gateway.commands import balance_files
 from gateway.commands.balance_files import BadFile, Row
 from gateway.commands.bulk import BULK, halving
@@ -242,7 +242,7 @@ def _send(client: Client, grant: int, file: Path, lines: int, report: Path | Non
     return tally, problems
 
 
-def _line(row: Row, result: Json) -> Json:
+def _line(row: Row, result: Document) -> Json:
     problem = result.get("problem")
     line: Json = {"line": row.line, **row.balance}
     if problem:

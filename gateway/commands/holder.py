@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from gateway.chain.errors import ChainError
 from gateway.chain.hexes import checksum, from_hex, keccak256, to_hex
 from gateway.chain.typed_data import Domains
-from gateway.client import Client, Json
+from gateway.client import Client, Document, Json
+from gateway.client.types import MoveOut, OfferQuoteOut, RedemptionOut
 from gateway.commands.chain import Chain
 from gateway.commands.console import CommandError
 from gateway.commands.offer import checked
 from gateway.commands.orders import Signer, domains_of, next_nonce
 from gateway.commands.wallets import Opened, Wallet
 
+Answer = TypeVar("Answer", MoveOut, RedemptionOut)
 REDEEMED = keccak256(b"Redeemed(address,address,uint256,uint256,bytes32,bytes32)")
 SPENT = keccak256(b"Spent(uint256,address,address,uint256,uint256,bytes32,bytes32)")
 #: Blocks in one search for a redemption's event.
@@ -49,34 +52,34 @@ class Holder:
 
     # ------------------------------------------------------------------- moves
 
-    def enter(self, campaign: int, amount: int) -> Json:
+    def enter(self, campaign: int, amount: int) -> MoveOut:
         """Wallet → campaign, for no less than the quote."""
         quote = self.client.quote("enter", amount, target=campaign)
         return self.client.move(self.signer.enter(campaign, amount, int(quote["min_received"]), self._nonce()))
 
-    def leave(self, campaign: int, amount: int) -> Json:
+    def leave(self, campaign: int, amount: int) -> MoveOut:
         """Campaign → wallet."""
         return self.client.move(self.signer.leave(campaign, amount, self._nonce(campaign)))
 
-    def move(self, source: int, target: int, amount: int) -> Json:
+    def move(self, source: int, target: int, amount: int) -> MoveOut:
         """Campaign → campaign, for no less than the quote."""
         quote = self.client.quote("move", amount, source=source, target=target)
         minimum = int(quote["min_received"])
         return self.client.move(self.signer.move(source, target, amount, minimum, self._nonce(source)))
 
-    def send(self, recipient: bytes, amount: int) -> Json:
+    def send(self, recipient: bytes, amount: int) -> MoveOut:
         """Wallet → wallet."""
         return self.client.move(self.signer.send(recipient, amount, self._nonce()))
 
-    def cash_out(self, amount: int, recipient: bytes | None = None) -> Json:
+    def cash_out(self, amount: int, recipient: bytes | None = None) -> MoveOut:
         """Points → settlement asset at par."""
         return self.client.move(self.signer.cash_out(recipient or self.wallet.address, amount, self._nonce()))
 
-    def stay(self, campaign: int, on: bool) -> Json:
+    def stay(self, campaign: int, on: bool) -> MoveOut:
         """Whether others may release matured points of this account."""
         return self.client.move(self.signer.stay(campaign, on, self._nonce(campaign)))
 
-    def landed(self, move: Json) -> Json:
+    def landed(self, move: Document) -> MoveOut:
         """Waits until a posted move is done; CommandError when it can be done no more."""
         answer = self._wait(lambda: self.client.move_state(move["id"]), {"done", "dead", "refused"}, "the order")
         if answer["state"] != "done":
@@ -85,7 +88,7 @@ class Holder:
 
     # ------------------------------------------------------------- redemptions
 
-    def order(self, offer_id: int, full_price: bool = False) -> Json:
+    def order(self, offer_id: int, full_price: bool = False) -> RedemptionOut:
         """Orders one code, for the best price that the wallet's standing gives, or for everybody's. The sealing key is
         on disk before the order leaves."""
         offer = checked(self.client.get(f"/v1/offers/{offer_id}"), self.domains)
@@ -93,7 +96,7 @@ class Holder:
         nonce = self._nonce(int(offer["campaign"] or 0))
         return self.client.redeem(self.signer.redeem(offer, self.wallet.seals.fresh(), nonce, price))
 
-    def quote(self, offer_id: int) -> Json:
+    def quote(self, offer_id: int) -> OfferQuoteOut:
         """What the wallet may pay for an offer, and why."""
         return self.client.offer_quote(self.address, offer_id, self.signer.proof())
 
@@ -105,7 +108,7 @@ class Holder:
             raise CommandError("the gateway quotes a price that is not in the signed offer", code="offer-forged")
         return int(quoted[0]["amount"]) if quoted else None
 
-    def delivered(self, redemption: Json) -> Received:
+    def delivered(self, redemption: Document) -> Received:
         """Waits until an order is paid at depth, opens its box and checks the code."""
         answer = self._wait(
             lambda: self.client.redemption(redemption["id"]),
@@ -122,7 +125,7 @@ class Holder:
         """What waits in the inbox, paid for and not yet confirmed or expired."""
         return [entry for entry in self.client.inbox(self.address) if entry["box"]]
 
-    def opened(self, box: Json) -> Received:
+    def opened(self, box: Document) -> Received:
         """Opens a delivered redemption's box; CommandError when the code is not the one that was committed to."""
         content = self.wallet.seals.open(from_hex(box["box"]))
         if content is None:
@@ -147,7 +150,7 @@ class Holder:
     def _nonce(self, campaign: int = 0) -> int:
         return next_nonce(self.client, self.wallet.address, campaign)
 
-    def _wait(self, ask: Callable[[], Json], ends: set[str], what: str) -> Json:
+    def _wait(self, ask: Callable[[], Answer], ends: set[str], what: str) -> Answer:
         deadline = time.monotonic() + self.patience
         while True:
             answer = ask()

@@ -11,7 +11,8 @@ import typer
 from gateway.chain.hexes import checksum, from_hex, keccak256, to_hex
 from gateway.chain.signatures import address_of, personal, recover, sign
 from gateway.chain.typed_data import Domains
-from gateway.client import Client, Json
+from gateway.client import Client, Document, Json
+from gateway.client.types import OfferOut
 from gateway.commands import wallets
 from gateway.commands.campaign import DAY, day
 from gateway.commands.console import (
@@ -133,7 +134,7 @@ def publish(
     pattern: str | None = None,
     stock: int | None = None,
     wallet_limit: int | None = None,
-) -> Json:
+) -> OfferOut:
     """Publishes a signed document; codes come from a pool unless there is a pattern."""
     body: Json = {"document": text, "signature": signature, "source": "generated" if pattern else "pool"}
     optional = {"pattern": pattern, "stock_limit": stock, "wallet_limit": wallet_limit}
@@ -183,7 +184,7 @@ def close(offer: Id, merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJ
     out.result(answer, lambda: describe(answer))
 
 
-def describe(offer: Json) -> Any:
+def describe(offer: Document) -> Any:
     """An offer for people."""
     values = json.loads(offer["document"])
     return facts(

@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from gateway.chain.hexes import keccak256, to_hex
 from gateway.chain.signatures import personal, sign
-from gateway.client import Client, Json
+from gateway.client import Client, Document, Json
+from gateway.client.types import OfferOut
 from gateway.commands.console import CommandError
 from gateway.commands.file_changes import Change
 from gateway.core.limits import MAX_ID
@@ -86,7 +87,7 @@ class Publisher:
     key: Callable[[], bytes]
 
 
-def plan(publisher: Publisher, client: Client, now: Json, wanted: Sequence[OfferItem], dry: bool) -> list[Change]:
+def plan(publisher: Publisher, client: Client, now: Document, wanted: Sequence[OfferItem], dry: bool) -> list[Change]:
     """What has to be done."""
     refs = [item.ref for item in wanted]
     if len(set(refs)) != len(refs):
@@ -109,7 +110,7 @@ def plan(publisher: Publisher, client: Client, now: Json, wanted: Sequence[Offer
     return changes
 
 
-def document(item: OfferItem, campaign: int, publisher: Publisher, chain: Json, code_key: str) -> str:
+def document(item: OfferItem, campaign: int, publisher: Publisher, chain: Document, code_key: str) -> str:
     """The canonical document of an offer: of the same item always the same."""
     values: Json = {
         "version": 2,
@@ -157,7 +158,7 @@ def _changes(publisher: Publisher, client: Client, item: OfferItem, text: str, t
     return changes
 
 
-def _publish(publisher: Publisher, client: Client, item: OfferItem, text: str) -> Json:
+def _publish(publisher: Publisher, client: Client, item: OfferItem, text: str) -> OfferOut:
     signature = to_hex(sign(publisher.key(), personal(text.encode())))
     body: Json = {"document": text, "signature": signature, "low_stock": item.low_stock}
     if item.codes in ("pool", "links"):

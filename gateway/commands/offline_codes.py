@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from gateway.chain.hexes import from_hex
-from gateway.client import Json
+from gateway.client import Document, Json
 from gateway.commands.console import AsJson, CommandError, facts, out, table
 from gateway.commands.merchant import client_of
 from gateway.commands.state import DEFAULT, State, StateDir
@@ -131,7 +131,7 @@ def doubles(merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJson = Fal
     out.result(found, lambda: table("Double uses", columns, rows))
 
 
-def _reason(result: Json) -> str:
+def _reason(result: Document) -> str:
     return str(result["problem"]["code"]) if result["problem"] else ""
 
 

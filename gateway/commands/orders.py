@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gateway.chain.hexes import checksum, from_hex, to_hex
 from gateway.chain.signatures import address_of, personal, sign
 from gateway.chain.typed_data import Domains
-from gateway.client import Client, Json
+from gateway.client import Client, Document, Json
 from gateway.commands.console import CommandError
 from gateway.identity.wallets import proofs
 
@@ -17,7 +17,7 @@ from gateway.identity.wallets import proofs
 VALID = 3_600
 
 
-def domains_of(chain: Json) -> Domains:
+def domains_of(chain: Document) -> Domains:
     """The signing domains of a deployment as `GET /v1/chain` describes it."""
     return Domains(int(chain["chain_id"]), from_hex(chain["token"]), from_hex(chain["hub"]), str(chain["token_name"]))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO, cast
 
-from gateway.client import Client, Json, ProblemAnswer
+from gateway.client import Client, Document, Json, ProblemAnswer
 from gateway.commands.bulk import BULK, report_all
 from gateway.commands.console import CommandError
 from gateway.commands.crowd import Crowd
@@ -137,7 +137,7 @@ class Replay:
         ):
             self._count(event, action, result, till)
 
-    def _count(self, event: Sale | Refund, action: Json, result: Json, till: Till) -> None:
+    def _count(self, event: Sale | Refund, action: Json, result: Document, till: Till) -> None:
         tally = self.tally
         problem = result.get("problem")
         if problem:

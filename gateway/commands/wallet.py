@@ -9,7 +9,7 @@ import typer
 
 from gateway.chain import calls
 from gateway.chain.hexes import checksum, from_hex
-from gateway.client import Client, Json
+from gateway.client import Client, Document
 from gateway.commands import boards, direct, gifts, tiers, wallets
 from gateway.commands.chain import known_chain, open_chain
 from gateway.commands.console import AsJson, CommandError, Group, Points, facts, out, points, table
@@ -60,6 +60,7 @@ def balance(
     """Points in the wallet and in campaigns, those under hold too."""
     local = State(state)
     address = wallets.address_of_name(local, who)
+    answer: Document
     if from_chain:
         answer = direct.balance(open_chain(local), from_hex(address))
     else:
@@ -133,7 +134,7 @@ def _moved(local: State, name: str, act: direct.Act, through: bool) -> None:
     """Runs one verb through the gateway, or straight on the chain."""
     wallet = wallets.open_wallet(local, name)
     if through:
-        answer: Json = act.on_chain(open_chain(local), wallet.key)
+        answer: Document = act.on_chain(open_chain(local), wallet.key)
     else:
         with _client(local) as client:
             holder = Holder(client, wallet, known_chain(local))

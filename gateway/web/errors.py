@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.core import logs
@@ -55,9 +56,12 @@ def install(app: FastAPI) -> None:
         return answer(INVALID_REQUEST.at(field_path(location), first["type"].replace("_", " ")))
 
     @app.exception_handler(HTTPException)
-    def _http(_request: Request, error: HTTPException) -> JSONResponse:
+    def _http(request: Request, error: HTTPException) -> JSONResponse:
         known = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE}
-        return answer(known.get(error.status_code, INVALID_REQUEST).at())
+        told = answer(known.get(error.status_code, INVALID_REQUEST).at())
+        if error.status_code == METHOD_NOT_ALLOWED.status:
+            told.headers["Allow"] = ", ".join(sorted(_methods(app, request)))
+        return told
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(IntegrityError)
@@ -65,6 +69,12 @@ def install(app: FastAPI) -> None:
         # Two requests met: one of them committed, this one left nothing behind and may be sent again.
         log.warning("request.collided", error=type(error).__name__, where=logs.where(error))
         return answer(BUSY.at(retry_after=1))
+
+
+def _methods(app: FastAPI, request: Request) -> set[str]:
+    """What may be done with the path: each route knows only its own method."""
+    fitting = (route for route in app.routes if route.matches(request.scope)[0] != Match.NONE)
+    return {method for route in fitting for method in getattr(route, "methods", None) or ()}
 
 
 class Guard:

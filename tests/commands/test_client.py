@@ -1,5 +1,6 @@
 """The client against a real HTTP server that behaves badly."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -9,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from gateway import client as module
-from gateway.client import Client, ProblemAnswer, Unreachable
+from gateway.client import AsyncClient, Client, ProblemAnswer, Unreachable, calls, core
+from gateway.client.types import ActionOut
 
 
 @dataclass
@@ -24,7 +25,7 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr(module, "PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(core, "PAUSES", (0.01, 0.01))
     state = Server()
 
     class Handler(BaseHTTPRequestHandler):
@@ -111,3 +112,32 @@ def test_lists_are_read_to_their_end(server: Server) -> None:
     with Client(server.url) as client:
         assert [item["id"] for item in client.items("/v1/offers", campaign=4)] == [1, 2]
     assert [asked["path"] for asked in server.asked] == ["/v1/offers?campaign=4", "/v1/offers?cursor=1&campaign=4"]
+
+
+def test_both_clients_send_the_same_and_try_as_often(server: Server) -> None:
+    request = calls.post_actions(
+        {"campaign": 1, "kind": "visit", "occurred_at": 1_767_225_600, "wallet": "0x00"}, idempotency_key="till-1"
+    )
+
+    async def send() -> ActionOut:
+        async with AsyncClient(server.url, "loy_key") as client:
+            return await client.send(request)
+
+    for answer in (lambda: Client(server.url, "loy_key").send(request), lambda: asyncio.run(send())):
+        server.plan, server.asked = [(503, {}, {}), (0, {}, None), (202, {}, {"id": 7})], []
+        assert answer()["id"] == 7
+        assert [asked["headers"]["Idempotency-Key"] for asked in server.asked] == ["till-1"] * 3
+        assert {asked["headers"]["Authorization"] for asked in server.asked} == {"Bearer loy_key"}
+        assert {asked["path"] for asked in server.asked} == {"/v1/actions"}
+        assert {json.loads(asked["body"])["kind"] for asked in server.asked} == {"visit"}
+
+
+def test_lists_are_read_to_their_end_without_waiting_too(server: Server) -> None:
+    server.plan = [(200, {}, {"items": [{"id": 1}], "next": 1}), (200, {}, {"items": [{"id": 2}], "next": None})]
+
+    async def read() -> list[int]:
+        async with AsyncClient(server.url) as client:
+            return [item["id"] async for item in client.items(lambda cursor: calls.get_offers(cursor=cursor, limit=1))]
+
+    assert asyncio.run(read()) == [1, 2]
+    assert [asked["path"] for asked in server.asked] == ["/v1/offers?limit=1", "/v1/offers?cursor=1&limit=1"]

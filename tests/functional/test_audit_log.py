@@ -21,6 +21,7 @@ LOGGED = {
     "POST /v1/campaigns/{id}/resume": "campaign.paused",
     "POST /v1/campaigns/{id}/settle": "campaign.settle",
     "PUT /v1/campaigns/{id}/merchants/{merchant_id}": "campaign.share",
+    "PUT /v1/campaigns/{id}/vips": "campaign.vip",
     "POST /v1/offers": "offer.created",
     "POST /v1/offers/{id}/close": "offer.closed",
     "POST /v1/offers/{id}/codes": "offer.codes",
@@ -41,6 +42,7 @@ NOT_LOGGED = {
     "POST /v1/codes/check": "changes nothing",
     "POST /v1/codes/use": "a till's work, and a customer's",
     "POST /v1/codes/undo": "a till's work, and a customer's",
+    "POST /v1/codes/offline-uses": "a till's work, and customers'",
     "POST /v1/webhooks/deliveries/{id}/replay": "sends again what was sent",
 }
 

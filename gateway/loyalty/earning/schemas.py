@@ -136,7 +136,25 @@ class BulkItem(ActionIn):
 class BulkIn(BaseModel):
     """Every item is judged by itself: a malformed one is answered with its problem and hinders no other."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "actions": [
+                        {
+                            "key": "receipt-536365",
+                            "campaign": 1,
+                            "kind": "purchase",
+                            "occurred_at": 1_767_225_600,
+                            "wallet": WALLET,
+                            "amount": 1_530,
+                        }
+                    ]
+                }
+            ]
+        },
+    )
 
     actions: list[SkipValidation[BulkItem]] = Field(min_length=1, max_length=MAX_BULK)
     explain: bool = Field(False, strict=True, description="Say of each action why each rule fired or not")

@@ -16,6 +16,7 @@ class Pending:
     """One accepted action. `points` in hundredths, negative for a refund; `expected_at`: the settlement it waits for,
     None when it is on its way."""
 
+    id: int
     campaign: int
     kind: ActionKind
     points: int
@@ -23,14 +24,15 @@ class Pending:
     expected_at: int | None
 
 
-def pending(session: Session, wallet: bytes, limit: int) -> list[Pending]:
-    """The newest `limit` actions of a wallet that have not landed."""
+def pending(session: Session, wallet: bytes, cursor: int | None, limit: int) -> list[Pending]:
+    """The newest `limit` actions of a wallet that have not landed, with an id below `cursor`."""
     query = (
         sa.select(Action, Campaign.settle_at)
         .join(Campaign, Campaign.id == Action.campaign_id)
         .join(Batch, Batch.id == Action.batch_id, isouter=True)
         .where(
             Action.wallet == wallet,
+            sa.true() if cursor is None else Action.id < cursor,
             sa.or_(
                 Action.state == ActionState.ACCEPTED,
                 sa.and_(Action.state == ActionState.SETTLED, Batch.state == BatchState.QUEUED),
@@ -41,6 +43,7 @@ def pending(session: Session, wallet: bytes, limit: int) -> list[Pending]:
     )
     return [
         Pending(
+            id=action.id,
             campaign=action.campaign_id,
             kind=action.kind,
             points=(action.points - action.withheld) * (-1 if action.kind == ActionKind.REFUND else 1),

@@ -87,13 +87,18 @@ def build(
 def _add_waiting(router: APIRouter, db: Database, redemptions: Redemptions, wallet_proofs: proofs.Proofs) -> None:
     @router.get("/{address}/pending")
     def pending(
-        address: Wallet, proof: Annotated[str | None, Header(alias=proofs.HEADER)] = None, limit: Limit = 50
+        address: Wallet,
+        proof: Annotated[str | None, Header(alias=proofs.HEADER)] = None,
+        cursor: Cursor = None,
+        limit: Limit = 50,
     ) -> PendingOut:
         """Accepted actions that have not landed, newest first. Only for the wallet itself: a till could match them with
         its log. Header `Wallet-Proof: <at>.<signature>`, EIP-191 over `show wallet <address> on chain <id> at <at>`."""
         wallet_proofs.check(address, proof)
         with db.read() as session:
-            return PendingOut(items=[PendingEntry.of(item) for item in queries.pending(session, address, limit)])
+            found = queries.pending(session, address, cursor, limit)
+        next = found[-1].id if len(found) == limit else None
+        return PendingOut(items=[PendingEntry.of(item) for item in found], next=next)
 
     @router.get("/{address}/offers/{offer}")
     def quote(

@@ -98,11 +98,13 @@ class PendingEntry(BaseModel):
 
     @classmethod
     def of(cls, item: Pending) -> PendingEntry:
-        return cls(**vars(item) | {"kind": item.kind.name.lower()})
+        told = {name: value for name, value in vars(item).items() if name != "id"}
+        return cls(**told | {"kind": item.kind.name.lower()})
 
 
 class PendingOut(BaseModel):
     items: list[PendingEntry]
+    next: int | None
 
 
 class InboxOut(BaseModel):
