@@ -383,3 +383,43 @@ def test_points_behind_a_link(shops: CommandLine) -> None:
     until(lambda: balance(shops, "jon") == 400)
     assert balance(shops, "ida") == 600
     assert shops.run("wallet", "take", "ida", link, fails=1).document["error"]["code"] == "gift-empty"
+
+
+TIERED = """
+earning:
+  rules: [{kind: per_currency, points: 100, per: 100}]
+  ladders:
+    - {id: status, by: points, rungs: [{id: member, at: 0, name: Member}, {id: gold, at: 99999900, name: Gold}]}
+offers:
+  - ref: cake
+    title: Cake
+    reward: {kind: fixed, discount: {amount: 500, currency: EUR}}
+    price: 500
+    prices: [{ladder: status, rank: 1, price: 300}]
+    paid_from: wallet
+    first: 2026-01-01
+    last: 2036-12-31
+    codes: CAKE-****-****-****-%
+"""
+
+
+def test_who_stands_higher_pays_less(shops: CommandLine, tmp_path: Path) -> None:
+    file, wish = tmp_path / "campaign.yaml", tmp_path / "wish.json"
+    file.write_text(TIERED)
+    shops.run("campaign", "apply", file, "--merchant", "hill", "--campaign", 1)
+    offer = next(each for each in shops.run("offer", "list").document if each["kind"] == "fixed")["id"]
+    for name in ("kim", "lee"):
+        earn(shops, name, 1_000)
+    wish.write_text(shops.run("wallet", "ask-rung", "kim", 1, "status", "gold").out)
+    shops.run("campaign", "vip", wish, "--merchant", "hill", "--last", "2036-12-31")
+
+    def prices(name: str) -> list[int]:
+        return [each["amount"] for each in shops.run("wallet", "quote", name, offer).document["prices"]]
+
+    assert (prices("kim"), prices("lee")) == ([300, 500], [500])
+    for name in ("kim", "lee"):
+        shops.run("wallet", "redeem", name, offer)
+    until(lambda: (balance(shops, "kim"), balance(shops, "lee")) == (700, 500))
+    shops.run("wallet", "redeem", "kim", offer, "--full-price")
+    until(lambda: balance(shops, "kim") == 200)
+    assert shops.run("audit").document["ok"]
