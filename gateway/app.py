@@ -19,7 +19,10 @@ def build(house: House) -> FastAPI:
     for router in house.routers():
         app.include_router(router)
     openapi.install(app)
-    app.add_middleware(errors.Guard, max_body=house.settings.max_body)
+    settings = house.settings
+    app.add_middleware(
+        errors.Guard, max_body=settings.max_body, max_requests=settings.max_requests, max_bytes=settings.max_bytes
+    )
     app.state.house = house
     return app
 

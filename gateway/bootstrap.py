@@ -17,16 +17,17 @@ from gateway.chain import keystore
 from gateway.chain.deployment import Deployment, WrongDeployment
 from gateway.chain.errors import ChainError
 from gateway.chain.indexer.service import Indexer
-from gateway.chain.indexer.stream import Apply, drain
+from gateway.chain.indexer.stream import Apply, applied_block, drain
 from gateway.chain.reads import Reads
 from gateway.chain.relayer.decisions import GWEI, RelayerSettings
+from gateway.chain.relayer.fence import Fence
 from gateway.chain.relayer.queue import Queue
 from gateway.chain.relayer.service import Relayer
 from gateway.chain.rpc import Rpc
 from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
-from gateway.core.jobs import Handler, Jobs, Registry
+from gateway.core.jobs import BulkHandler, Handler, Jobs, Registry
 from gateway.core.secrets import Secrets
 from gateway.identity.audit_log import routes as audit_log_routes
 from gateway.identity.merchants import routes as merchants_routes
@@ -49,6 +50,7 @@ from gateway.loyalty.earning.landing import Landing
 from gateway.loyalty.earning.play import routes as play_routes
 from gateway.loyalty.earning.play.service import Play
 from gateway.loyalty.earning.recount import Recounts
+from gateway.loyalty.earning.recovery import Recovery as BatchRecovery
 from gateway.loyalty.earning.referrals import routes as referrals_routes
 from gateway.loyalty.earning.referrals.service import Referrals
 from gateway.loyalty.earning.release import Releaser
@@ -63,6 +65,7 @@ from gateway.loyalty.offers.codes import Codes
 from gateway.loyalty.offers.pools import Pools
 from gateway.loyalty.offers.service import Offers
 from gateway.loyalty.redemptions import routes as redemptions_routes
+from gateway.loyalty.redemptions.recovery import Recovery as RedemptionRecovery
 from gateway.loyalty.redemptions.service import Redemptions
 from gateway.loyalty.redemptions.settlement import STREAM as REDEMPTION_STREAM
 from gateway.loyalty.redemptions.settlement import Settlement as RedemptionSettlement
@@ -84,6 +87,7 @@ from gateway.statistics.release import Closing
 from gateway.web import chain as chain_routes
 from gateway.web import health as health_routes
 from gateway.web.checks import Checks
+from gateway.web.metrics import Figures
 
 log = structlog.get_logger(__name__)
 
@@ -135,6 +139,7 @@ class House:
         desk, secrets, settings = ground.desk, ground.secrets, ground.settings
         contracts = (deployment.token, deployment.hub, deployment.asset)
 
+        self.fence = Fence(db, ground.rpc, desk.addresses, applied_block, (self._unread,))
         self.keys = ApiKeys()
         self.auth = Auth(db, self.keys, clock)
         self.merchants = Merchants(contracts)
@@ -147,13 +152,14 @@ class House:
         self.vips = Vips(self.campaigns, clock, deployment.chain_id)
         self.earning = Earning(self.campaigns, secrets, jobs, clock, frozenset(contracts), self.tiers)
         self.grants = Grants(self.campaigns, secrets, clock, frozenset(contracts), settings.approval_above)
-        self.claims = Claims(db, clock, jobs, frozenset(contracts), self.grants.welcome)
+        self.claims = Claims(db, clock, jobs, frozenset(contracts), self.grants.welcome, self.fence.trusted)
         self.boards = Leaderboards(db, self.campaigns, clock, deployment.chain_id)
         self.play = Play(self.campaigns, secrets, clock)
         self.referrals = Referrals(db, self.campaigns, secrets, clock, deployment.chain_id, frozenset(contracts))
-        self.settler = Settler(db, clock, reads, desk, deployment.hub, self.tiers)
+        self.settler = Settler(db, clock, reads, desk, deployment.hub, self.tiers, self.fence.complete)
         self.recounts = Recounts(db, self.tiers)
         self.landing = Landing(db, clock, jobs, self.campaigns, reads, desk, deployment.hub)
+        self.recovery = BatchRecovery(db, ground.rpc, clock, self.landing, desk.addresses, deployment.hub)
         self.releaser = Releaser(db, clock, desk, deployment.hub, self._releasable)
         self.codes = Codes(secrets, jobs, clock)
         self.offers = Offers(clock, deployment.chain_id, deployment.hub, self.codes.public_key)
@@ -168,6 +174,10 @@ class House:
             self.offers,
             self.codes,
             Terms(clock, self.tiers),
+            self.fence.recently_complete,
+        )
+        self.redemption_recovery = RedemptionRecovery(
+            db, ground.rpc, clock, jobs, deployment.domains, self.codes, desk.addresses, deployment.hub
         )
         self.submission = Submission(db, clock, ground.rpc, deployment.hub, desk)
         self.redemption_settlement = RedemptionSettlement(db, clock, jobs, self.orders, self.codes)
@@ -177,13 +187,20 @@ class House:
         self.closing = Closing(db, clock, jobs, settings.statistics_quiet)
         self.outbox = Outbox(clock, secrets, settings.webhooks_private)
         self.courier = Courier(db, clock, secrets, settings.webhooks_private)
-        bulk = {
+        jobs.registry = Registry(self._handlers(), EVENTS, self._bulk_handlers())
+
+    def _bulk_handlers(self) -> Mapping[str, BulkHandler]:
+        """What kinds of jobs do that come by the thousand."""
+        return {
             "statistics.accepted": self.facts.accepted,
             "statistics.claimed": self.facts.claimed,
             "earning.referrals": self.referrals.follow,
             "earning.play": self.play.follow,
         }
-        jobs.registry = Registry(self._handlers(), EVENTS, bulk)
+
+    def _unread(self, session: Session) -> int:
+        """What a restored database has still to look up on the chain."""
+        return self.recovery.unread(session) + self.redemption_recovery.unread(session)
 
     def _handlers(self) -> Mapping[str, Handler]:
         """What each kind of job does."""
@@ -207,7 +224,7 @@ class House:
 
     def routers(self) -> list[APIRouter]:
         """Everything that HTTP offers."""
-        g = self.ground
+        g, checks = self.ground, self._checks().all()
         proofs = Proofs(g.clock, g.deployment.chain_id)
         return [
             merchants_routes.build(g.db, self.auth, self.merchants, self.keys, g.secrets, g.clock),
@@ -226,7 +243,7 @@ class House:
             tiers_routes.build(g.db, self.auth, self.tiers, self.vips, proofs, g.clock),
             wallets_routes.build(g.db, g.clock, g.reads, self.orders, self.ledger, self.redemptions, proofs),
             chain_routes.build(g.reads, g.deployment),
-            health_routes.build(self._checks().all()),
+            health_routes.build(checks, Figures(g.db, g.clock, checks)),
         ]
 
     def _releasable(self, session: Session, campaign: int, now: int, limit: int) -> list[bytes]:
@@ -237,7 +254,8 @@ class House:
 
     def _checks(self) -> Checks:
         g, settings = self.ground, self.settings
-        return Checks(g.db, g.rpc, g.reads, g.clock, g.desk.addresses, settings.confirmations, settings.max_queue_age)
+        confirmations, max_age = settings.confirmations, settings.max_queue_age
+        return Checks(g.db, g.rpc, g.reads, g.clock, g.desk.addresses, confirmations, max_age, self.fence)
 
     def wheels(self) -> dict[str, Wheel]:
         """The periodic work, each part safe in several workers at once. Only the worker asks: it needs the keys."""
@@ -263,6 +281,10 @@ class House:
         return wheels | {
             "jobs": partial(g.jobs.run_due, g.db),
             "campaigns.refresh": self.campaigns.refresh_due,
+            "earning.take_back": self.recovery.take_back_due,
+            "earning.send_moved": lambda: self.recovery.send_moved_due(self.fence.complete),
+            "redemptions.take_back": self.redemption_recovery.take_back_due,
+            "fence": self.fence.passed_due,
             "earning.settle": self.settler.settle_due,
             "earning.resend": self.landing.resend_due,
             "earning.lapse": self.claims.lapse_due,

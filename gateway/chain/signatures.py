@@ -29,6 +29,12 @@ def compact(signature: bytes) -> tuple[bytes, bytes]:
     return signature[:32], vs.to_bytes(32, "big")
 
 
+def expanded(r: bytes, vs: bytes) -> bytes:
+    """The 65-byte signature that `compact` made (r, vs) of."""
+    number = int.from_bytes(vs, "big")
+    return r + (number & (1 << 255) - 1).to_bytes(32, "big") + bytes([27 + (number >> 255)])
+
+
 def personal(message: bytes) -> bytes:
     """Digest of a message as `personal_sign` signs it (EIP-191, version 0x45)."""
     return keccak256(b"\x19Ethereum Signed Message:\n%d" % len(message) + message)

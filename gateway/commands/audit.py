@@ -32,6 +32,7 @@ from gateway.commands.audit_logs import ChainMoved, Logs
 from gateway.commands.audit_model import Difference
 from gateway.commands.chain import open_chain
 from gateway.commands.console import AsJson, CommandError, facts, out, points, table
+from gateway.commands.databases import open_database
 from gateway.commands.state import DEFAULT, State, StateDir
 from gateway.core.db import Database
 from gateway.loyalty.campaigns.models import Campaign
@@ -122,6 +123,7 @@ def _audit(session: Session | None, rpc: Rpc, deployment: Deployment, head: Head
     if session is not None:
         found, problems, totals["events_behind"] = audit_database.positions(session)
         differences += problems
+        totals["paid_ahead"] = int(session.scalar(sa.select(sa.func.sum(Campaign.ahead))) or 0)
         differences += _database(session, rebuilt, found, head)
     return AuditReport(head.number, backing.solvent, differences, totals)
 
@@ -189,7 +191,7 @@ def audit(
         raise CommandError("the database is audited as of the last block it has read", "loyalty audit --chain-only")
     local = State(state)
     chain = open_chain(local)
-    database = None if chain_only else _open_database(local)
+    database = None if chain_only else open_database(local, "loyalty audit --chain-only")
     try:
         with out.progress() as bar:
             task = bar.add_task("reading the chain's events", total=None)
@@ -208,13 +210,6 @@ def audit(
     out.result(report.json(), lambda: render(report))
     if not report.ok:
         raise typer.Exit(1)
-
-
-def _open_database(state: State) -> Database:
-    url = os.environ.get("LOYALTY_DATABASE_URL")
-    if url is None and not state.database.exists():
-        raise CommandError("there is no database here", "loyalty audit --chain-only   (or set LOYALTY_DATABASE_URL)")
-    return Database(url or f"sqlite:///{state.database}")
 
 
 #: Totals that are counts or units of the asset, not points.

@@ -82,7 +82,8 @@ def _landed(
 
 
 def settled(session: Session) -> Iterator[Difference]:
-    """For each campaign and wallet: what settled actions came to went out, is carried on, or is owed."""
+    """For each campaign and wallet: what settled actions came to went out, is carried on, or is owed; after a restore,
+    less what went out for actions that were forgotten and not told again."""
     earned: Counter[Place] = Counter()
     query = sa.select(Action.campaign_id, Action.wallet, sa.func.sum(SIGNED)).where(Action.state == ActionState.SETTLED)
     for campaign, wallet, points in session.execute(query.group_by(Action.campaign_id, Action.wallet)):
@@ -98,7 +99,7 @@ def settled(session: Session) -> Iterator[Difference]:
         else:
             accounted[(campaign, wallet)] -= (taken or 0) if state == BatchState.LANDED else amount
     for carry in session.scalars(sa.select(Carry)):
-        accounted[(carry.campaign_id, carry.wallet)] += carry.points - carry.owed
+        accounted[(carry.campaign_id, carry.wallet)] += carry.points - carry.owed - carry.ahead + carry.back
     for campaign, wallet in sorted(set(earned) | set(accounted)):
         place = (campaign, wallet)
         if earned[place] != accounted[place]:

@@ -26,6 +26,7 @@ from gateway.chain.reads import Reads
 from gateway.chain.rpc import Rpc
 from gateway.chain.signatures import address_of
 from gateway.client import Client
+from gateway.commands import restored
 from gateway.commands.console import AsJson, CommandError, out, points
 from gateway.commands.house import House
 from gateway.commands.state import DEFAULT, State, StateDir
@@ -99,6 +100,7 @@ def _house(state: State, settings: Settings, rpc: Rpc) -> Iterator[Check]:
     database = Database(settings.database_url)
     try:
         yield _ask("database schema", lambda: _schema(database))
+        yield _ask("nothing forgotten", lambda: _restored(database))
         if deployment is None:
             yield Check("relayer, roles and clock", None, "needs the chain")
             return
@@ -138,6 +140,18 @@ def _short(path: Path, state: State) -> str:
 def _schema(database: Database) -> tuple[bool, str]:
     current = migrations.is_current(database)
     return current, "newest revision" if current else "old or empty: start `loyalty up`, or run the migrations"
+
+
+def _restored(database: Database) -> tuple[bool, str]:
+    """After a restore: is everything that our keys had sent taken back in?"""
+    with database.read() as session:
+        found = restored.look(session)
+    ahead = sum(each["points"] for each in found["ahead"])
+    told = f"; {points(ahead)} points were paid for actions that were not told again" if ahead else ""
+    lost = found["payments_without_code"]
+    told += f"; {lost} paid codes were not found: upload their pool again" if lost else ""
+    whole = found["whole"] and not lost
+    return whole, f"{'yes' if whole else 'no: `loyalty restored` tells what is missing'}{told}"
 
 
 def _clock(reads: Reads) -> tuple[bool, str]:

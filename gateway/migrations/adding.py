@@ -11,15 +11,22 @@ from alembic import op
 from gateway.core.columns import Checked
 
 
-def add_column(table: str, name: str, kind: Checked, default: int) -> None:
-    """A column that is never empty; rows that are there get `default`. Names are ours, not somebody's input."""
+def add_column(table: str, name: str, kind: Checked, default: int | bytes | None = None) -> None:
+    """A column; with a `default`, which rows that are there get, it is never empty. Names are ours, not somebody's
+    input."""
     dialect = op.get_bind().dialect
     typed: Any = kind.load_dialect_impl(dialect)
     quoted = f'"{name}"'
     check = f"{quoted} IS NULL OR ({kind.check(quoted, dialect.name)})"
+    value = default if not isinstance(default, bytes) else _literal(default, dialect.name)
+    filled = "" if default is None else f"DEFAULT {value} NOT NULL "
     op.execute(
         sa.text(
-            f"ALTER TABLE {table} ADD COLUMN {name} {typed.compile(dialect=dialect)} DEFAULT {default} NOT NULL "
+            f"ALTER TABLE {table} ADD COLUMN {name} {typed.compile(dialect=dialect)} {filled}"
             f"CONSTRAINT ck_{table}_{name}_{dialect.name} CHECK ({check})"
         )
     )
+
+
+def _literal(value: bytes, dialect: str) -> str:
+    return f"X'{value.hex()}'" if dialect == "sqlite" else f"decode('{value.hex()}', 'hex')"

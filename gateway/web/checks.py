@@ -11,11 +11,13 @@ from gateway.chain.hexes import to_hex
 from gateway.chain.indexer.models import ChainEvent, IndexedBlock, Subscription
 from gateway.chain.reads import Reads
 from gateway.chain.relayer import decisions
+from gateway.chain.relayer.fence import Fence
 from gateway.chain.relayer.models import ChainTx, TxState
 from gateway.chain.rpc import Rpc
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Job
+from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning.landing import STUCK_AFTER
 from gateway.loyalty.earning.models import Batch, BatchState
 from gateway.statistics.models import StatWeek
@@ -34,9 +36,10 @@ class Checks:
         senders: Sequence[bytes],
         confirmations: int,
         max_age: int,
+        fence: Fence,
     ) -> None:
         """`senders`: the relayer's keys. `max_age`: seconds after which the queue counts as stuck."""
-        self.db, self.rpc, self.reads, self.clock = db, rpc, reads, clock
+        self.db, self.rpc, self.reads, self.clock, self.fence = db, rpc, reads, clock, fence
         self.senders, self.confirmations, self.max_age = senders, confirmations, max_age
 
     def all(self) -> Mapping[str, Check]:
@@ -47,6 +50,7 @@ class Checks:
             "indexer": Check(self.indexer),
             "queue": Check(self.queue),
             "batches": Check(self.batches),
+            "restore": Check(self.restore),
             "jobs": Check(self.jobs),
             "gas": Check(self.gas),
             "statistics": Check(self.statistics),
@@ -92,6 +96,16 @@ class Checks:
         with self.db.read() as session:
             count = session.scalar(stuck) or 0
         return Finding(count == 0, f"{count} batches are refused again and again", count)
+
+    def restore(self) -> Finding:
+        """Whether the database knows all that our keys have sent; after a restore from a backup it does not at first.
+        What was paid for actions that it forgot is told until the tills have told them again."""
+        with self.db.read() as session:
+            ahead = int(session.scalar(sa.select(sa.func.sum(Campaign.ahead))) or 0)
+        if not self.fence.complete():
+            return Finding(False, "the database is behind the chain: nothing is settled or sold until it is not", ahead)
+        told = f"; {ahead} hundredths were paid for actions that were not told again" if ahead else ""
+        return Finding(True, f"the database is whole{told}", ahead)
 
     def jobs(self) -> Finding:
         with self.db.read() as session:

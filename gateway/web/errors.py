@@ -21,12 +21,14 @@ from gateway.core.problems import (
     TOO_LARGE,
     Problem,
 )
+from gateway.web.pressure import OVERLOADED, REFUSALS, RETRY_AFTER, Pressure
 
 log = structlog.get_logger(__name__)
 
 
 def answer(problem: Problem) -> JSONResponse:
     """The HTTP answer of one problem."""
+    REFUSALS.labels(problem.refusal.code).inc()
     headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
     return JSONResponse(problem.body(), problem.refusal.status, headers=headers, media_type="application/problem+json")
 
@@ -78,22 +80,30 @@ def _methods(app: FastAPI, request: Request) -> set[str]:
 
 
 class Guard:
-    """Outermost layer: caps the body and turns whatever nobody caught into `internal-error`."""
+    """Outermost layer: caps the body and what is at work at once, and turns whatever nobody caught into
+    `internal-error`."""
 
-    def __init__(self, app: ASGIApp, max_body: int) -> None:
+    def __init__(self, app: ASGIApp, max_body: int, max_requests: int = 1_000, max_bytes: int = 2**28) -> None:
         self.app, self.max_body = app, max_body
+        self.pressure = Pressure(max_requests, max_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if not self.pressure.admits(scope):
+            await answer(OVERLOADED.at(retry_after=RETRY_AFTER))(scope, receive, send)
+            return
         started = False
         received = 0
+        self.pressure.add(1, 0)
 
         async def counted() -> Message:
             nonlocal received
             message = await receive()
-            received += len(message.get("body", b""))
+            size = len(message.get("body", b""))
+            received += size
+            self.pressure.add(0, size)
             if received > self.max_body:
                 raise HTTPException(TOO_LARGE.status)  # the one kind of error that FastAPI passes on from here
             return message
@@ -109,3 +119,5 @@ class Guard:
             log.error("request.failed", error=type(error).__name__, where=logs.where(error))
             if not started:
                 await answer(INTERNAL.at())(scope, receive, send)
+        finally:
+            self.pressure.add(-1, -received)

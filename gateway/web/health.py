@@ -9,8 +9,11 @@ from typing import Literal
 import structlog
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.registry import Collector
 from pydantic import BaseModel, Field
+
+from gateway.web.pressure import REGISTRY
 
 log = structlog.get_logger(__name__)
 
@@ -46,8 +49,8 @@ class Ready(BaseModel):
     parts: dict[str, Part] = Field(examples=[{"node": {"ok": False, "detail": "does not answer"}}])
 
 
-def build(checks: Mapping[str, Check]) -> APIRouter:
-    """The room's routes."""
+def build(checks: Mapping[str, Check], figures: Collector) -> APIRouter:
+    """The room's routes. `figures`: what /metrics asks of the database."""
     router = APIRouter(tags=["health"])
 
     @router.get("/health")
@@ -58,7 +61,7 @@ def build(checks: Mapping[str, Check]) -> APIRouter:
     @router.get("/ready", responses={503: {"model": Ready}})
     def ready(response: Response) -> Ready:
         """What works and what does not; 503 only when nothing can be accepted."""
-        findings = {name: _look(check) for name, check in checks.items()}
+        findings = {name: look(check) for name, check in checks.items()}
         down = any(checks[name].vital and not finding.ok for name, finding in findings.items())
         healthy = all(finding.ok for finding in findings.values())
         response.status_code = 503 if down else 200
@@ -69,20 +72,15 @@ def build(checks: Mapping[str, Check]) -> APIRouter:
 
     @router.get("/metrics", response_class=PlainTextResponse)
     def metrics() -> Response:
-        """Prometheus text: every check as 0 or 1, and its figure."""
+        """Prometheus text: queues, chain and money as the database knows them, and what this process counts."""
         registry = CollectorRegistry()
-        state = Gauge("loyalty_check_ok", "1 when the check is fine", ["check"], registry=registry)
-        value = Gauge("loyalty_check_value", "The figure of the check", ["check"], registry=registry)
-        for name, check in checks.items():
-            finding = _look(check)
-            state.labels(name).set(finding.ok)
-            value.labels(name).set(finding.value)
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        registry.register(figures)
+        return Response(generate_latest(registry) + generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
     return router
 
 
-def _look(check: Check) -> Finding:
+def look(check: Check) -> Finding:
     try:
         return check.look()
     except Exception as error:  # whatever is broken is what the answer says

@@ -64,6 +64,10 @@ class ChainEvent(Base):
         sa.Index(
             "ix_chain_events_caps", "campaign", sqlite_where=sa.text("kind = 15"), postgresql_where=sa.text("kind = 15")
         ),
+        # Reorganisations, of which there are few: for metrics.
+        sa.Index(
+            "ix_chain_events_rewinds", "kind", sqlite_where=sa.text("kind = 0"), postgresql_where=sa.text("kind = 0")
+        ),
         # What used a holder's nonce: of TOKEN_ORDER and ACCOUNT_ORDER only, so that nothing else pays for it.
         sa.Index(
             "ix_chain_events_order",

@@ -45,8 +45,8 @@ class Indexer:
         self._deployment, self._confirmations = deployment, confirmations
         self._span = MAX_SPAN
 
-    def step(self) -> int:
-        """Reads on to depth, at most one range of blocks, or rewinds.
+    def step(self, upto: int | None = None) -> int:
+        """Reads on to depth, at most one range of blocks and none above `upto`, or rewinds.
 
         Returns how many events it appended, at least 1 while there are more blocks to read. Raises ChainErrors, and
         WrongDeployment when the node changed to another chain.
@@ -65,6 +65,7 @@ class Indexer:
         if seen.hash != last.hash:
             return self._rewind(last, head)
         first, end = last.number + 1, head.number - self._confirmations
+        end = end if upto is None else min(end, upto)
         return self._read(last, first, end) if first <= end else 0
 
     def _start(self) -> int:
@@ -167,7 +168,18 @@ class Indexer:
 
     def _rewind(self, last: IndexedBlock, head: Head) -> int:
         self._deployment.verify(self._rpc)  # a node on another chain must not undo everything
-        fork = self._fork(head)
+        return self._take_back(last, self._fork(head))
+
+    def read_again(self, first: int) -> int:
+        """Takes back all events from block `first` on, as if the chain had been reorganised there: they are read, and
+        every room applies them, once more. Returns 1 when there were any."""
+        with self._db.read() as session:
+            last, fork = _newest(session), _newest(session, first - 1)
+        if last is None:
+            return 0
+        return self._take_back(last, fork.number if fork else max(0, self._deployment.deploy_block - 2))
+
+    def _take_back(self, last: IndexedBlock, fork: int) -> int:
         with self._db.begin() as session:
             if self._hold(session, last) is None:
                 return 0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gateway.chain.indexer.models import ChainEvent, Subscription
+from gateway.chain.indexer.models import ChainEvent, IndexedBlock, Subscription
 from gateway.core import crashes
 from gateway.core.db import Database, get_or_add
 
@@ -42,6 +42,15 @@ def hold(session: Session, name: str) -> Subscription:
     the row is not yet committed would be neither counted nor applied.
     """
     return get_or_add(session, Subscription, name, lambda: Subscription(name=name))
+
+
+def applied_block(session: Session) -> int | None:
+    """The last block read, when every reader has applied all of its events; None while one is behind."""
+    # In this order: what is written between the statements makes a reader look late, never early.
+    block = session.scalar(sa.select(sa.func.max(IndexedBlock.number)))
+    newest = session.scalar(sa.select(sa.func.max(ChainEvent.id))) or 0
+    slowest = session.scalar(sa.select(sa.func.min(Subscription.last_event))) or 0
+    return block if slowest >= newest else None
 
 
 def _cursor(session: Session, name: str) -> int:

@@ -55,21 +55,23 @@ class Fee:
 
 @dataclass(frozen=True)
 class Receipt:
-    """Where one signed form was mined. `empty`: the form that only used the nonce up."""
+    """Where one signed form was mined. `empty`: the form that only used the nonce up; `fee` in wei."""
 
     block: int
     block_hash: bytes
     success: bool
     empty: bool
+    fee: int = 0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a transaction whose nonce was passed at depth."""
+    """What became of a transaction whose nonce was passed at depth, and what it cost in wei."""
 
     state: TxState
     block: int | None
     block_hash: bytes | None
+    fee: int = 0
 
 
 def first_fee(base_fee: int, tip: int, limit: int) -> Fee | None:
@@ -130,7 +132,7 @@ def outcome(receipts: Sequence[Receipt]) -> Outcome:
     transaction used the nonce, so it failed as far as we can know; whoever asked for it asks the contract."""
     for receipt in receipts:
         done = receipt.success and not receipt.empty
-        return Outcome(TxState.DONE if done else TxState.REVERTED, receipt.block, receipt.block_hash)
+        return Outcome(TxState.DONE if done else TxState.REVERTED, receipt.block, receipt.block_hash, receipt.fee)
     return Outcome(TxState.REVERTED, None, None)
 
 

@@ -38,10 +38,12 @@ NOT_MINE = 15
 
 @dataclass(frozen=True)
 class Chain:
-    """What the node says: `nonce` the next one to be mined, `deep_nonce` the same at depth, `balance` in wei."""
+    """What the node says: `nonce` the next one to be mined, `pooled` the next one after what waits in its pool,
+    `deep_nonce` as `nonce` at depth, `balance` in wei."""
 
     head: Head
     nonce: int
+    pooled: int
     deep_nonce: int
     balance: int
     #: False: the block in which the last settled transaction was mined is gone.
@@ -106,7 +108,8 @@ class Lane:
         chain = self._look(view)
         if self._reopen(view, chain):
             view = self._store.view()
-        moved = self._settle(view, chain)
+        moved = self._put_up_fence(view, chain)
+        moved += self._settle(view, chain)
         moved += self._fill_gaps(view, chain)
         moved += self._replace(view, chain)
         self._keep_to(view)
@@ -152,10 +155,11 @@ class Lane:
             ("eth_getBlockByNumber", ["latest", False]),
             ("eth_getTransactionCount", [address, "latest"]),
             ("eth_getBalance", [address, "latest"]),
+            ("eth_getTransactionCount", [address, "pending"]),
         ]
         if view.settled_block:
             calls.append(("eth_getBlockByNumber", [hex(view.settled_block[0]), False]))
-        block, nonce, balance, *settled = self._rpc.batch(calls)
+        block, nonce, balance, pooled, *settled = self._rpc.batch(calls)
         for answer in (block, nonce, balance):
             if isinstance(answer, ChainError):
                 raise answer
@@ -163,7 +167,8 @@ class Lane:
         next_nonce = int(nonce, 16)
         stands = view.settled_block is None or self._is(settled[0], view.settled_block[1])
         deep = self._deep_nonce(head) if any(flight.nonce < next_nonce for flight in view.flights) else 0
-        return Chain(head, next_nonce, min(deep, next_nonce), int(balance, 16), stands)
+        pool_nonce = next_nonce if isinstance(pooled, ChainError) else max(next_nonce, int(pooled, 16))
+        return Chain(head, next_nonce, pool_nonce, min(deep, next_nonce), int(balance, 16), stands)
 
     def _deep_nonce(self, head: Head) -> int:
         depth = head.number - self._settings.confirmations
@@ -222,6 +227,17 @@ class Lane:
         return now - self._missing.setdefault(tx_id, now) >= self._settings.resend_after
 
     # ------------------------------------------------------------------ signing
+
+    def _put_up_fence(self, view: View, chain: Chain) -> int:
+        """What the chain knows of this key and we do not was sent before the database was restored; more of it may be
+        on its way. See fence.py."""
+        if view.fence != 0 and chain.pooled <= view.next_nonce:
+            return 0
+        fee = self._fee(chain)
+        taken = self._store.fence(chain.nonce, chain.pooled, self._settings.in_flight, fee) if fee else 0
+        if taken:
+            log.error("relayer.database_is_behind", nonce=view.next_nonce, on_chain=chain.nonce, pooled=chain.pooled)
+        return taken
 
     def _fill_gaps(self, view: View, chain: Chain) -> int:
         taken = [flight.nonce for flight in view.flights if flight.nonce >= chain.nonce]
@@ -377,4 +393,5 @@ class Lane:
 
 def _receipt(answer: dict[str, Any], empty: bool) -> Receipt:
     success = int(answer["status"], 16) == 1
-    return Receipt(int(answer["blockNumber"], 16), from_hex(answer["blockHash"]), success, empty)
+    fee = int(answer.get("gasUsed", "0x0"), 16) * int(answer.get("effectiveGasPrice", "0x0"), 16)
+    return Receipt(int(answer["blockNumber"], 16), from_hex(answer["blockHash"]), success, empty, fee)

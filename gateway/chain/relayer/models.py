@@ -50,6 +50,8 @@ class ChainTx(Base):
     #: Where it was mined; empty when its nonce was used up without it. A block that vanishes makes it SIGNED again.
     block: Mapped[int | None] = mapped_column(Int())
     block_hash: Mapped[bytes | None] = mapped_column(Blob(32))
+    #: What it cost, in wei.
+    fee: Mapped[int | None] = mapped_column(Uint96())
 
 
 class SignedTx(Base):
@@ -74,4 +76,9 @@ class KeyState(Base):
 
     sender: Mapped[bytes] = mapped_column(Blob(20), primary_key=True)
     next_nonce: Mapped[int] = mapped_column(Int())
+    #: Set while the key may have sent what this database does not know: all nonces below it must pass first. 0: to be
+    #: put up. See chain/relayer/fence.py.
+    fence: Mapped[int | None] = mapped_column(Int())
+    #: Wei paid for gas since this database began.
+    spent: Mapped[int] = mapped_column(Uint96(), default=0)
     out_of_gas: Mapped[bool] = mapped_column(Flag(), default=False)

@@ -59,6 +59,9 @@ class View:
     settled_block: tuple[int, bytes] | None
     queued: bool
     out_of_gas: bool
+    #: The next nonce that was not given away, and the key's fence.
+    next_nonce: int
+    fence: int | None
 
 
 class Store:
@@ -85,6 +88,8 @@ class Store:
                 settled_block=(mined.block, mined.block_hash) if mined else None,
                 queued=session.scalar(due(self._clock.now()).with_only_columns(ChainTx.id).limit(1)) is not None,
                 out_of_gas=key is not None and key.out_of_gas,
+                next_nonce=key.next_nonce if key else 0,
+                fence=key.fence if key else None,
             )
 
     def raw(self, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -156,28 +161,48 @@ class Store:
 
     def fill(self, nonces: Sequence[int], fee: Fee) -> int:
         """Signs an empty transaction for each nonce that nobody holds."""
-        now = self._clock.now()
         try:
             with self._db.begin() as session:
                 for nonce in nonces:
-                    row = ChainTx(
-                        purpose=Purpose.FILL,
-                        ref=0,
-                        recipient=self._signer.address,
-                        data=NOTHING,
-                        state=TxState.SIGNED,
-                        sender=self._signer.address,
-                        nonce=nonce,
-                        gas=NOTHING_GAS,
-                        created_at=now,
-                        retry_at=now,
-                    )
-                    session.add(row)
-                    session.flush()
-                    self._add_form(session, row, fee, self._signer.sign_nothing(nonce, fee))
+                    self._add_nothing(session, nonce, fee)
         except IntegrityError:  # another worker filled them
             return 0
         return len(nonces)
+
+    def fence(self, chain_nonce: int, seen: int, span: int, fee: Fee) -> int:
+        """Uses up, with empty transactions, every nonce that what we do not know of may hold: those that the node knows
+        (`seen`: the next one after them) and `span` after the chain's. Returns how many nonces it took."""
+        self._ensure_key()
+        with self._db.begin() as session:
+            key = session.get_one(KeyState, self._signer.address, with_for_update=True)
+            if key.fence != 0 and seen <= key.next_nonce:
+                return 0  # another worker signed them, or put the fence up
+            mine = sa.select(ChainTx.nonce).where(self._mine, ChainTx.nonce >= chain_nonce)
+            taken = set(session.scalars(mine))
+            top = max(seen, chain_nonce + span, key.next_nonce)
+            free = [nonce for nonce in range(chain_nonce, top) if nonce not in taken]
+            for nonce in free:
+                self._add_nothing(session, nonce, fee)
+            key.next_nonce = key.fence = top
+        return len(free)
+
+    def _add_nothing(self, session: Session, nonce: int, fee: Fee) -> None:
+        now = self._clock.now()
+        row = ChainTx(
+            purpose=Purpose.FILL,
+            ref=0,
+            recipient=self._signer.address,
+            data=NOTHING,
+            state=TxState.SIGNED,
+            sender=self._signer.address,
+            nonce=nonce,
+            gas=NOTHING_GAS,
+            created_at=now,
+            retry_at=now,
+        )
+        session.add(row)
+        session.flush()
+        self._add_form(session, row, fee, self._signer.sign_nothing(nonce, fee))
 
     def replace(self, flight: Flight, fee: Fee, empty: bool) -> bool:
         """Signs the transaction again at its nonce, with a higher fee; `empty`: without its content."""
@@ -222,14 +247,18 @@ class Store:
     def settle(self, outcomes: dict[int, Outcome]) -> int:
         """Writes what became of transactions whose nonce was passed at depth, and tells who listens."""
         settled: list[str] = []
+        spent = 0
         with self._db.begin() as session:
             for tx_id, outcome in outcomes.items():
                 row = session.get(ChainTx, tx_id, with_for_update=True)
                 if row is None or row.state != TxState.SIGNED:
                     continue
                 row.state, row.block, row.block_hash = outcome.state, outcome.block, outcome.block_hash
+                row.fee = outcome.fee
+                spent += outcome.fee
                 publish(self._jobs, session, row)
                 settled.append(row.purpose.name.lower())
+            self._pay(session, spent)
             crashes.reach("mined", settled)
         crashes.reach("settled", settled)
         return len(settled)
@@ -237,13 +266,17 @@ class Store:
     def reopen(self, *, from_nonce: int | None = None, ids: Sequence[int] = ()) -> int:
         """Makes settled transactions open again: those with a nonce that the chain no longer has, or the ones named."""
         which = ChainTx.nonce >= from_nonce if from_nonce is not None else ChainTx.id.in_(ids)
+        settled = (self._mine, which, ChainTx.state != TxState.SIGNED)
         with self._db.begin() as session:
-            result = session.execute(
-                sa.update(ChainTx)
-                .where(self._mine, which, ChainTx.state != TxState.SIGNED)
-                .values(state=TxState.SIGNED, block=None, block_hash=None)
-            )
+            self._pay(session, -sum(fee or 0 for fee in session.scalars(sa.select(ChainTx.fee).where(*settled))))
+            opened = sa.update(ChainTx).where(*settled)
+            result = session.execute(opened.values(state=TxState.SIGNED, block=None, block_hash=None, fee=None))
             return int(result.rowcount)  # type: ignore[attr-defined]
+
+    def _pay(self, session: Session, wei: int) -> None:
+        key = session.get(KeyState, self._signer.address, with_for_update=True) if wei else None
+        if key is not None:
+            key.spent += wei
 
     def put_off(self, tx_id: int, delay: int) -> None:
         """See `Waiting.put_off`."""

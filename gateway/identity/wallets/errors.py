@@ -16,4 +16,7 @@ TOO_MANY_ORDERS = Refusal("too-many-orders", 429, "This wallet has too many open
 BELOW_RELAY_MINIMUM = Refusal("below-relay-minimum", 422, "Orders are relayed from one point upward")
 INSUFFICIENT_POINTS = Refusal("insufficient-points", 422, "Not enough points are free for this order")
 CHAIN_UNREACHABLE = Refusal("chain-unreachable", 503, "The chain's node does not answer; nothing was changed")
+RECOVERING = Refusal(
+    "recovering", 503, "The gateway was restored and still takes back in what the chain knows; nothing was changed"
+)
 PROOF_REQUIRED = Refusal("proof-required", 403, "Only the wallet itself may see this: sign for it")

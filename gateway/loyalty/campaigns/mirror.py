@@ -77,11 +77,22 @@ def set_caps(session: Session, campaign: Campaign, upto: int, operators: Collect
 
 def rebuild(session: Session, campaign: Campaign, upto: int, operators: Collection[bytes]) -> None:
     """Makes the picture anew from the events up to and with id `upto` that no reorganisation took back."""
+    rebuild_money(session, campaign, upto)
+    set_caps(session, campaign, upto, operators)
+    campaign.synced_event = upto
+
+
+def rebuild_money(session: Session, campaign: Campaign, upto: int) -> None:
+    """Budget and pot alone, by the events up to and with id `upto`."""
     campaign.budget = campaign.pot = 0
     for event in _events(session, campaign.id, upto):
         apply(campaign, event)
-    set_caps(session, campaign, upto, operators)
-    campaign.synced_event = upto
+
+
+def has_batches(session: Session, campaign: int, upto: int) -> bool:
+    """Whether any batch landed in the campaign by the events up to and with id `upto`."""
+    landed = (EventKind.AWARD_LANDED, EventKind.CLAWBACK_LANDED)
+    return any(event.kind in landed for event in _events(session, campaign, upto))
 
 
 def newest_event(session: Session) -> int:

@@ -40,6 +40,14 @@ class Campaign(Base):
     key_cap: Mapped[int] = mapped_column(Int(0, MAX_SUM), default=0)
     #: Promised but not yet landed: accepted awards and unclaimed codes.
     reserved: Mapped[int] = mapped_column(Int(0, MAX_SUM), default=0)
+    # After a restore (loyalty/earning/recovery.py): what our keys paid out for actions that this database forgot and
+    # that were not told again, and the latest moment at which such an action can have happened. Empty: never restored.
+    ahead: Mapped[int] = mapped_column(Int(0, MAX_SUM), default=0)
+    forgotten_until: Mapped[int | None] = mapped_column(Seconds())
+    #: Claim codes of that time are taken again although some of what was paid out is not accounted for.
+    codes_trusted: Mapped[bool] = mapped_column(Flag(), default=False)
+    #: Batches that landed before the campaign was registered here were looked for; it is not settled before that.
+    searched: Mapped[bool] = mapped_column(Flag(), default=False)
     #: Next batch number that this gateway will use.
     next_number: Mapped[int] = mapped_column(Int(), default=1)
     # Settlement (see privacy.md, 4):

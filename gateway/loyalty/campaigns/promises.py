@@ -1,7 +1,8 @@
 """Points promised against a campaign's budget, its daily cap and the merchant's quota.
 
 Whoever promises, settles, claims or takes back holds the lock on the campaign's row until its transaction ends, so that
-for each campaign these happen one after the other. Invariant at every commit that promises: reserved <= budget.
+for each campaign these happen one after the other. Invariant at every commit that promises: reserved <= budget
+(after a restore: plus what was paid ahead, which no promise has to pay again).
 """
 
 from __future__ import annotations
@@ -45,17 +46,20 @@ class Allowance:
     quota_left: int | None
     taken: int = 0
 
-    def take(self, points: int) -> None:
-        """Promises `points` or raises `budget-exhausted`, `daily-cap-reached`, `quota-reached`; nothing is written."""
+    def take(self, points: int, covered: int = 0) -> None:
+        """Promises `points` or raises `budget-exhausted`, `daily-cap-reached`, `quota-reached`; nothing is written.
+
+        `covered`: of them, what was paid out of the budget before the database was restored.
+        """
         if points == 0:
             return
-        if points > self.budget_left:
+        if points > max(self.budget_left, 0) + covered:
             raise BUDGET_EXHAUSTED.at("campaign", f"{max(self.budget_left, 0)} hundredths are left")
         if points > self.cap_left:
             raise DAILY_CAP_REACHED.at("campaign", f"{max(self.cap_left, 0)} hundredths are left today")
         if self.quota_left is not None and points > self.quota_left:
             raise QUOTA_REACHED.at("campaign", f"{max(self.quota_left, 0)} hundredths are left today")
-        self.budget_left -= points
+        self.budget_left -= points - covered
         self.cap_left -= points
         self.quota_left = None if self.quota_left is None else self.quota_left - points
         self.taken += points
@@ -107,7 +111,8 @@ def restore(session: Session, campaign: int, points: int) -> None:
 
 def _change(session: Session, campaign: int, points: int) -> None:
     # The condition repeats what the lock already ensures: an error in our books must never pass silently.
-    bound = Campaign.reserved + points <= Campaign.budget if points > 0 else Campaign.reserved + points >= 0
+    left = Campaign.budget + Campaign.ahead
+    bound = Campaign.reserved + points <= left if points > 0 else Campaign.reserved + points >= 0
     change = (
         sa.update(Campaign)
         .where(Campaign.id == campaign, bound)

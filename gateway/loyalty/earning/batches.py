@@ -7,7 +7,7 @@ content for ever, and the relayer has it. The number lands once, whoever sends i
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -24,6 +24,7 @@ from gateway.core.limits import MAX_HUNDREDTHS
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
 from gateway.loyalty.earning import counting, settlement
+from gateway.loyalty.earning.forgotten import HAPPENED
 from gateway.loyalty.earning.models import (
     Action,
     ActionKind,
@@ -34,7 +35,7 @@ from gateway.loyalty.earning.models import (
     BatchState,
     Carry,
 )
-from gateway.loyalty.earning.settlement import MAX_ENTRIES, Entry, Net, Waiting
+from gateway.loyalty.earning.settlement import MAX_ENTRIES, Before, Entry, Net, Waiting
 from gateway.loyalty.earning.standing import NoLadders, Standing
 from gateway.loyalty.rules.document import Refunds, parse
 
@@ -62,7 +63,7 @@ class LandedReads(Protocol):
 
 
 class Settler:
-    """`hub` is the contract's address."""
+    """`hub` is the contract's address. `whole`: whether the database knows everything that our keys have sent."""
 
     def __init__(
         self,
@@ -72,9 +73,10 @@ class Settler:
         relayer: Enqueues,
         hub: bytes,
         standing: Standing | None = None,
+        whole: Callable[[], bool] = lambda: True,
     ) -> None:
         self.db, self.clock, self.reads, self.relayer, self.hub = db, clock, reads, relayer, hub
-        self.standing = standing or NoLadders()
+        self.standing, self.whole = standing or NoLadders(), whole
         self.random = random.SystemRandom()
 
     def settle_due(self, limit: int = 20) -> int:
@@ -85,9 +87,13 @@ class Settler:
         now = self.clock.now()
         with self.db.read() as session:
             due = sa.select(Campaign.id).where(
-                Campaign.settle_at <= now, sa.or_(Campaign.settle_every > 0, _has_work(now))
+                Campaign.settle_at <= now,
+                Campaign.searched == 1,
+                sa.or_(Campaign.settle_every > 0, _has_work(now)),
             )
             ids = list(session.scalars(due.order_by(Campaign.settle_at, Campaign.id).limit(limit)))
+        if not ids or not self.whole():
+            return 0
         made = 0
         for campaign in ids:
             try:
@@ -192,14 +198,22 @@ class Settlement:
         wallets = {action.wallet for action in waiting} | {action.wallet for action in refunds}
         self.carries = self._carries(wallets) if self.open else {}
         owing = self._owing(wallets | self.carries.keys()) if self.open else {}
-        return settlement.fold([*waiting, *refunds], self.carries, owing, step, limit)
+        return settlement.fold([*waiting, *refunds], self.carries, owing, step, limit, self._before(wallets))
+
+    def _before(self, wallets: Collection[bytes]) -> dict[bytes, Before]:
+        """What of a restored database's forgotten past these wallets' actions are counted against."""
+        if self.campaign.forgotten_until is None:
+            return {}
+        query = sa.select(Carry).where(Carry.campaign_id == self.campaign.id, Carry.until.is_not(None))
+        rows = [row for row in self.session.scalars(query) if row.wallet in wallets and (row.ahead or row.back)]
+        return {row.wallet: Before(row.ahead, row.back, row.until or 0) for row in rows}
 
     def _awards(self) -> list[Waiting]:
-        query = sa.select(Action.id, Action.wallet, Action.points, Action.withheld)
+        query = sa.select(Action.id, Action.wallet, Action.points, Action.withheld, HAPPENED)
         rows = self.session.execute(query.where(*_waiting(self.campaign.id), Action.kind != ActionKind.REFUND))
         return [
-            Waiting(id, wallet, points, None, withheld)
-            for id, wallet, points, withheld in rows.tuples()
+            Waiting(id, wallet, points, None, withheld, at)
+            for id, wallet, points, withheld, at in rows.tuples()
             if wallet is not None
         ]
 
@@ -216,7 +230,7 @@ class Settlement:
             .where(*_waiting(self.campaign.id), Action.kind == ActionKind.REFUND)
         )
         return [
-            Waiting(refund.id, refund.wallet, refund.points, refund.refers_to, refund.withheld)
+            Waiting(refund.id, refund.wallet, refund.points, refund.refers_to, refund.withheld, refund.occurred_at)
             for refund, state, batch_state in self.session.execute(query).tuples()
             if refund.wallet is not None
             and (refund.refers_to in awards or (state == ActionState.SETTLED and batch_state != BatchState.QUEUED))
@@ -322,6 +336,10 @@ class Settlement:
             if row is not None:
                 row.points += change
                 row.owed += owed - net.repaid
+            if row is not None and (net.ahead or net.back):
+                row.ahead -= net.ahead
+                row.back -= net.back
+                self.campaign.ahead -= net.ahead
         self.session.flush()
 
 

@@ -1,8 +1,9 @@
 """What must always hold between the tables of this room and the campaign's promises; for tests, audit and doctor.
 
 1. promised: reserved = unsettled awards less their refunds + award batches on their way + what rounding carries on
-2. each wallet: settled awards - settled refunds = award entries - clawback entries + carried - owed, where a clawback
-   entry counts in full until it landed, and then as what it took
+2. each wallet: settled awards - settled refunds = award entries - clawback entries + carried - owed - ahead + back,
+   where a clawback entry counts in full until it landed, and then as what it took; `ahead` and `back` are not empty
+   only after a restore
 3. an action is in one batch at most, a number in one batch, a batch's content is its entries: by the tables' own keys
 """
 
@@ -52,6 +53,9 @@ def differences(session: Session, campaign: int) -> list[str]:
     found = []
     reserved = session.get_one(Campaign, campaign).reserved
     expected = promised(session, campaign)
+    ahead = sum(session.scalars(sa.select(Carry.ahead).where(Carry.campaign_id == campaign)))
+    if ahead != session.get_one(Campaign, campaign).ahead:
+        found.append(f"campaign {campaign}: {ahead} hundredths were paid ahead, not what the campaign says")
     if reserved != expected:
         found.append(f"campaign {campaign}: {reserved} hundredths are reserved, {expected} are promised")
     wrong = sum(1 for difference in _wallets(session, campaign).values() if difference)
@@ -76,5 +80,5 @@ def _wallets(session: Session, campaign: int) -> dict[bytes, int]:
     for wallet, batch_kind, amount, taken in session.execute(entries).tuples():
         balance[wallet] += -amount if batch_kind == BatchKind.AWARD else amount if taken is None else taken
     for row in session.scalars(sa.select(Carry).where(Carry.campaign_id == campaign)):
-        balance[row.wallet] += row.owed - row.points
+        balance[row.wallet] += row.owed - row.points + row.ahead - row.back
     return balance

@@ -12,10 +12,12 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Jobs
 from gateway.identity.wallets.addresses import NOBODY
+from gateway.identity.wallets.asking import asking
+from gateway.identity.wallets.errors import RECOVERING
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
-from gateway.loyalty.earning import codes
-from gateway.loyalty.earning.errors import CLAIM_LAPSED, CLAIM_UNKNOWN, CLAIM_USED, WALLET_REFUSED
+from gateway.loyalty.earning import codes, forgotten
+from gateway.loyalty.earning.errors import CLAIM_IN_DOUBT, CLAIM_LAPSED, CLAIM_UNKNOWN, CLAIM_USED, WALLET_REFUSED
 from gateway.loyalty.earning.models import Action, ActionKind, ActionState
 from gateway.loyalty.earning.withholding import withhold
 from gateway.loyalty.rules.programme import programme
@@ -35,18 +37,33 @@ Welcome = Callable[[Session, str, bytes], Claimed | None]
 
 
 class Claims:
-    """`refused` are the addresses that can be nobody's wallet. `welcome` is asked about codes that no receipt bears."""
+    """`refused` are the addresses that can be nobody's wallet. `welcome` is asked about codes that no receipt bears.
+    `whole`: whether the database knows everything that our keys have sent."""
 
     def __init__(
-        self, db: Database, clock: Clock, jobs: Jobs, refused: frozenset[bytes], welcome: Welcome | None = None
+        self,
+        db: Database,
+        clock: Clock,
+        jobs: Jobs,
+        refused: frozenset[bytes],
+        welcome: Welcome | None = None,
+        whole: Callable[[], bool] = lambda: True,
     ) -> None:
         self.db, self.clock, self.jobs, self.refused = db, clock, jobs, refused | {NOBODY}
-        self.welcome = welcome
+        self.welcome, self.whole = welcome, whole
+
+    def check_whole(self) -> None:
+        """Raises `recovering` or `chain-unreachable` while it is not sure which codes were claimed. To be called before
+        the claim's transaction, because the chain may be asked."""
+        with asking():
+            if not self.whole():
+                raise RECOVERING.at(retry_after=10)
 
     def claim(self, session: Session, code: str, wallet: bytes) -> Claimed:
         """Gives an unclaimed code's points to `wallet`; the same again gives the same answer.
 
-        `wallet-refused`, `claim-unknown`, `claim-used`, `claim-lapsed`; of a welcome's code also `already-welcomed`.
+        `wallet-refused`, `claim-unknown`, `claim-used`, `claim-lapsed`, `claim-in-doubt`; of a welcome's code also
+        `already-welcomed`.
         """
         if wallet in self.refused:
             raise WALLET_REFUSED.at("wallet")
@@ -66,6 +83,7 @@ class Claims:
         if action.state != ActionState.UNCLAIMED or self._is_late(action, campaign):
             raise CLAIM_LAPSED.at("code")
         withhold(session, action, wallet)
+        self._check_doubt(session, campaign, action, wallet)
         # Refunds made meanwhile go with what they refund, so that both are folded together.
         session.execute(
             sa.update(Action)
@@ -78,6 +96,15 @@ class Claims:
             self.jobs.publish(session, "action.qualifies", action.id)
         session.refresh(action)
         return self._claimed(session, action)
+
+    def _check_doubt(self, session: Session, campaign: Campaign, action: Action, wallet: bytes) -> None:
+        """After a restore: a code of the time that was forgotten may have been claimed and paid. A wallet that was paid
+        may claim again, and is paid the difference; another only once it is clear what all that was paid was for."""
+        if campaign.codes_trusted or action.occurred_at > (campaign.forgotten_until or 0):
+            return
+        left = forgotten.outstanding(session, campaign.id)
+        if left and wallet not in left:
+            raise CLAIM_IN_DOUBT.at("code", retry_after=600)
 
     def lapse_due(self, limit: int = 1_000) -> int:
         """Ends codes that were not claimed in time and frees what was reserved for them; returns how many."""

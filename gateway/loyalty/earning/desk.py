@@ -16,7 +16,7 @@ from gateway.loyalty.campaigns import promises
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion
 from gateway.loyalty.campaigns.promises import Allowance
 from gateway.loyalty.campaigns.service import Campaigns
-from gateway.loyalty.earning import answers, reports
+from gateway.loyalty.earning import answers, forgotten, reports
 from gateway.loyalty.earning.answers import Answer, Ground
 from gateway.loyalty.earning.climbing import Climb, moments
 from gateway.loyalty.earning.limits import Uses, keys
@@ -53,6 +53,17 @@ class Desk:
     #: By digest of the key: digest of the body, and the place or the row it was answered from.
     known: dict[bytes, tuple[bytes, int | Answer]]
     freed: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    #: After a restore, by campaign: what its wallets were paid for actions that were forgotten and not told again.
+    ahead: dict[int, dict[bytes, int]] = field(default_factory=dict)
+
+    def promise(self, report: ActionIn, points: int) -> None:
+        """Takes the points of a report from what may be promised; see Allowance.take."""
+        left = self.ahead.get(report.campaign, {})
+        is_old = report.occurred_at <= (self.campaigns[report.campaign].forgotten_until or 0)
+        covered = min(points, left.get(report.wallet, 0)) if is_old and report.wallet is not None else 0
+        self.allowances[report.campaign].take(points, covered)
+        if covered and report.wallet is not None:
+            left[report.wallet] -= covered
 
     def version(self, campaign: int, at: int) -> RuleVersion:
         """The rules in force in a campaign at a moment."""
@@ -100,6 +111,7 @@ def open_desk(
         ),
         since=since,
         known=_known(session, secrets, merchant, items),
+        ahead={id: forgotten.outstanding(session, id) for id, row in mine.items() if row.forgotten_until is not None},
     )
 
 

@@ -24,4 +24,7 @@ RECEIPT_MISMATCH = Refusal("receipt-mismatch", 422, "These are not the lines tha
 CLAIM_UNKNOWN = Refusal("claim-unknown", 404, "There is no such code")
 CLAIM_USED = Refusal("claim-used", 409, "The code was claimed by another wallet")
 CLAIM_LAPSED = Refusal("claim-lapsed", 410, "The code was not claimed in time")
+CLAIM_IN_DOUBT = Refusal(
+    "claim-in-doubt", 409, "Since a restore it is not clear whether this code was claimed before; try again later"
+)
 TOO_FEW_WALLETS = Refusal("too-few-wallets", 409, "Settling so few wallets now would show who earned what")

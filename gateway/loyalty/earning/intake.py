@@ -182,7 +182,7 @@ class Intake:
         campaign = at.campaigns[report.campaign]
         reports.check_window(report, campaign, at.now)
         earned = awards.earn(at, report, kind)
-        at.allowances[campaign.id].take(earned.points)
+        at.promise(report, earned.points)
         awards.count_uses(at, earned)
         if report.wallet is not None and campaign.id in at.climb.counting:
             at.climb.count(counting.earned(campaign.id, report.wallet, kind, earned.ground.facts, earned.points))

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from gateway.chain.indexer.models import ChainEvent, EventKind
-from gateway.chain.relayer.models import ChainTx, Purpose, TxState
+from gateway.chain.relayer.models import ChainTx, Purpose, SignedTx, TxState
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Jobs
@@ -18,19 +18,30 @@ from gateway.loyalty.campaigns import promises
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning.batches import Enqueues, LandedReads, send
-from gateway.loyalty.earning.models import Batch, BatchEntry, BatchKind, BatchState, Carry
+from gateway.loyalty.earning.models import (
+    Action,
+    Batch,
+    BatchEntry,
+    BatchKind,
+    BatchState,
+    Carry,
+    LandingTime,
+    StrayBatch,
+    StrayState,
+)
 
 log = structlog.get_logger(__name__)
 
 KINDS = {EventKind.AWARD_LANDED: BatchKind.AWARD, EventKind.CLAWBACK_LANDED: BatchKind.CLAWBACK}
+SENT_AS = (Purpose.AWARD, Purpose.CLAWBACK)
 #: Seconds until a refused batch is sent again, doubling.
 FIRST_RETRY, LAST_RETRY = 15, 3_600
 #: Seconds to wait for the indexer once the contract says that a number has landed.
 WAIT_FOR_INDEXER = 600
 #: A batch refused so often needs a human (cap revoked, budget taken, campaign over): shown by web/checks.py.
 STUCK_AFTER = 5
-#: Marks a batch whose number the chain knows with another content.
-FOREIGN = 10_000
+#: Marks a batch whose number the chain gave to another: it has a new one, and what the other paid is to be cut off it.
+MOVED = 10_000
 
 
 class Landing:
@@ -71,31 +82,42 @@ class Landing:
             if number <= MAX_ID
             else sa.select(Batch).where(sa.false())
         )
-        if batch is None:
-            self._skip(campaign, number)
-        elif batch.state == BatchState.QUEUED and not self._is_ours(batch, event):
-            log.error("batch.number_has_other_content", batch=batch.id, campaign=campaign.id, number=number)
-            batch.refusals, batch.retry_at = FOREIGN, None
+        if batch is None or (batch.state == BatchState.QUEUED and not self._is_ours(session, batch, event)):
+            stray(session, campaign, number, event)
         elif batch.state == BatchState.QUEUED:
-            batch.state, batch.landed_block, batch.retry_at = BatchState.LANDED, event.block, None
-            if batch.kind == BatchKind.AWARD:
-                promises.release(session, campaign.id, batch.total)
-            else:
-                self._count_taken(session, batch, event)
-            self.jobs.publish(session, "batch.landed", batch.id)
+            self.land(session, batch, event)
 
-    def _skip(self, campaign: Campaign, number: int) -> None:
-        """Somebody else's batch, or one that this database forgot when it was restored: its number is used up."""
-        log.warning("batch.unknown", campaign=campaign.id, number=min(number, MAX_ID))
-        if campaign.next_number <= number < MAX_ID:
-            campaign.next_number = number + 1
+    def land(self, session: Session, batch: Batch, event: ChainEvent) -> None:
+        """`event` says that this batch, on its way until now, has landed."""
+        batch.state, batch.landed_block, batch.retry_at = BatchState.LANDED, event.block, None
+        if batch.kind == BatchKind.AWARD:
+            promises.release(session, batch.campaign_id, batch.total)
+        else:
+            self.count_taken(session, batch, event)
+        self.jobs.publish(session, "batch.landed", batch.id)
+        self._note_time(session, batch)
 
-    def _is_ours(self, batch: Batch, event: ChainEvent) -> bool:
-        if KINDS[event.kind] != batch.kind:
-            return False
-        return batch.kind == BatchKind.CLAWBACK or event.amount == batch.total
+    def _note_time(self, session: Session, batch: Batch) -> None:
+        """For metrics; whoever reads this stream is alone with the row."""
+        first = session.scalar(sa.select(sa.func.min(Action.created_at)).where(Action.batch_id == batch.id))
+        if first is None:
+            return
+        took = max(0, self.clock.now() - first)
+        upto = next((bound for bound in LandingTime.UPTO if took <= bound), LandingTime.MORE)
+        row = session.get(LandingTime, upto)
+        if row is None:
+            row = LandingTime(upto=upto, batches=0, seconds=0)
+            session.add(row)
+        row.batches += 1
+        row.seconds += took
 
-    def _count_taken(self, session: Session, batch: Batch, event: ChainEvent) -> None:
+    def _is_ours(self, session: Session, batch: Batch, event: ChainEvent) -> bool:
+        """Whether the transaction is one that we signed for this batch: another may have the same number and sum."""
+        form = session.get(SignedTx, event.tx_hash)
+        tx = session.get(ChainTx, form.tx_id) if form else None
+        return tx is not None and tx.purpose in SENT_AS and tx.ref == batch.id
+
+    def count_taken(self, session: Session, batch: Batch, event: ChainEvent) -> None:
         """What is pending is the most that can be taken: the events before this one in its transaction say how much."""
         query = sa.select(ChainEvent.holder, ChainEvent.amount).where(
             ChainEvent.kind == EventKind.ACCOUNT_CLAWED_BACK,
@@ -142,6 +164,8 @@ class Landing:
                 self._owe(session, batch.campaign_id, entry.wallet, (entry.taken or 0) - entry.amount)
                 entry.taken = None
         session.flush()
+        lost = sa.select(ChainEvent.id).where(ChainEvent.orphaned == 1)
+        session.execute(sa.delete(StrayBatch).where(StrayBatch.event_id.in_(lost)))
         on_its_way = sa.update(Batch).where(Batch.state == BatchState.QUEUED, Batch.retry_at.is_(None))
         session.execute(on_its_way.values(retry_at=later))
 
@@ -153,19 +177,21 @@ class Landing:
         The batch is looked at again in `resend_due`, where the chain can be asked without holding up anybody.
         """
         tx = session.get(ChainTx, tx_id)
-        if tx is None or tx.purpose not in (Purpose.AWARD, Purpose.CLAWBACK):
+        if tx is None or tx.purpose not in SENT_AS:
             return
         batch = session.get(Batch, tx.ref, with_for_update=True)
         if batch is None or batch.state != BatchState.QUEUED or batch.retry_at is not None or _open(session, batch):
             return
-        batch.refusals = min(batch.refusals + 1, FOREIGN - 1)
+        batch.refusals = min(batch.refusals + 1, MOVED - 1)
         batch.retry_at = self.clock.now() + min(LAST_RETRY, FIRST_RETRY << min(batch.refusals - 1, 10))
 
     def resend_due(self, limit: int = 50) -> int:
         """Hands batches that were refused to the relayer again, unless they landed after all; returns how many."""
         now = self.clock.now()
         with self.db.read() as session:
-            due = sa.select(Batch).where(Batch.state == BatchState.QUEUED, Batch.retry_at <= now)
+            due = sa.select(Batch).where(
+                Batch.state == BatchState.QUEUED, Batch.retry_at <= now, Batch.refusals != MOVED
+            )
             batches = list(session.scalars(due.order_by(Batch.retry_at).limit(limit)))
         return sum(self._resend(batch, self.reads.landed(batch.campaign_id, batch.number), now) for batch in batches)
 
@@ -189,11 +215,25 @@ class Landing:
             return True
 
 
+def stray(session: Session, campaign: Campaign, number: int, event: ChainEvent) -> None:
+    """Somebody else's batch, or one that this database forgot when it was restored: its number is used up, and
+    recovery.py finds out whose it is."""
+    log.warning("batch.unknown", campaign=campaign.id, number=min(number, MAX_ID))
+    if not 0 < number < MAX_ID:
+        return
+    campaign.next_number = max(campaign.next_number, number + 1)
+    row = session.get(StrayBatch, (campaign.id, number))
+    if row is None:
+        row = StrayBatch(campaign_id=campaign.id, number=number)
+        session.add(row)
+    row.event_id, row.state = event.id, StrayState.SEEN
+
+
 def _open(session: Session, batch: Batch) -> bool:
     """Whether the relayer still works on it."""
     query = sa.select(ChainTx.id).where(
         ChainTx.state.in_((TxState.QUEUED, TxState.SIGNED)),
-        ChainTx.purpose.in_((Purpose.AWARD, Purpose.CLAWBACK)),
+        ChainTx.purpose.in_(SENT_AS),
         ChainTx.ref == batch.id,
     )
     return session.scalar(query.limit(1)) is not None
@@ -206,6 +246,6 @@ def _awards_before(session: Session, clawback: Batch) -> bool:
         Batch.kind == BatchKind.AWARD,
         Batch.state == BatchState.QUEUED,
         Batch.id < clawback.id,
-        Batch.refusals < FOREIGN,
+        Batch.refusals < MOVED,
     )
     return session.scalar(query.limit(1)) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -134,7 +135,10 @@ class BatchEntry(Base):
 
 
 class Carry(Base):
-    """What rounding to the campaign's step left over, for the next window; `owed` is what a refund could not reach."""
+    """What rounding to the campaign's step left over, for the next window; `owed` is what a refund could not reach.
+
+    After a restore: `ahead` is what our keys paid the wallet for actions that this database forgot, `back` what they
+    took back for refunds that it forgot, as far as these were not told again; all of them happened by `until`."""
 
     __tablename__ = "carries"
 
@@ -142,3 +146,38 @@ class Carry(Base):
     wallet: Mapped[bytes] = mapped_column(Blob(20), primary_key=True)
     points: Mapped[int] = mapped_column(Hundredths(), default=0)
     owed: Mapped[int] = mapped_column(Uint96(), default=0)
+    ahead: Mapped[int] = mapped_column(Uint96(), default=0)
+    back: Mapped[int] = mapped_column(Uint96(), default=0)
+    until: Mapped[int | None] = mapped_column(Seconds())
+
+
+class LandingTime(Base):
+    """How many batches took how long, from the acceptance of their oldest action to their landing at depth: at most
+    `upto` seconds, and more than the bound before it."""
+
+    __tablename__ = "landing_times"
+
+    UPTO: ClassVar = (1, 2, 5, 10, 30, 60, 300, 1_800, 7_200, 43_200, 93_600, 604_800)
+    MORE: ClassVar = 999_999_999
+
+    upto: Mapped[int] = mapped_column(Int(), primary_key=True, autoincrement=False)
+    batches: Mapped[int] = mapped_column(Int(), default=0)
+    seconds: Mapped[int] = mapped_column(Int(), default=0)
+
+
+class StrayState(IntEnum):
+    SEEN = 1  # to be looked up on the chain
+    TAKEN_BACK = 2  # ours: it has its row among the batches again
+    FOREIGN = 3  # sent by none of our keys
+
+
+class StrayBatch(Base):
+    """A number that landed with a batch which this database does not know, or not like that."""
+
+    __tablename__ = "stray_batches"
+
+    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"), primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(Int(1), primary_key=True, autoincrement=False)
+    #: Its AWARD_LANDED or CLAWBACK_LANDED.
+    event_id: Mapped[int] = mapped_column(Int())
+    state: Mapped[StrayState] = mapped_column(Choice(StrayState), default=StrayState.SEEN, index=True)

@@ -126,6 +126,7 @@ def _add_others(router: APIRouter, db: Database, manager: Any, earning: Earning,
     @router.post("/claims", dependencies=[Depends(anonymous)])
     def claim(body: ClaimIn) -> ClaimedOut:
         """Gives a code's points to a wallet. Anonymous: refuses cookies and credentials."""
+        claims.check_whole()
         with db.begin() as session:
             claimed = claims.claim(session, body.code, body.wallet)
         crashes.reach("accepted", ("claim",))

@@ -1,7 +1,9 @@
 """What waits in a campaign, folded into one net for each wallet, and cut into batches. Pure.
 
 For each wallet of a fold, in hundredths of a point:
-awards - refunds = award - shortfall + repaid + carry - carry before.
+awards - refunds = award - shortfall + repaid + carry - carry before + ahead - back.
+`ahead` and `back` are what had gone out, or was taken back, for the same actions before the database was restored; no
+action that happened later counts against them.
 What was reserved is what the till was told; caps of the wallet may have kept some of it back (`withheld`). An award's
 refund in the same fold ("early") has already freed its part; a later one has not. `released` is what the fold frees:
 the part of what was reserved that neither goes out nor is carried on.
@@ -31,6 +33,8 @@ class Waiting:
     points: int
     refers_to: int | None = None
     withheld: int = 0
+    #: When it happened, Unix seconds.
+    at: int = 0
 
     @property
     def real(self) -> int:
@@ -38,9 +42,21 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Before:
+    """What the chain did for a wallet and this database forgot: paid `ahead`, taken `back`, for actions by `until`."""
+
+    ahead: int
+    back: int
+    until: int
+
+
+NOTHING_BEFORE = Before(0, 0, 0)
+
+
+@dataclass(frozen=True)
 class Net:
     """One wallet's part of a settlement. `award` goes out, `shortfall` is to be taken back, `repaid` is kept for an
-    earlier shortfall, `carry` waits."""
+    earlier shortfall, `carry` waits; `ahead` and `back` of what was done before are hereby accounted for."""
 
     wallet: bytes
     actions: tuple[int, ...]
@@ -49,12 +65,20 @@ class Net:
     carry: int
     released: int
     repaid: int = 0
+    ahead: int = 0
+    back: int = 0
 
 
 def fold(
-    waiting: Iterable[Waiting], carries: Mapping[bytes, int], owing: Mapping[bytes, int], step: int, limit: int
+    waiting: Iterable[Waiting],
+    carries: Mapping[bytes, int],
+    owing: Mapping[bytes, int],
+    step: int,
+    limit: int,
+    before: Mapping[bytes, Before] | None = None,
 ) -> list[Net]:
-    """One net for each wallet that waits or carries something. `owing`: what awards must repay first.
+    """One net for each wallet that waits or carries something. `owing`: what awards must repay first; `before`: what
+    they are counted against before that.
 
     Awards are multiples of `step`. At most `limit` hundredths go out to a wallet at once (but one action at least, and
     never more than an entry holds); what is beyond stays for the next fold.
@@ -63,12 +87,22 @@ def fold(
     for action in waiting:
         mine.setdefault(action.wallet, []).append(action)
     return [
-        _fold_wallet(wallet, actions, carries.get(wallet, 0), owing.get(wallet, 0), step, limit)
+        _fold_wallet(
+            wallet,
+            actions,
+            carries.get(wallet, 0),
+            owing.get(wallet, 0),
+            step,
+            limit,
+            (before or {}).get(wallet, NOTHING_BEFORE),
+        )
         for wallet, actions in mine.items()
     ]
 
 
-def _fold_wallet(wallet: bytes, actions: Sequence[Waiting], carried: int, owed: int, step: int, limit: int) -> Net:
+def _fold_wallet(
+    wallet: bytes, actions: Sequence[Waiting], carried: int, owed: int, step: int, limit: int, before: Before
+) -> Net:
     awards = sorted((a for a in actions if a.refers_to is None), key=lambda a: a.id)
     waiting = {award.id for award in awards}
     early: dict[int, list[Waiting]] = defaultdict(list)
@@ -95,14 +129,31 @@ def _fold_wallet(wallet: bytes, actions: Sequence[Waiting], carried: int, owed: 
         back += refund.real
         taken.append(refund.id)
 
-    net -= back
+    ahead, again = _done_before(before, actions, set(taken)) if before.until else (0, 0)
+    net += again - ahead - back
     if net < 0:
-        return Net(wallet, tuple(taken), 0, -net, 0, reserved)
+        return Net(wallet, tuple(taken), 0, -net, 0, reserved, 0, ahead, again)
     repaid = min(owed, net)
     out = min(net - repaid, MAX_HUNDREDTHS)
     out -= out % step
     carry = net - repaid - out
-    return Net(wallet, tuple(taken), out, 0, carry, reserved - out - carry, repaid)
+    return Net(wallet, tuple(taken), out, 0, carry, reserved - out - carry, repaid, ahead, again)
+
+
+def _done_before(before: Before, actions: Sequence[Waiting], taken: set[int]) -> tuple[int, int]:
+    """How much of what was done before was done for the actions that this fold takes: (paid ahead, taken back).
+
+    An award may have been paid in full before its refund came, although both meet in this fold: then the refund was
+    taken back before, or is to be taken back now.
+    """
+    old = [action for action in actions if action.id in taken and action.at <= before.until]
+    awards = {action.id: action.real for action in old if action.refers_to is None}
+    early = sum(action.real for action in old if action.refers_to in awards)
+    late = sum(action.real for action in old if action.refers_to is not None and action.refers_to not in taken)
+    gross = sum(awards.values())
+    ahead = min(before.ahead, gross)
+    back = min(before.back, late)
+    return ahead, back + min(before.back - back, early, max(0, ahead - (gross - early)))
 
 
 def cut(entries: Sequence[Entry], limit: int) -> list[list[Entry]]:

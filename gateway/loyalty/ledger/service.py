@@ -16,6 +16,9 @@ from gateway.loyalty.ledger.maturity import Slot
 from gateway.loyalty.ledger.models import Holding, HubCampaign, LedgerEntry, LedgerTotal, Measure
 from gateway.loyalty.ledger.postings import WALLETS
 
+#: Events booked at once.
+CHUNK = 5_000
+
 
 @dataclass(frozen=True)
 class Account:
@@ -68,6 +71,24 @@ class Ledger:
             else:
                 run.append(event)
         Book(session).append(run)
+
+    def rebuild(self, session: Session, upto: int) -> None:
+        """Makes everything anew from the events up to and with id `upto` that no reorganisation took back. The caller
+        holds the reader's cursor."""
+        for table in (LedgerEntry, LedgerTotal, Holding, HubCampaign):
+            session.execute(sa.delete(table))
+        session.expire_all()
+        last = 0
+        while True:
+            query = sa.select(ChainEvent).where(ChainEvent.id.between(last + 1, upto), ChainEvent.orphaned == 0)
+            query = query.where(ChainEvent.kind != EventKind.REWIND).order_by(ChainEvent.id).limit(CHUNK)
+            events = session.scalars(query).all()
+            if not events:
+                return
+            self.apply_events(session, events)
+            last = events[-1].id
+            session.flush()
+            session.expunge_all()
 
     def balance(self, session: Session, holder: bytes, now: int) -> tuple[int, list[Account]]:
         """Points in the holder's wallet, and its accounts that are not empty, by campaign."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets as random
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -29,6 +31,8 @@ from gateway.loyalty.offers.tokens import Token
 
 #: Seconds within which the same till may take a use back.
 UNDO_WITHIN = 600
+#: Codes read at once, and codes made for one order until one is nobody's: with 60 bits and more the first is.
+CHUNK, MADE = 1_000, 4
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,10 @@ class Codes:
         """The offer, held until the transaction ends: of its orders one is taken after the other."""
         return session.get_one(Offer, offer_id, with_for_update=True, populate_existing=True)
 
-    def draw(self, session: Session, offer_id: int, until: int | None = None) -> Drawn:
-        """Reserves a random free code, or makes one; `out-of-stock` when there is none. `until`: when at the latest it
-        is delivered, which a signed code must outlive by its whole validity."""
+    def draw(self, session: Session, offer_id: int, order: bytes, until: int | None = None) -> Drawn:
+        """Reserves a random free code, or makes one; `out-of-stock` when there is none. `order`: digest of what it is
+        drawn for, which gets the same made code again after a restore. `until`: when at the latest it is delivered,
+        which a signed code must outlive by its whole validity."""
         offer = self.lock(session, offer_id)
         if offer.stock_limit is not None and offer.drawn >= offer.stock_limit:
             raise OUT_OF_STOCK.at("offer")
@@ -80,11 +85,8 @@ class Codes:
         code = session.scalar(query.limit(1).with_for_update(skip_locked=True))
         offer.free -= code is not None
         if code is None or offer.signed:  # a signed code that was put back is too old
-            text, expires_at = self._made(offer, until or self.clock.now())
-            code = code or Code(merchant_id=offer.merchant_id, offer_id=offer.id, draw=random.randbelow(MAX_SUM))
-            code.digest, code.expires_at = self.digest(offer.merchant_id, text), expires_at
-            code.text_box = self.secrets.box(text.encode())
-            session.add(code)
+            text, expires_at = self._unused(session, offer, order, until or self.clock.now())
+            code = self._written(session, offer, code, text, expires_at)
         assert code.text_box is not None  # noqa: S101 — forgotten at delivery only
         code.state = CodeState.RESERVED
         offer.drawn += 1
@@ -95,14 +97,62 @@ class Codes:
         session.flush()
         return Drawn(code.id, self.secrets.unbox(code.text_box))
 
-    def _made(self, offer: Offer, until: int) -> tuple[str, int | None]:
-        """A fresh code, and its end where that is a part of it."""
-        if offer.pattern is not None:
-            return patterns.generate(offer.pattern, random.randbelow), None
-        if not offer.signed:
-            raise OUT_OF_STOCK.at("offer")
-        token = Token(offer.id, validity.end(until, offer.code_valid), random.token_bytes(tokens.SERIAL))
-        return tokens.make(self._seed(offer.merchant_id), token), token.ends_at
+    def find_sold(
+        self, session: Session, offer: Offer, order: bytes, until: int, is_it: Callable[[bytes], bool]
+    ) -> Drawn | None:
+        """The code that was drawn for an order which this database forgot, reserved for it once more; None when none of
+        the offer's codes is it, or when it is reserved for another order."""
+        offer = self.lock(session, offer.id)
+        query = sa.select(Code).where(Code.offer_id == offer.id, Code.state == CodeState.FREE)
+        pool: Iterable[Code] = () if offer.signed else session.scalars(query.execution_options(yield_per=CHUNK))
+        found = next((code for code in pool if code.text_box and is_it(self.secrets.unbox(code.text_box))), None)
+        if found is not None:
+            offer.free -= 1
+        for text, expires_at in self._made(offer, order, until) if found is None else ():
+            if is_it(text.encode()) and not self._is_known(session, offer, text):
+                found = self._written(session, offer, None, text, expires_at)
+                break
+        if found is None or found.text_box is None:
+            return None
+        found.state = CodeState.RESERVED
+        offer.drawn += 1
+        session.flush()
+        return Drawn(found.id, self.secrets.unbox(found.text_box))
+
+    def _made(self, offer: Offer, order: bytes, until: int) -> Iterator[tuple[str, int | None]]:
+        """The codes that this order may get, each with its end where that is a part of it; the first that is new."""
+        for attempt in range(MADE):
+            seed = order + bytes([attempt])
+            if offer.pattern is not None:
+                yield patterns.generate(offer.pattern, self._dice(seed)), None
+            elif offer.signed:
+                serial = self.secrets.mac("serial", seed)[: tokens.SERIAL]
+                token = Token(offer.id, validity.end(until, offer.code_valid), serial)
+                yield tokens.make(self._seed(offer.merchant_id), token), token.ends_at
+
+    def _unused(self, session: Session, offer: Offer, order: bytes, until: int) -> tuple[str, int | None]:
+        for text, expires_at in self._made(offer, order, until):
+            if not self._is_known(session, offer, text):
+                return text, expires_at
+        raise OUT_OF_STOCK.at("offer")
+
+    def _is_known(self, session: Session, offer: Offer, text: str) -> bool:
+        mine = (Code.merchant_id == offer.merchant_id, Code.digest == self.digest(offer.merchant_id, text))
+        return session.scalar(sa.select(Code.id).where(*mine)) is not None
+
+    def _written(self, session: Session, offer: Offer, code: Code | None, text: str, expires_at: int | None) -> Code:
+        code = code or Code(merchant_id=offer.merchant_id, offer_id=offer.id, draw=random.randbelow(MAX_SUM))
+        code.digest, code.expires_at = self.digest(offer.merchant_id, text), expires_at
+        code.text_box = self.secrets.box(text.encode())
+        session.add(code)
+        return code
+
+    def _dice(self, seed: bytes) -> Callable[[int], int]:
+        """Throws that only who has the master secret can foresee; 256 bits each, so that no side is favoured."""
+        throws = itertools.count()
+        return lambda sides: (
+            int.from_bytes(self.secrets.mac("made code", seed + next(throws).to_bytes(2, "big"))) % sides
+        )
 
     def free(self, session: Session, code_id: int) -> None:
         """Puts a reserved code back. Nobody has seen it; it takes a new place in the random order."""

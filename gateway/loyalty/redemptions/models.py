@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from gateway.core.columns import Blob, Choice, Hundredths, Int, PrimaryKey, Seconds
 from gateway.core.db import Base
 
+#: Seconds until a payment whose code was not found is looked at again: its codes may be uploaded anew.
+AGAIN_AFTER = 300
+
 
 class RedemptionState(IntEnum):
     ACCEPTED = 1  # code reserved and sealed; waits for the next batch
@@ -18,6 +21,26 @@ class RedemptionState(IntEnum):
     CONFIRMED = 4  # the holder opened the box; it is forgotten here
     DEAD = 5  # nonce or deadline passed without payment; the code is free again
     FLAGGED = 6  # paid, delivered, then reorganised away: a human looks
+
+
+class StrayState(IntEnum):
+    SEEN = 1  # to be looked up on the chain
+    UNKNOWN = 2  # paid, but none of the offer's codes is the one that was sold
+
+
+class StrayRedemption(Base):
+    """A payment for an offer of ours whose order this database does not know. It becomes a redemption again."""
+
+    __tablename__ = "stray_redemptions"
+
+    #: Its REDEEMED or SPENT.
+    event_id: Mapped[int] = mapped_column(Int(), primary_key=True, autoincrement=False)
+    offer_id: Mapped[int] = mapped_column(sa.ForeignKey("offers.id"))
+    state: Mapped[StrayState] = mapped_column(Choice(StrayState), default=StrayState.SEEN, index=True)
+    #: Of the order, once it was read: by these the code is recognised.
+    digest: Mapped[bytes | None] = mapped_column(Blob(32))
+    commitment: Mapped[bytes | None] = mapped_column(Blob(32))
+    retry_at: Mapped[int] = mapped_column(Seconds())
 
 
 class Redemption(Base):

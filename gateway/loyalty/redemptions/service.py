@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets as random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,7 +20,7 @@ from gateway.core.limits import RELAY_MINIMUM
 from gateway.core.problems import NOT_FOUND
 from gateway.identity.merchants.models import Merchant
 from gateway.identity.wallets.asking import asking
-from gateway.identity.wallets.errors import BAD_SIGNATURE, BELOW_RELAY_MINIMUM
+from gateway.identity.wallets.errors import BAD_SIGNATURE, BELOW_RELAY_MINIMUM, RECOVERING
 from gateway.identity.wallets.models import OrderKind
 from gateway.identity.wallets.orders import Claim, OpenOrders
 from gateway.loyalty.ledger.service import Ledger
@@ -35,7 +35,7 @@ from gateway.loyalty.redemptions.errors import (
     NOT_DELIVERED,
     WRONG_SOURCE,
 )
-from gateway.loyalty.redemptions.models import Redemption, RedemptionState
+from gateway.loyalty.redemptions.models import AGAIN_AFTER, Redemption, RedemptionState, StrayRedemption
 from gateway.loyalty.redemptions.terms import Terms
 
 #: Seconds for which the chain's "yes, may serve" is believed.
@@ -90,7 +90,10 @@ class Redemptions:
         offers: Offers,
         codes: Codes,
         terms: Terms,
+        whole: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`whole`: whether the database knows everything that our keys have sent: else a code could be sold twice."""
+        self.whole = whole
         self.db, self.clock, self.domains, self.reads, self.relayer = db, clock, domains, reads, relayer
         self.orders, self.ledger, self.offers, self.codes, self.terms = orders, ledger, offers, codes, terms
         self._serves: dict[tuple[bytes, int], int] = {}
@@ -101,7 +104,8 @@ class Redemptions:
         Opens its own transactions, because the chain is asked between them and not inside. Raises `not-found`,
         `bad-signature`, `wrong-source`, `standing-too-low`, `price-mismatch`, `below-relay-minimum`, `offer-not-open`,
         `stale-nonce`, `nonce-gap`, `order-expired`, `too-many-orders`, `insufficient-points`, `wallet-limit-reached`,
-        `out-of-stock`, `seal-key-refused`, `merchant-has-no-delegate`, `merchant-not-serving`, `chain-unreachable`.
+        `out-of-stock`, `seal-key-refused`, `merchant-has-no-delegate`, `merchant-not-serving`, `chain-unreachable`,
+        `recovering`.
         """
         with self.db.read() as session:
             serving = self._serving(session, order.offer)
@@ -112,6 +116,8 @@ class Redemptions:
             self._check_terms(session, order, serving)
             self.orders.check_deadline(order.deadline)
         with asking():
+            if not self.whole():
+                raise RECOVERING.at(retry_after=10)
             self._check_serves(serving.merchant, order.source)
             chain_nonce = self.orders.chain_nonce(order.holder, order.source)
         with self.db.begin() as session:
@@ -129,8 +135,9 @@ class Redemptions:
         return redemption
 
     def _write(self, session: Session, order: Order, digest: bytes, merchant_id: int) -> Redemption:
-        code = self.codes.draw(session, order.offer, order.deadline)
-        sealed = sealing.seal(order.seal_key, random.token_bytes(sealing.SALT), code.text)
+        code = self.codes.draw(session, order.offer, digest, order.deadline)
+        self._check_unsold(session, order.offer, code.text)
+        sealed = sealing.seal(order.seal_key, sealing.salt_of(self.codes.secrets, digest), code.text)
         now = self.clock.now()
         redemption = Redemption(
             holder=order.holder,
@@ -157,6 +164,15 @@ class Redemptions:
         return redemption
 
     # ----------------------------------------------------------------- checks
+
+    def _check_unsold(self, session: Session, offer: int, code: bytes) -> None:
+        """After a restore: codes uploaded anew may have been sold before; recovery.py finds them in a while."""
+        strays = sa.select(StrayRedemption).where(
+            StrayRedemption.offer_id == offer, StrayRedemption.digest.is_not(None)
+        )
+        for stray in session.scalars(strays):
+            if sealing.commitment(sealing.salt_of(self.codes.secrets, stray.digest or b""), code) == stray.commitment:
+                raise RECOVERING.at("offer", retry_after=AGAIN_AFTER)
 
     def _serving(self, session: Session, offer_id: int) -> Serving:
         offer = self.offers.get(session, offer_id)

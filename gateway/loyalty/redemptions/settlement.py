@@ -17,7 +17,7 @@ from gateway.identity.wallets.models import OrderKind
 from gateway.identity.wallets.orders import Claim, OpenOrders
 from gateway.loyalty.offers.codes import Codes
 from gateway.loyalty.offers.models import Offer
-from gateway.loyalty.redemptions.models import Redemption, RedemptionState
+from gateway.loyalty.redemptions.models import Redemption, RedemptionState, StrayRedemption
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +46,7 @@ class Settlement:
     def _landed(self, session: Session, event: ChainEvent) -> None:
         row = self._match(session, event)
         if row is None:
+            self._stray(session, event)
             return
         # First the open order, then its row, as the sweep does: two workers must not wait for each other.
         self.orders.close(session, OrderKind.REDEMPTION, row.id)
@@ -61,6 +62,14 @@ class Settlement:
         elif row.state == RedemptionState.FLAGGED and row.expires_at is not None:
             row.state = RedemptionState.DELIVERED if row.box is not None else RedemptionState.CONFIRMED
         row.paid_block, row.retry_at = event.block, None
+
+    def _stray(self, session: Session, event: ChainEvent) -> None:
+        """A payment for an offer of ours that we know no order of: see recovery.py."""
+        offers = sa.select(Offer.id).join(Merchant, Merchant.id == Offer.merchant_id)
+        offer = session.scalar(offers.where(Offer.hash == event.offer, Merchant.address == event.counterparty))
+        if offer is not None and session.get(StrayRedemption, event.id) is None:
+            log.warning("redemption.unknown", offer=offer)
+            session.add(StrayRedemption(event_id=event.id, offer_id=offer, retry_at=self.clock.now()))
 
     def _match(self, session: Session, event: ChainEvent) -> Redemption | None:
         """The order that this event executed, to the letter: a commitment may be copied into another order, or into the
@@ -86,6 +95,8 @@ class Settlement:
 
         What was delivered is flagged for a human and its payment sent again; what is open stays open.
         """
+        lost = sa.select(ChainEvent.id).where(ChainEvent.orphaned == 1)
+        session.execute(sa.delete(StrayRedemption).where(StrayRedemption.event_id.in_(lost)))
         query = sa.select(Redemption).where(Redemption.paid_block > fork).order_by(Redemption.id)
         for row in session.scalars(query.with_for_update()):
             row.paid_block = row.tx_id = None

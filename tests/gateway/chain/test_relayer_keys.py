@@ -104,7 +104,7 @@ def test_a_poor_key_is_reported_and_the_rich_one_goes_on(pipeline: Pipeline, key
     let(pipeline, keys[1])
     base_fee = world.reads.head().base_fee
     nearly = decisions.FULL_BATCH * base_fee * (decisions.LOW - 1)
-    check = Checks(pipeline.db, world.rpc, world.reads, pipeline.clock, keys, 1, 900)
+    check = Checks(pipeline.db, world.rpc, world.reads, pipeline.clock, keys, 1, 900, None)  # type: ignore[arg-type]
     assert check.gas().ok
     local.fund_gas(world.rpc, keys[0], nearly)
     low = check.gas()

@@ -18,7 +18,7 @@ from gateway.chain.hexes import checksum, keccak256
 from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.chain.indexer.stream import drain
 from gateway.chain.reads import Campaign as OnChain
-from gateway.chain.relayer.models import ChainTx, Purpose, TxState
+from gateway.chain.relayer.models import ChainTx, Purpose, SignedTx, TxState
 from gateway.chain.relayer.queue import Queue
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -81,6 +81,9 @@ class HubModel:
     refuse: bool = False
     block: int = 10
     calls: int = 0
+    #: Databases that this chain has seen come and go, and the calldata of what was sent, by hash.
+    life: int = 0
+    sent: dict[bytes, bytes] = field(default_factory=dict)
     history: list[tuple[int, ChainTx, tuple[Any, ...]]] = field(default_factory=list)
 
     def landed(self, campaign: int, number: int) -> bool:
@@ -104,6 +107,10 @@ class HubModel:
         if (campaign, number) in self.taken:
             return False
         self.taken.add((campaign, number))
+        # As the relayer does before it sends: what lands is known by its signed form.
+        form = {"raw": b"\x02" + bytes(100), "max_fee": 1, "tip": 1, "empty": False, "signed_at": self.clock.now()}
+        session.merge(SignedTx(hash=self._hash(tx), tx_id=tx.id, **form))
+        self.sent[self._hash(tx)] = tx.data
         entries = [(word[:20], int.from_bytes(word[20:], "big")) for word in words[4:]]
         assert len({holder for holder, _ in entries}) == len(entries)
         self.block += 1
@@ -130,13 +137,16 @@ class HubModel:
         self.history.append((self.block, tx, (campaign, number, moved)))
         return True
 
+    def _hash(self, tx: ChainTx) -> bytes:
+        return keccak256(b"%d %d" % (self.life, tx.id))
+
     def _event(self, kind: EventKind, campaign: int, tx: ChainTx, log: int, **values: Any) -> ChainEvent:
         return ChainEvent(
             kind=kind,
             block=self.block,
             block_time=self.clock.now(),
             log_index=log,
-            tx_hash=tx.id.to_bytes(32, "big"),
+            tx_hash=self._hash(tx),
             campaign=campaign,
             **values,
         )
