@@ -9,14 +9,14 @@ TILLS, HOLDERS, WORKERS, GATEWAYS, KEYS = 4, 8, 2, 2, 2
 
 #: Trouble → how often among all.
 TROUBLES = {
-    "kill-worker": 14,
-    "kill-gateway": 6,
+    "kill-worker": 6,
+    "kill-gateway": 4,
     "crash-worker": 10,
     "pause-worker": 6,
-    "skew": 6,
-    "weather": 24,
-    "reorg": 12,
-    "rollback": 4,
+    "skew": 4,
+    "weather": 20,
+    "reorg": 22,
+    "rollback": 8,
     "node-killed": 3,
     "node-stopped": 2,
     "base-fee": 6,
@@ -39,7 +39,7 @@ BY_HOLDER = {
     "move_on": 8,
 }
 #: Mean seconds between two troubles, two deeds of one till and two of one holder.
-BETWEEN_TROUBLES, BETWEEN_REPORTS, BETWEEN_ORDERS = 1.2, 0.4, 1.2
+BETWEEN_TROUBLES, BETWEEN_REPORTS, BETWEEN_ORDERS = 2.0, 0.4, 1.2
 
 
 @dataclass(frozen=True)

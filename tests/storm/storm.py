@@ -295,12 +295,13 @@ class Storm:
         began = self.now
         deadline = began + PATIENCE + PATIENCE_FOR_EACH * self.plan.seconds
         self.stage.over.set()
-        quiet = 0
+        quiet, under_way = 0, self._under_way()
         while quiet < 3:
             self._tick()
             time.sleep(0.5)
             busy = [actor.name for actor in self.actors if actor.is_alive()]
-            under_way = self._under_way()
+            if under_way != (under_way := self._under_way()):
+                self.say(f"{self.now:6.1f} under way: {under_way}")
             quiet = 0 if busy or under_way else quiet + 1
             if self.now > deadline:
                 raise StormFailed(f"not settled after {self.now - began:.0f} s: {under_way}, without answer: {busy}")
