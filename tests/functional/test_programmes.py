@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.chain import signatures
-from gateway.chain.hexes import to_hex
+from gateway.chain.hexes import checksum, to_hex
 from gateway.client import Json
 from gateway.commands import campaign_file
 from gateway.commands.campaign import DAY
+from gateway.commands.offers_section import Publisher
 from gateway.loyalty.earning.referrals.service import message
 from tests.functional.house import House, done
 from tests.functional.people import RULES, Holder, Merchant
@@ -36,11 +37,15 @@ def last(weekday: int, hour: int, weeks: int = 0) -> int:
 
 def run(merchant: Merchant, campaign: int, file: campaign_file.CampaignFile) -> None:
     """Makes the campaign as the file says; the same file again changes nothing."""
-    for change in campaign_file.plan(merchant.client, campaign, file, dry=False):
-        change.do()
+    publisher = Publisher(merchant.id, checksum(merchant.address), lambda: merchant.key)
+
+    def apply() -> None:
+        for change in campaign_file.plan(merchant.client, campaign, file, False, publisher):
+            change.do()
+
+    apply()
     logged = len(list(merchant.client.items("/v1/audit-log")))
-    for change in campaign_file.plan(merchant.client, campaign, file, dry=False):
-        change.do()
+    apply()
     assert len(list(merchant.client.items("/v1/audit-log"))) == logged
 
 

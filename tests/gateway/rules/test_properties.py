@@ -1,0 +1,111 @@
+"""What holds for every programme and every basket: more spent is never less earned, explanations add up, and what is
+given back takes back what was given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.loyalty.earning.returns import Left, Returned, take_back
+from gateway.loyalty.rules.facts import Facts
+from gateway.loyalty.rules.programme import Programme
+from gateway.loyalty.rules.words import explain
+from tests.gateway.rules.support import NOON, Item, counts, points, programme, purchase
+
+CATEGORIES = st.sampled_from([None, "wine", "bread"])
+ITEMS = st.builds(
+    Item, st.sampled_from(["p", "q", "r"]), st.integers(1, 20_000), st.integers(1, 12), CATEGORIES, st.just(None)
+)
+SELECTED = st.fixed_dictionaries({}, optional={"categories": st.sampled_from([["wine"], ["wine", "bread"]])})
+RATES = st.integers(1, 500)
+#: Kinds whose points follow from what the lines add up to.
+RULES = st.one_of(
+    st.builds(
+        lambda rate, per, chosen: {"kind": "per_currency", "points": rate, "per": per} | chosen, RATES, RATES, SELECTED
+    ),
+    st.builds(
+        lambda rate, every, chosen: {"kind": "per_item", "points": rate, "every": every} | chosen,
+        RATES,
+        st.integers(1, 6),
+        SELECTED,
+    ),
+    st.builds(
+        lambda rate, least, chosen: {"kind": "per_purchase", "points": rate, "min_amount": least} | chosen,
+        RATES,
+        st.integers(1, 9_000),
+        SELECTED,
+    ),
+)
+MORE = st.fixed_dictionaries(
+    {
+        "rounding": st.sampled_from(["down", "up", "half_up", "half_even"]),
+        "round_to": st.sampled_from([1, 50, 100]),
+        "multipliers": st.lists(st.builds(lambda p: {"id": f"m{p}", "percent": p}, st.integers(50, 400)), max_size=1),
+    }
+)
+
+
+@st.composite
+def programmes(draw: st.DrawFn) -> Programme:
+    """Up to six rules, some of them in a group of which the best counts."""
+    rules: list[dict[str, Any]] = draw(st.lists(RULES, min_size=1, max_size=6))
+    for number, rule in enumerate(rules):
+        rule["id"] = f"r{number}"
+        if draw(st.booleans()):
+            rule["group"] = "g"
+    mode = draw(st.sampled_from(["all", "best"]))
+    return programme(*rules, groups=[{"id": "g", "mode": mode}], **draw(MORE))
+
+
+BASKETS = st.lists(ITEMS, min_size=1, max_size=6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(programmes(), BASKETS, st.data())
+def test_who_spends_more_earns_no_less(rules: Programme, basket: list[Item], data: st.DataObject) -> None:
+    more = list(basket)
+    place = data.draw(st.integers(0, len(more) - 1))
+    more[place] = replace(more[place], amount=more[place].amount + data.draw(st.integers(0, 5_000)))
+    more += data.draw(st.lists(ITEMS, max_size=2))
+    assert points(rules, purchase(*more)) >= points(rules, purchase(*basket))
+
+
+@settings(max_examples=100, deadline=None)
+@given(programmes(), BASKETS)
+def test_the_explanation_adds_up_to_the_award(rules: Programme, basket: list[Item]) -> None:
+    facts = purchase(*basket)
+    given_ = counts(rules, facts)
+    told = explain(rules, facts, given_)
+    assert len(told) == len(rules.rules)
+    assert sum(verdict.points for verdict in told) == sum(count.points for count in given_.values())
+    assert all(verdict.why for verdict in told)
+
+
+def back(rules: Programme, facts: Facts, left: Left, returned: Returned) -> int:
+    """What one refund takes; what it takes and what it leaves are what there was."""
+    before = left.points
+    taken = take_back(rules, facts, left, returned)
+    assert 0 <= taken.points <= before
+    assert left.points == before - taken.points
+    return taken.points
+
+
+@settings(max_examples=150, deadline=None)
+@given(programmes(), BASKETS, st.data())
+def test_an_award_less_all_its_refunds_is_nothing(rules: Programme, basket: list[Item], data: st.DataObject) -> None:
+    """Line by line in any order, or some lines and then the rest at once."""
+    facts = purchase(*basket, at=NOON)
+    award = counts(rules, facts)
+    left = Left(facts.amount, dict(award), True)
+    total = left.points
+    order = data.draw(st.permutations(basket))
+    alone = data.draw(st.integers(0, len(order)))
+    taken = sum(back(rules, facts, left, Returned(lines=[item])) for item in order[:alone])
+    if not left.nothing:
+        taken += back(rules, facts, left, Returned())
+    assert taken == total
+    assert left.nothing
+    assert left.points == 0
