@@ -18,7 +18,7 @@ from solcx.exceptions import SolcError, SolcNotInstalled
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "gateway" / "chain" / "artifacts"
-CONTRACTS = ("LoyaltyToken", "CampaignHub", "MockUSDC")
+CONTRACTS = ("LoyaltyToken", "CampaignHub", "LoyaltyBadges", "MockUSDC")
 MAX_DEPLOYED = 24_576  # bytes, EIP-170
 MAX_CREATION = 49_152  # bytes, EIP-3860
 

@@ -1,4 +1,4 @@
-"""Deploy token and hub to any network with Ape, and write the deployment file that the gateway reads.
+"""Deploy token, hub and badges to any network with Ape, and write the deployment file that the gateway reads.
 
     ape run deploy --network http://127.0.0.1:8545 --account TEST::0 --output deployment.json
     ape run deploy --network base:mainnet:node --account ACCOUNT --asset ADDRESS --treasury ADDRESS
@@ -91,7 +91,7 @@ def cli(
     fee_bps: int,
     output: Path,
 ) -> None:
-    """Deploy LoyaltyToken and CampaignHub and write the deployment file."""
+    """Deploy LoyaltyToken, CampaignHub and LoyaltyBadges and write the deployment file."""
     if asset is None and provider.chain_id not in LOCAL_CHAINS:
         raise click.UsageError("--asset is missing: a mock asset is for local chains only")
     if asset is not None and not provider.get_code(to_checksum_address(asset)):
@@ -101,12 +101,13 @@ def cli(
         asset = asset or str(deployed(account, "MockUSDC").address)
         token = deployed(account, "LoyaltyToken", name, symbol, asset, par)
         hub = deployed(account, "CampaignHub", token.address, treasury or account.address, fee_bps)
+        badges = deployed(account, "LoyaltyBadges", hub.address)
     except ApeException as error:
         raise click.ClickException(f"deployment failed: {error}") from error
 
-    deployment = describe(provider, token, hub, first_block)
+    deployment = describe(provider, token, hub, badges, first_block)
     output.write_text(json.dumps(deployment, indent=2) + "\n")
-    click.echo(f"{output}: token {token.address}, hub {hub.address}, asset {asset}")
+    click.echo(f"{output}: token {token.address}, hub {hub.address}, badges {badges.address}, asset {asset}")
 
 
 def deployed(account: AccountAPI, contract: str, *arguments: object) -> ContractInstance:
@@ -121,7 +122,9 @@ def deployed(account: AccountAPI, contract: str, *arguments: object) -> Contract
     return ContractContainer(contract_type).deploy(*arguments, sender=account)
 
 
-def describe(provider: ProviderAPI, token: ContractInstance, hub: ContractInstance, first_block: int) -> dict[str, Any]:
+def describe(
+    provider: ProviderAPI, token: ContractInstance, hub: ContractInstance, badges: ContractInstance, first_block: int
+) -> dict[str, Any]:
     """What the gateway checks before it starts; the contracts' own figures are read back from them.
 
     `first_block` is not above the block of any of the contracts.
@@ -140,6 +143,8 @@ def describe(provider: ProviderAPI, token: ContractInstance, hub: ContractInstan
         "tokenCodeHash": code_hash(provider, token),
         "hubCodeHash": code_hash(provider, hub),
         "tokenName": token.name(),
+        "badges": badges.address,
+        "badgesCodeHash": code_hash(provider, badges),
     }
 
 

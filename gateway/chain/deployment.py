@@ -20,7 +20,8 @@ class WrongDeployment(Exception):
 @dataclass(frozen=True)
 class Deployment:
     """As the deployment file says. Addresses are 20 bytes, hashes 32; `par` is asset units per hundredth of a point;
-    no event of the contracts is in a block before `deploy_block`."""
+    no event of the contracts is in a block before `deploy_block`. `badges` may be missing: deployments from before
+    there were any work without."""
 
     chain_id: int
     genesis_hash: bytes
@@ -32,6 +33,8 @@ class Deployment:
     token_code_hash: bytes
     hub_code_hash: bytes
     token_name: str
+    badges: bytes | None = None
+    badges_code_hash: bytes | None = None
 
     @property
     def domains(self) -> Domains:
@@ -54,6 +57,8 @@ class Deployment:
                 token_code_hash=_bytes(content, "tokenCodeHash", 32),
                 hub_code_hash=_bytes(content, "hubCodeHash", 32),
                 token_name=str(content["tokenName"]),
+                badges=_bytes(content, "badges", 20) if "badges" in content else None,
+                badges_code_hash=_bytes(content, "badgesCodeHash", 32) if "badges" in content else None,
             )
         except OSError:
             raise WrongDeployment(f"{path.name} cannot be read") from None
@@ -74,6 +79,8 @@ class Deployment:
             "hubCodeHash": to_hex(self.hub_code_hash),
             "tokenName": self.token_name,
         }
+        if self.badges is not None and self.badges_code_hash is not None:
+            content |= {"badges": checksum(self.badges), "badgesCodeHash": to_hex(self.badges_code_hash)}
         path.write_text(json.dumps(content, indent=2) + "\n")
 
     def verify(self, rpc: Rpc) -> None:
@@ -100,6 +107,7 @@ class Deployment:
             if keccak256(code) != expected:
                 raise WrongDeployment(f"{name}: other code at its address")
         self._verify_links(rpc)
+        self._verify_badges(rpc)
 
     def _verify_links(self, rpc: Rpc) -> None:
         try:
@@ -114,6 +122,15 @@ class Deployment:
             raise WrongDeployment("token: has another asset")
         if int(tokens_par, 16) != self.par:
             raise WrongDeployment("token: has another par")
+
+    def _verify_badges(self, rpc: Rpc) -> None:
+        if self.badges is None:
+            return
+        code = from_hex(rpc.call("eth_getCode", to_hex(self.badges), "latest"))
+        if keccak256(code) != self.badges_code_hash:
+            raise WrongDeployment("badges: other code at its address" if code else "badges: no code at its address")
+        if from_hex(rpc.call("eth_call", _view(self.badges, "hub()"), "latest"))[12:] != self.hub:
+            raise WrongDeployment("badges: belong to another hub")
 
 
 def _view(contract: bytes, function: str) -> dict[str, str]:

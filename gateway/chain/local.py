@@ -20,7 +20,7 @@ DEFAULT_PAR = 100
 
 @cache
 def artifact(contract: str) -> dict[str, Any]:
-    """The committed build of LoyaltyToken, CampaignHub or MockUSDC: abi, bytecode and more."""
+    """The committed build of one of the contracts or of MockUSDC: abi, bytecode and more."""
     text = resources.files("gateway.chain").joinpath("artifacts", f"{contract}.json").read_text()
     content: dict[str, Any] = json.loads(text)
     return content
@@ -36,7 +36,7 @@ def deploy(
     treasury: bytes | None = None,
     fee_bps: int = 0,
 ) -> Deployment:
-    """Deploys mock asset, token and hub from the key's account, which needs gas (see `fund_gas`).
+    """Deploys mock asset, token, hub and badges from the key's account, which needs gas (see `fund_gas`).
 
     `name` up to 31 bytes; `par` in asset units per hundredth of a point; `treasury` gets `fee_bps` basis points of what
     is funded, by default the deploying account.
@@ -47,11 +47,13 @@ def deploy(
     asset = _create(sender, "MockUSDC", b"")
     token = _create(sender, "LoyaltyToken", _token_arguments(name, symbol, asset, par))
     hub = _create(sender, "CampaignHub", _words(token, treasury or sender.address, fee_bps))
-    genesis, token_code, hub_code = rpc.strict_batch(
+    badges = _create(sender, "LoyaltyBadges", _words(hub))
+    genesis, token_code, hub_code, badges_code = rpc.strict_batch(
         [
             ("eth_getBlockByNumber", ["0x0", False]),
             ("eth_getCode", [to_hex(token), "latest"]),
             ("eth_getCode", [to_hex(hub), "latest"]),
+            ("eth_getCode", [to_hex(badges), "latest"]),
         ]
     )
     return Deployment(
@@ -65,6 +67,8 @@ def deploy(
         token_code_hash=keccak256(from_hex(token_code)),
         hub_code_hash=keccak256(from_hex(hub_code)),
         token_name=name,
+        badges=badges,
+        badges_code_hash=keccak256(from_hex(badges_code)),
     )
 
 

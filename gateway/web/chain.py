@@ -19,6 +19,7 @@ class ChainOut(BaseModel):
     token: str = Field(examples=["0x5FbDB2315678afecb367f032d93F642f64180aa3"])
     hub: str
     asset: str
+    badges: str | None = Field(None, description="Soulbound badges, where the deployment has them")
     token_name: str
     decimals: int = 2
     par: int = Field(description="Units of the asset behind one hundredth of a point")
@@ -45,6 +46,7 @@ def build(reads: Reads, deployment: Deployment) -> APIRouter:
             token=checksum(deployment.token),
             hub=checksum(deployment.hub),
             asset=checksum(deployment.asset),
+            badges=checksum(deployment.badges) if deployment.badges else None,
             token_name=deployment.token_name,
             par=deployment.par,
             head=head,

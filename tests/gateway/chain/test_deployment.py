@@ -21,6 +21,9 @@ def test_the_file_keeps_everything(shared_world: World, tmp_path: Path) -> None:
     path = tmp_path / "deployment.json"
     shared_world.deployment.save(path)
     assert Deployment.load(path) == shared_world.deployment
+    older = replace(shared_world.deployment, badges=None, badges_code_hash=None)
+    older.save(path)
+    assert Deployment.load(path) == older
 
 
 def test_wrong_figures_are_found(shared_world: World) -> None:
@@ -35,6 +38,8 @@ def test_wrong_figures_are_found(shared_world: World) -> None:
         (replace(right, token=hub, hub=right.token), "other code"),
         (replace(right, asset=wallet()), "another asset"),
         (replace(right, par=right.par + 1), "another par"),
+        (replace(right, badges=wallet()), "badges: no code"),
+        (replace(right, badges_code_hash=bytes(32)), "badges: other code"),
     ):
         with pytest.raises(WrongDeployment, match=text):
             wrong.verify(shared_world.rpc)
@@ -45,6 +50,9 @@ def test_a_hub_of_another_token_is_found(shared_world: World) -> None:
     mixed = replace(shared_world.deployment, hub=other.hub, hub_code_hash=other.hub_code_hash)
     with pytest.raises(WrongDeployment, match="another token"):
         mixed.verify(shared_world.rpc)
+    badges = replace(shared_world.deployment, badges=other.badges, badges_code_hash=other.badges_code_hash)
+    with pytest.raises(WrongDeployment, match="another hub"):
+        badges.verify(shared_world.rpc)
 
 
 def test_another_chain_with_the_same_id_is_found(shared_world: World) -> None:
