@@ -225,6 +225,7 @@ class ChainOut(TypedDict):
     token: str
     hub: str
     asset: str
+    badges: NotRequired[str | None]
     token_name: str
     decimals: NotRequired[int]
     par: int

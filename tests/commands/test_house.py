@@ -16,6 +16,7 @@ from tests.commands.conftest import CommandLine
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 ANN = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+EXAMPLES = Path(__file__).parents[2] / "docs/examples"
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -423,3 +424,32 @@ def test_who_stands_higher_pays_less(shops: CommandLine, tmp_path: Path) -> None
     shops.run("wallet", "redeem", "kim", offer, "--full-price")
     until(lambda: balance(shops, "kim") == 200)
     assert shops.run("audit").document["ok"]
+
+
+def test_a_wallet_plays_climbs_and_is_given_a_rung(shops: CommandLine, tmp_path: Path) -> None:
+    common = ("--settle-every", 0, "--min-wallets", 1)
+    campaign = shops.run("campaign", "create", "--merchant", "hill", "--name", "Café", *common).document["id"]
+    shops.run("campaign", "fund", campaign, "--merchant", "hill", "--budget", 1_000)
+    applied = ("campaign", "apply", EXAMPLES / "cafe.yaml", "--merchant", "hill", "--campaign", campaign)
+    assert [change["section"] for change in shops.run(*applied).document["changes"]] == ["earning"]
+    zoe = shops.run("wallet", "new", "zoe").document["address"]
+    cup = {"product": "espresso", "category": "coffee", "quantity": 1, "amount": 300}
+    drunk = {"campaign": campaign, "kind": "purchase", "occurred_at": int(time.time()), "wallet": zoe, "lines": [cup]}
+    with shops.client("hill") as client:
+        assert {r["status"] for r in client.report_bulk([{"key": f"cup-{n}"} | drunk for n in range(10)])} == {202}
+
+    def goal(name: str) -> int:
+        return int({g["goal"]: g["times"] for g in shops.run("wallet", "goals", "zoe").document}[name])
+
+    assert (goal("stamp_card"), goal("three_a_week")) == (1, 0)
+    place = shops.run("wallet", "tiers", "zoe").document[0]
+    assert (place["rung"], place["counted"], place["next"]["missing"], place["vip"]) == ("guest", 1, 7, False)
+    wish = tmp_path / "wish.json"
+    wish.write_text(json.dumps(shops.run("wallet", "ask-rung", "zoe", campaign, "regulars", "friend").document))
+    shops.run("campaign", "vip", wish, "--merchant", "hill", "--last", "2037-12-31")
+    place = shops.run("wallet", "tiers", "zoe").document[0]
+    assert (place["rung"], place["through"], place["vip"]) == ("friend", "2037-12-31", True)
+    shops.run("wallet", "board", "zoe", campaign, "--as", "brave-otter-42")
+    until(lambda: bool(shops.run("campaign", "board", campaign).document["items"]))
+    until(lambda: shops.run("campaign", "board", campaign).document["items"][0]["points"] == 10 * 10 + 300)
+    assert shops.run("wallet", "board", "zoe", campaign, "--leave").document["pseudonym"] is None

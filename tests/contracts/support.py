@@ -190,6 +190,12 @@ def reason(error: ContractLogicError) -> tuple[str, tuple[Any, ...]]:
     message = str(error.revert_message)
     if message.startswith('b"'):  # Ape's own EVM tells data that holds an apostrophe this way
         message = "0x" + literal_eval(message).hex()
+    if message.startswith("custom error 0x"):  # anvil, of calls: it writes what follows as text where it can be one
+        selector, _, rest = message.removeprefix("custom error ").partition(": ")
+        try:
+            message = selector + bytes.fromhex(rest).hex()
+        except ValueError:
+            message = selector + rest.encode().hex()
     if message.startswith("0x") and len(message) >= 10:
         data = bytes.fromhex(message[2:])
         abi = _errors[data[:4]]
