@@ -86,26 +86,36 @@ def expected(path: Path) -> tuple[pd.Series, dict[str, int]]:
     All sales come before all refunds, each in the order of the file; every guest claims its code.
     """
     lines = load(path)
-    sales, bought = _sales(lines[~lines["back"]])
+    sales, shelf = _sales(lines[~lines["back"]])
     awarded = sum(sum(sale.given) for sale in sales.values())
-    refunds, taken = _refunds(lines[lines["back"]], sales, bought)
+    refunds, taken = _refunds(lines[lines["back"]], sales, shelf)
     frame = pd.DataFrame([(sale.wallet, sum(sale.given)) for sale in sales.values()], columns=["wallet", "points"])
     totals = {"sales": len(sales), "refunds": refunds, "points": awarded, "points_refunded": taken}
     return frame.groupby("wallet")["points"].sum(), totals
 
 
-#: (customer, product) → [invoice, pieces and money that can still come back], oldest first.
-Bought = dict[tuple[str, str], list[list[object]]]
+@dataclass
+class Bought:
+    """One line that may come back: where its invoice ends in the file, and what is left of it."""
+
+    place: int
+    invoice: str
+    pieces: int
+    money: int
 
 
-def _sales(lines: pd.DataFrame) -> tuple[dict[str, Sale], Bought]:
+#: (customer, product) → lines, oldest first.
+Shelf = dict[tuple[str, str], list[Bought]]
+
+
+def _sales(lines: pd.DataFrame) -> tuple[dict[str, Sale], Shelf]:
     good = lines[(lines["quantity"] > 0) & (lines["price"] > 0)].copy()
     good["money"] = [money(q, p) for q, p in zip(good["quantity"], good["price"], strict=True)]
     good = good[(good["money"] > 0) & (good["money"] <= LARGEST)]
     first = lines.groupby("InvoiceNo").first()
     sales: dict[str, Sale] = {}
-    bought: Bought = defaultdict(list)
-    for (_, invoice), part in good.groupby(["last", "InvoiceNo"], sort=True):
+    shelf: Shelf = defaultdict(list)
+    for (place, invoice), part in good.groupby(["last", "InvoiceNo"], sort=True):
         head = first.loc[invoice]
         customer = head["CustomerID"]
         wallet = f"customer-{customer}" if customer else f"guest-{invoice}"
@@ -121,7 +131,7 @@ def _sales(lines: pd.DataFrame) -> tuple[dict[str, Sale], Bought]:
         )
         if customer:
             for line in part.itertuples():
-                bought[(customer, line.product)].append([invoice, line.quantity, line.money])
+                shelf[(customer, line.product)].append(Bought(place, invoice, line.quantity, line.money))
     used: dict[tuple[str, object], int] = defaultdict(int)
     met: set[str] = set()
     for sale in sorted(sales.values(), key=lambda sale: sale.at):
@@ -130,31 +140,29 @@ def _sales(lines: pd.DataFrame) -> tuple[dict[str, Sale], Bought]:
         used[day] += sum(sale.given[:4])
         if sale.given[4]:
             met.add(sale.wallet)
-    return sales, bought
+    return sales, shelf
 
 
-def _refunds(lines: pd.DataFrame, sales: dict[str, Sale], bought: Bought) -> tuple[int, int]:
+def _refunds(lines: pd.DataFrame, sales: dict[str, Sale], shelf: Shelf) -> tuple[int, int]:
     """Matches each cancelled line with the customer's newest purchases of that product; refunds and points taken."""
     count = taken = 0
-    for (_, _invoice), part in lines.groupby(["last", "InvoiceNo"], sort=True):
+    for (place, _invoice), part in lines.groupby(["last", "InvoiceNo"], sort=True):
         back: dict[str, list[tuple[str, bool, int, int]]] = defaultdict(list)
         for line in part.itertuples():
             if line.quantity >= 0 or line.price <= 0 or not line.CustomerID:
                 continue
             if not 0 < money(-line.quantity, line.price) <= LARGEST:
                 continue
-            left, stack = -line.quantity, bought.get((line.CustomerID, line.product), [])
-            while left and stack:
-                sale, pieces, paid = stack[-1]
-                assert isinstance(pieces, int) and isinstance(paid, int)  # noqa: S101, PT018
-                some = min(left, pieces)
-                amount = min(money(some, line.price), paid)
-                stack[-1] = [sale, pieces - some, paid - amount]
-                left -= some
-                if pieces == some:
-                    stack.pop()
+            left = -line.quantity
+            # Newest first; what was bought after it cannot be what came back.
+            for bought in reversed([b for b in shelf.get((line.CustomerID, line.product), []) if b.place < place]):
+                some = min(left, bought.pieces)
+                if not some:
+                    continue
+                amount = min(money(some, line.price), bought.money)
+                bought.pieces, bought.money, left = bought.pieces - some, bought.money - amount, left - some
                 if amount:
-                    back[str(sale)].append((line.product, bool(line.goods), some, amount))
+                    back[bought.invoice].append((line.product, bool(line.goods), some, amount))
         for invoice, pieces_back in back.items():
             count += 1
             taken += _take_back(sales[invoice], pieces_back)
