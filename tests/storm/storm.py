@@ -179,7 +179,7 @@ class Storm:
 
     def _crash_worker(self, step: Step) -> str:
         place = plans.PLACES[step.dice // WORKERS % len(plans.PLACES)]
-        at = f"{place}:{1 + int(step.size * 4)}"
+        at = f"{place}:{1 + int(step.size * 2)}"
         return f"{self._kill(self.workers[step.dice % WORKERS], 0, LOYALTY_CRASH_AT=at)} at {at}"
 
     def _pause_worker(self, step: Step) -> str:
