@@ -17,7 +17,7 @@ from gateway.chain.indexer.events import HUB_EVENTS, TOKEN_EVENTS
 from gateway.chain.indexer.models import EventKind
 from gateway.chain.local import artifact
 
-CONTRACTS = ("LoyaltyToken", "CampaignHub", "MockUSDC")
+CONTRACTS = ("LoyaltyToken", "CampaignHub", "LoyaltyBadges", "MockUSDC")
 
 
 def signature(item: dict[str, Any]) -> str:
