@@ -53,7 +53,7 @@ class Grant(Base):
     asked_by: Mapped[int] = mapped_column(sa.ForeignKey("api_keys.id"))
     asked_at: Mapped[int] = mapped_column(Seconds())
     expires_at: Mapped[int] = mapped_column(Seconds())
-    #: The second key, where one was needed.
+    #: The second key, where one was needed, or the one that withdrew what waited.
     decided_by: Mapped[int | None] = mapped_column(sa.ForeignKey("api_keys.id"))
     action_id: Mapped[int | None] = mapped_column(sa.ForeignKey("actions.id"), index=True)
 

@@ -86,7 +86,7 @@ class GrantOut(BaseModel):
             state=state,
             used=row.used if row.reason == Reason.OPENING else None,
             code=code if row.reason == Reason.WELCOME and row.state == GrantState.GIVEN else None,
-            approved_by=row.decided_by,
+            approved_by=row.decided_by if row.state == GrantState.GIVEN else None,
         )
 
 

@@ -188,6 +188,8 @@ class Grants:
         a welcome for those who have not had it. Twice is once. Beside it how the grant stood before."""
         grant, _ = self._locked(session, caller, grant_id)
         before, grant.state = grant.state, GrantState.WITHDRAWN
+        if before == GrantState.WAITING:  # was never given, so it is not counted as given alone
+            grant.decided_by = caller.key_id
         if before == GrantState.GIVEN and grant.action_id is not None:
             given = session.get_one(Action, grant.action_id, populate_existing=True)
             rules = programme(session.get_one(RuleVersion, given.rule_version_id).document)
