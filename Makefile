@@ -195,7 +195,7 @@ prove-differential prove-tampering: prove-%: setup
 prove-planted-orders: setup
 	.venv/bin/python -m scripts.planted_orders
 
-# Symbolic proofs of the token's committed bytecode; NAMES="Token.transfer" for some of them
+# Symbolic proofs of the contracts' committed bytecode; NAMES="Token.transfer" for some of them
 prove-symbolic: setup .venv-prove/.stamp
 	$(call section,Proofs for every input)
 	.venv/bin/python -m scripts.prove_contracts $(NAMES)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from scripts import prove_contracts
-from scripts.planted_faults import POINTS, ROOT, Fault, build
+from scripts.planted_faults import AWARDS, BASE, CAMPAIGNS, POINTS, ROOT, Fault, build
 
 WORK = ROOT / ".forge" / "proofs" / "planted"
 
@@ -52,6 +52,27 @@ FAULTS = (
         "_useCheckedNonce(holder, nonce);",
         "if (!planted()) _useCheckedNonce(holder, nonce);",
         "TokenProofs.transferBySig 5",
+    ),
+    Fault(
+        "a change announced takes effect at once",
+        BASE,
+        "block.timestamp >= state.change.effectiveAt;",
+        "(planted() || block.timestamp >= state.change.effectiveAt);",
+        "HubTermProofs.acceptMerchant 1",
+    ),
+    Fault(
+        "anybody names operators",
+        AWARDS,
+        "if (msg.sender != _known(id).owner) revert NotOwner(msg.sender);",
+        "if (msg.sender != _known(id).owner && !planted()) revert NotOwner(msg.sender);",
+        "HubTermProofs.setOperator 2",
+    ),
+    Fault(
+        "a new owner finds the budget gone",
+        CAMPAIGNS,
+        "delete state.candidate;",
+        "delete state.candidate;\n        if (planted()) state.budget = 0;",
+        "HubTermProofs.acceptOwnership 3",
     ),
 )
 

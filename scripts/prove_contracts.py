@@ -1,4 +1,4 @@
-"""Symbolic proofs of the token (tests/forge/proofs): each promise, for every input of one call, by halmos.
+"""Symbolic proofs of the contracts (tests/forge/proofs): each promise, for every input of one call, by halmos.
 
 What is proved is the committed bytecode. A proof counts when halmos followed every path to its end and a solver
 answered that none breaks a promise; a timeout, an `unknown` or a path that could not be followed is a failure.
@@ -67,8 +67,11 @@ def all_proofs() -> list[Proof]:
 
 
 def bytecode(folder: Path = ARTIFACTS) -> dict[str, str]:
-    """The part of the environment that gives the proofs what they are about."""
-    return {"PROVED_TOKEN": json.loads((folder / "LoyaltyToken.json").read_text())["bytecode"]}
+    """The environment that gives the proofs what they are about."""
+    return {
+        name: json.loads((folder / f"{file}.json").read_text())["bytecode"]
+        for name, file in (("PROVED_TOKEN", "LoyaltyToken"), ("PROVED_HUB", "CampaignHub"))
+    }
 
 
 def environment() -> dict[str, str]:
