@@ -46,7 +46,32 @@ RULES: list[dict[str, Any]] = [
 ]
 PROGRAMME: dict[str, Any] = {
     "zone": "Europe/London",
-    "ladders": ["status"],
+    "ladders": [
+        {
+            "id": "status",
+            "by": "points",
+            "window": "year",
+            "keep": 1,
+            "grace_days": 31,
+            "soft_landing": True,
+            "rungs": [
+                {"id": "member", "at": 0, "name": "Member"},
+                {"id": "bronze", "at": 50000, "name": "Bronze", "benefits": ["a tenth more points"]},
+                {
+                    "id": "silver",
+                    "at": 150000,
+                    "name": "Silver",
+                    "benefits": ["a quarter more points", "free delivery"],
+                },
+                {
+                    "id": "gold",
+                    "at": 400000,
+                    "name": "Gold",
+                    "benefits": ["half as many points again", "free delivery"],
+                },
+            ],
+        }
+    ],
     "rules": RULES,
     "groups": [{"id": "promotions", "mode": "best"}],
     "multipliers": [
