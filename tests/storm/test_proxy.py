@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -60,6 +61,9 @@ def payment(node: Anvil) -> str:
 
 
 def sent(node: Anvil) -> int:
+    """How many are in blocks, once everything that the node has is: it mines after it has answered."""
+    while node.rpc("txpool_status") != {"pending": "0x0", "queued": "0x0"}:
+        time.sleep(0.01)
     return int(str(node.rpc("eth_getTransactionCount", OWNER, "latest")), 16)
 
 

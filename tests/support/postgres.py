@@ -113,10 +113,11 @@ class Server:
         """Ends the server before its process does."""
         processes.stop(self._process, signal.SIGQUIT)
 
-    def create_database(self) -> str:
-        """Create an empty database; its URL."""
+    def create_database(self, like: str = "") -> str:
+        """Create a database, empty or a copy of the one at the URL `like`, which nobody may be using; its URL."""
         name = f"test_{next(self._numbers)}"
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
+        template = sql.Identifier((make_url(like).database if like else None) or "template0")
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), template)
         with psycopg.connect(self.dsn(), autocommit=True) as connection:
             connection.execute(statement)
         return self.url(name)
