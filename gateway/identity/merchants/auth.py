@@ -1,10 +1,11 @@
 """Who is calling: the check of the API key, as a FastAPI dependency."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Annotated
 
 from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.orm import Session
 
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -30,8 +31,17 @@ class Auth:
                 raise UNAUTHENTICATED.at("Authorization")
             with self.db.read() as session:
                 caller = self.keys.check(session, credentials.credentials, self.clock.now())
-            if not any(scope in caller.scopes for scope in any_of):
-                raise FORBIDDEN.at(detail=f"needs {' or '.join(str(scope.name).lower() for scope in any_of)}")
-            return caller
+            return allowed(caller, any_of)
 
         return check
+
+    def callers(self, session: Session, tokens: Collection[str]) -> dict[str, Caller | None]:
+        """Who these keys' texts belong to, within the caller's transaction; None for what is refused."""
+        return self.keys.check_all(session, tokens, self.clock.now())
+
+
+def allowed(caller: Caller, any_of: Sequence[Scope]) -> Caller:
+    """The caller, or `forbidden` when its key has none of the scopes."""
+    if not any(scope in caller.scopes for scope in any_of):
+        raise FORBIDDEN.at(detail=f"needs {' or '.join(str(scope.name).lower() for scope in any_of)}")
+    return caller

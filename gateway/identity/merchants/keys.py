@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -83,19 +84,29 @@ class ApiKeys:
 
     def check(self, session: Session, token: str, now: int) -> Caller:
         """Who this key's text belongs to; `unauthenticated` when it is malformed, unknown, revoked or expired."""
-        match = TOKEN.fullmatch(token)
-        if match is None:
+        caller = self.check_all(session, [token], now)[token]
+        if caller is None:
             raise UNAUTHENTICATED.at("Authorization")
+        return caller
+
+    def check_all(self, session: Session, tokens: Collection[str], now: int) -> dict[str, Caller | None]:
+        """As `check`, for several texts in one query; None for what is refused."""
+        found: dict[str, Caller | None] = dict.fromkeys(tokens)
+        matches = {token: match for token in found if (match := TOKEN.fullmatch(token))}
+        if not matches:
+            return found
         query = (
             sa.select(ApiKey, sa.func.coalesce(Merchant.active, 1))
             .join(Merchant, Merchant.id == ApiKey.merchant_id, isouter=True)
-            .where(ApiKey.prefix == bytes.fromhex(match[1]))
+            .where(ApiKey.prefix.in_({bytes.fromhex(match[1]) for match in matches.values()}))
         )
-        key, active = session.execute(query).tuples().first() or (None, True)
-        same = hmac.compare_digest(NO_HASH if key is None else key.hash, _hash(token))
-        if key is None or not same or not active or not _works(key, now):
-            raise UNAUTHENTICATED.at("Authorization")
-        return Caller(key.id, key.merchant_id, Scope(key.scopes))
+        known = {key.prefix: (key, active) for key, active in session.execute(query).tuples()}
+        for token, match in matches.items():
+            key, active = known.get(bytes.fromhex(match[1]), (None, True))
+            same = hmac.compare_digest(NO_HASH if key is None else key.hash, _hash(token))
+            if key is not None and same and active and _works(key, now):
+                found[token] = Caller(key.id, key.merchant_id, Scope(key.scopes))
+        return found
 
     def rotate(
         self, session: Session, caller: Caller, key_id: int, grace: int, now: int

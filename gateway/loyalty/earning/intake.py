@@ -75,6 +75,21 @@ class Intake:
         except IntegrityError:  # a key that another transaction wrote meanwhile: find out which
             return [self._alone(session, merchant_id, item, now) for item in items]
 
+    def take_groups(
+        self, session: Session, groups: Sequence[tuple[int, Sequence[Report]]], now: int
+    ) -> list[list[Result]]:
+        """As `take`, for several calls: those of one merchant are judged as if they were one."""
+        promises.lock(session, {item.action.campaign for _, items in groups for item in items})
+        by_merchant: dict[int, list[int]] = {}
+        for place, (merchant_id, _) in enumerate(groups):
+            by_merchant.setdefault(merchant_id, []).append(place)
+        results: list[list[Result]] = [[] for _ in groups]
+        for merchant_id, places in by_merchant.items():
+            taken = iter(self.take(session, merchant_id, [i for place in places for i in groups[place][1]], now))
+            for place in places:
+                results[place] = [next(taken) for _ in groups[place][1]]
+        return results
+
     def look(self, session: Session, merchant_id: int, action: ActionIn, now: int) -> Answer:
         """What `take` would answer (with the number 0); writes nothing. Raises the Problem that speaks against it."""
         at = self._desk(session, merchant_id, [Report("preview", action)], now)

@@ -15,11 +15,10 @@ from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import Caller
 from gateway.identity.merchants.models import Scope
 from gateway.identity.wallets.routes import anonymous
-from gateway.loyalty.earning import whatif
-from gateway.loyalty.earning.answers import Answer
+from gateway.loyalty.earning import whatif, wire
 from gateway.loyalty.earning.claims import Claims
+from gateway.loyalty.earning.counter.routes import Counter, quick
 from gateway.loyalty.earning.desk import Report
-from gateway.loyalty.earning.intake import Result
 from gateway.loyalty.earning.schemas import (
     ActionDetailOut,
     ActionIn,
@@ -29,14 +28,9 @@ from gateway.loyalty.earning.schemas import (
     BulkOut,
     ClaimedOut,
     ClaimIn,
-    ClaimOut,
-    CountOut,
     PreviewIn,
     PreviewOut,
-    ReceiptLine,
-    ResultOut,
     SettleOut,
-    VerdictOut,
     WhatIfIn,
     WhatIfOut,
 )
@@ -52,25 +46,24 @@ ITEM: TypeAdapter[BulkItem] = TypeAdapter(BulkItem)
 def build(db: Database, auth: Auth, earning: Earning, claims: Claims, clock: Clock) -> APIRouter:
     """The room's routes."""
     router = APIRouter(prefix="/v1", tags=["actions"])
-    _add_actions(router, db, Depends(auth.require(Scope.ACTIONS)), earning)
+    _add_actions(router, db, auth, earning)
     _add_whatif(router, db, Depends(auth.require(Scope.MANAGE)), earning, clock)
     _add_others(router, db, Depends(auth.require(Scope.MANAGE)), earning, claims, clock)
     return router
 
 
-def _add_actions(router: APIRouter, db: Database, till: Any, earning: Earning) -> None:
-    @router.post("/actions", status_code=202)
+def _add_actions(router: APIRouter, db: Database, auth: Auth, earning: Earning) -> None:
+    till = Depends(auth.require(Scope.ACTIONS))
+    counter = Counter(db, auth, earning)
+
     def accept(body: ActionIn, caller: Annotated[Caller, till], key: IdempotencyKey = None) -> ActionOut:
         """Reports one action. Accepted means that its points will be on the chain, once; the same key and body get the
         same answer again, code included."""
         key_hash(key)
         with db.begin() as session:
             answer = earning.accept(session, caller.merchant, key or "", body)
-            crashes.reach("taken", ("action",))
-        crashes.reach("accepted", ("action",))
-        return _out(answer)
+        return wire.out(answer)
 
-    @router.post("/actions/bulk")
     def accept_bulk(body: BulkIn, caller: Annotated[Caller, till]) -> BulkOut:
         """Reports up to 1,000 actions, each under a key of its own. Each gets its own answer or problem; all that are
         accepted are committed together."""
@@ -80,12 +73,19 @@ def _add_actions(router: APIRouter, db: Database, till: Any, earning: Earning) -
             results = iter(earning.accept_bulk(session, caller.merchant, good) if good else [])
         return BulkOut.model_construct(
             results=[
-                _result(item.key, next(results), body.explain)
+                wire.result(item.key, next(results), body.explain)
                 if isinstance(item, BulkItem)
-                else _result(_key_of(raw), item)
+                else wire.result(_key_of(raw), item)
                 for raw, item in zip(body.actions, items, strict=True)
             ]
         )
+
+    for path, endpoint, status, way in (
+        ("/actions", accept, 202, counter.one),
+        ("/actions/bulk", accept_bulk, 200, counter.many),
+    ):
+        route = quick(way)
+        router.add_api_route(path, endpoint, methods=["POST"], status_code=status, route_class_override=route)
 
     @router.post("/actions/preview")
     def preview(body: PreviewIn, caller: Annotated[Caller, till]) -> PreviewOut:
@@ -93,7 +93,7 @@ def _add_actions(router: APIRouter, db: Database, till: Any, earning: Earning) -
         report = body if body.wallet or body.claim or body.kind == "refund" else body.model_copy(update={"claim": True})
         with db.read() as session:
             answer = earning.preview(session, caller.merchant, report)
-            told = _out(answer)
+            told = wire.out(answer)
         return PreviewOut.model_construct(**{name: getattr(told, name) for name in PreviewOut.model_fields})
 
     @router.get("/actions/{id}")
@@ -101,7 +101,7 @@ def _add_actions(router: APIRouter, db: Database, till: Any, earning: Earning) -
         """One of the merchant's own actions."""
         with db.read() as session:
             detail = earning.get(session, caller.merchant, id)
-        out = _out(detail.answer)
+        out = wire.out(detail.answer)
         state = out.state if detail.answer.claim else detail.state
         fields = out.model_dump() | {"state": state, "claim": None}
         return ActionDetailOut(**fields, occurred_at=detail.occurred_at, refunded=detail.refunded, owed=detail.owed)
@@ -174,38 +174,3 @@ def _key_of(raw: Any) -> str | None:
     except (Problem, TypeError, AttributeError):
         return None
     return str(key)
-
-
-def _out(answer: Answer, explain: bool = True) -> ActionOut:
-    verdicts = answer.verdicts() if explain else None
-    claim = ClaimOut(code=answer.claim[0], expires_at=answer.claim[1]) if answer.claim else None
-    kind: Any = answer.kind.name.lower()
-    return ActionOut.model_construct(
-        id=answer.id,
-        campaign=answer.campaign,
-        kind=kind,
-        points=answer.points,
-        state="code-issued" if claim else "accepted",
-        claim=claim,
-        rules=[
-            CountOut.model_construct(rule=count.rule, eligible=count.eligible, points=count.points)
-            for count in answer.counts
-        ],
-        wanted=None if verdicts is None else sum(verdict.wanted for verdict in verdicts),
-        verdicts=None
-        if verdicts is None
-        else [
-            VerdictOut.model_construct(rule=v.rule, id=v.name, points=v.points, wanted=v.wanted, why=v.why)
-            for v in verdicts
-        ],
-        left=None if answer.left is None else [ReceiptLine.of(line) for line in answer.left],
-    )
-
-
-def _result(key: str | None, result: Result, explain: bool = False) -> ResultOut:
-    if isinstance(result, Problem):
-        return ResultOut.model_construct(
-            key=key, status=result.refusal.status, repeated=False, action=None, problem=result.body()
-        )
-    action = _out(result, explain)
-    return ResultOut.model_construct(key=key, status=202, repeated=result.repeated, action=action, problem=None)

@@ -160,6 +160,15 @@ class BulkIn(BaseModel):
     explain: bool = Field(False, strict=True, description="Say of each action why each rule fired or not")
 
 
+class GoodBulk(BaseModel):
+    """The same, when every item is well-formed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    actions: list[BulkItem] = Field(min_length=1, max_length=MAX_BULK)
+    explain: bool = Field(False, strict=True)
+
+
 class ClaimOut(BaseModel):
     code: str
     expires_at: int

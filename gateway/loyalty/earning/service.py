@@ -84,6 +84,10 @@ class Earning:
         """Takes many in; an answer or a problem for each, in their order."""
         return self.intake.take(session, merchant_id, items, self.clock.now())
 
+    def accept_groups(self, session: Session, groups: Sequence[tuple[int, Sequence[Report]]]) -> list[list[Result]]:
+        """Takes in what several calls bring, each (merchant, reports), in one transaction."""
+        return self.intake.take_groups(session, groups, self.clock.now())
+
     def preview(self, session: Session, merchant_id: int, action: ActionIn) -> Answer:
         """What `accept` would answer now; writes nothing."""
         return self.intake.look(session, merchant_id, action, self.clock.now())

@@ -1,0 +1,95 @@
+"""Many requests, one transaction: what a disk takes for one commit it takes for a hundred.
+
+A thread takes whatever waits, does it in one transaction and answers all of it after the commit. While it commits, the
+next group gathers, so the groups are as large as the load makes them and nobody waits for one to fill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy.orm import Session
+
+from gateway.core.db import Database
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Waiting = tuple[Item, "asyncio.AbstractEventLoop", "asyncio.Future[Any]"]
+
+
+class Groups(Generic[Item, Result]):
+    """`work` does a group in a session and gives the results in order; `size` tells how much an item weighs, and no
+    more is added to a group that weighs `most`."""
+
+    def __init__(
+        self,
+        db: Database,
+        work: Callable[[Session, Sequence[Item]], Sequence[Result]],
+        size: Callable[[Item], int] = lambda _: 1,
+        most: int = 1_000,
+        name: str = "groups",
+    ) -> None:
+        self.db, self.work, self.size, self.most, self.name = db, work, size, most, name
+        self._queue: SimpleQueue[Waiting[Item]] = SimpleQueue()
+        self._start = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    async def take(self, item: Item) -> Result:
+        """The item's result, once it is committed; raises what `work` raised for it."""
+        if self._thread is None:
+            self._begin()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        self._queue.put((item, loop, future))
+        return await future
+
+    def _begin(self) -> None:
+        with self._start:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            group = [self._queue.get()]
+            weight = self.size(group[0][0])
+            while weight < self.most:
+                try:
+                    group.append(self._queue.get_nowait())
+                except Empty:
+                    break
+                weight += self.size(group[-1][0])
+            _answer(group, self._do([item for item, _, _ in group]))
+
+    def _do(self, items: Sequence[Item]) -> Sequence[Result | BaseException]:
+        """All of them in one transaction; when that fails, each in its own, so that only the bad ones fail."""
+        try:
+            with self.db.begin() as session:
+                return self.work(session, items)
+        except Exception as error:
+            return [error] if len(items) == 1 else [self._do([item])[0] for item in items]
+
+
+def _answer(group: Sequence[Waiting[Item]], results: Sequence[Any]) -> None:
+    """Wakes each event loop once for all its answers: waking it costs more than answering."""
+    by_loop: defaultdict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = defaultdict(list)
+    for (_, loop, future), result in zip(group, results, strict=True):
+        by_loop[loop].append((future, result))
+    for loop, answers in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_resolve, answers)
+
+
+def _resolve(answers: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+    for future, result in answers:
+        if future.done():  # whoever asked has gone; what was done is done
+            continue
+        if isinstance(result, BaseException):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
