@@ -16,6 +16,7 @@ from gateway import migrations
 from gateway.chain import keystore
 from gateway.chain.deployment import Deployment, WrongDeployment
 from gateway.chain.errors import ChainError
+from gateway.chain.indexer.models import EventKind
 from gateway.chain.indexer.service import Indexer
 from gateway.chain.indexer.stream import Apply, applied_block, drain
 from gateway.chain.reads import Reads
@@ -36,6 +37,7 @@ from gateway.identity.merchants.keys import ApiKeys
 from gateway.identity.merchants.service import Merchants
 from gateway.identity.wallets.orders import OpenOrders
 from gateway.identity.wallets.proofs import Proofs
+from gateway.loyalty.campaigns import mirror
 from gateway.loyalty.campaigns import routes as campaigns_routes
 from gateway.loyalty.campaigns.service import STREAM as EARNING_STREAM
 from gateway.loyalty.campaigns.service import Campaigns
@@ -214,7 +216,8 @@ class House:
         }
 
     def streams(self) -> Mapping[str, Apply]:
-        """Who reads the chain's events, by the name of its cursor. The ledger comes first: others ask it."""
+        """Who reads the chain's events, by the name of its cursor. The ledger comes first: others ask it. `WANTED` says
+        what of them each wants to know."""
         return {
             "ledger": self.ledger.apply_events,
             EARNING_STREAM: self.landing.apply_events,
@@ -277,7 +280,10 @@ class House:
         )
         indexer = Indexer(g.db, g.rpc, g.clock, g.deployment, g.settings.confirmations)
         wheels: dict[str, Wheel] = {"relayer": relayer.step, "indexer": indexer.step}
-        wheels |= {f"stream.{name}": partial(drain, g.db, name, apply) for name, apply in self.streams().items()}
+        wheels |= {
+            f"stream.{name}": partial(drain, g.db, name, apply, kinds=WANTED.get(name))
+            for name, apply in self.streams().items()
+        }
         return wheels | {
             "jobs": partial(g.jobs.run_due, g.db),
             "campaigns.refresh": self.campaigns.refresh_due,
@@ -302,6 +308,12 @@ class House:
         }
 
 
+#: Kinds of the chain's events that a room asks for; who is not named here reads all.
+WANTED: Mapping[str, frozenset[EventKind]] = {
+    EARNING_STREAM: mirror.MONEY | mirror.TERMS,
+    REDEMPTION_STREAM: frozenset({EventKind.REDEEMED, EventKind.SPENT}),
+    MOVE_STREAM: frozenset({EventKind.TOKEN_ORDER, EventKind.ACCOUNT_ORDER}),
+}
 #: Event → the kinds of jobs that it starts.
 EVENTS: Mapping[str, tuple[str, ...]] = {
     "action.accepted": ("statistics.accepted",),

@@ -18,11 +18,21 @@ from sqlalchemy.types import TypeDecorator
 from gateway.core.limits import FIRST_SECOND, LAST_SECOND, MAX_HUNDREDTHS, MAX_ID
 
 
+class Bytes(sa.LargeBinary):
+    """Bytes as they are. Both drivers take and give `bytes`; wrapping each value was a tenth of the worker's time."""
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        return None
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:
+        return None
+
+
 class Checked(TypeDecorator[Any]):
     """A type whose values the database itself checks."""
 
     cache_ok = True
-    impl: Any = sa.LargeBinary
+    impl: Any = Bytes
 
     def check(self, column: str, dialect: str) -> str:
         """SQL condition that a non-null value of `column` must meet on `dialect`."""

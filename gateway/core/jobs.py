@@ -2,13 +2,13 @@
 
 `publish` writes one job for each handler of an event; the worker claims due jobs, runs each handler in a transaction of
 its own that also deletes the job, and puts a failed one off. Kinds that come by the thousand have a bulk handler, which
-takes many jobs in one transaction: a commit to disk costs more than the work. A job carries a kind and one integer,
-never text.
+takes many jobs in one transaction: a commit to disk costs more than the work. Neighbours among those are one row: a
+bulk call of a thousand actions is one job. A job carries a kind and integers, never text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.core import crashes
+from gateway.core.bulk import add_rows, among
 from gateway.core.clock import Clock
 from gateway.core.columns import Int, JobKind, PrimaryKey, Seconds
 from gateway.core.db import Base, Database
@@ -26,7 +27,7 @@ Handler = Callable[[Session, int], None]
 BulkHandler = Callable[[Session, Sequence[int]], None]
 #: First retry after a second, doubling up to an hour.
 MAX_DELAY = 3600
-#: Jobs in one transaction of a bulk handler.
+#: What a bulk handler gets in one transaction: no more is added once there is so much.
 BULK = 500
 
 
@@ -36,8 +37,14 @@ class Job(Base):
     id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
     kind: Mapped[str] = mapped_column(JobKind())
     ref: Mapped[int] = mapped_column(Int())
+    #: Of bulk kinds: how many refs from `ref` on.
+    count: Mapped[int] = mapped_column(Int(1, 1_000_000), default=1)
     run_at: Mapped[int] = mapped_column(Seconds(), index=True)
     attempts: Mapped[int] = mapped_column(Int(0, 10_000), default=0)
+
+    @property
+    def refs(self) -> range:
+        return range(self.ref, self.ref + self.count)
 
 
 @dataclass(frozen=True)
@@ -69,10 +76,14 @@ class Jobs:
     def publish(self, session: Session, event: str, *refs: int) -> None:
         """Tells everybody who listens to `event`, in the caller's transaction. One without listeners is dropped."""
         now = self.clock.now()
-        kinds = self.registry.events.get(event, ())
-        rows = [{"kind": kind, "ref": ref, "run_at": now, "attempts": 0} for ref in refs for kind in kinds]
-        if rows:
-            session.execute(sa.insert(Job), rows)
+        single = [(ref, 1) for ref in refs]
+        runs = _runs(refs)
+        rows = [
+            {"kind": kind, "ref": ref, "count": count, "run_at": now, "attempts": 0}
+            for kind in self.registry.events.get(event, ())
+            for ref, count in (runs if kind in self.registry.bulk else single)
+        ]
+        add_rows(session, Job, rows)
 
     def run_due(self, db: Database, limit: int = 100) -> int:
         """Runs up to `limit` due jobs, and `BULK` of each bulk kind, oldest first; returns how many succeeded. Safe in
@@ -81,7 +92,8 @@ class Jobs:
         with db.read() as session:
             due = sa.select(Job.id).where(Job.run_at <= self.clock.now()).order_by(Job.run_at, Job.id)
             ids = list(session.scalars(due.where(Job.kind.not_in(bulk)).limit(limit)))
-            bundles = {kind: list(session.scalars(due.where(Job.kind == kind).limit(BULK))) for kind in bulk}
+            counted = due.with_only_columns(Job.id, Job.count).limit(BULK)
+            bundles = {kind: _bundle(session.execute(counted.where(Job.kind == kind)).tuples()) for kind in bulk}
         done = sum(self._run_bulk(db, kind, bundle) for kind, bundle in bundles.items() if bundle)
         return done + sum(self._run(db, job_id) for job_id in ids)
 
@@ -92,12 +104,25 @@ class Jobs:
                 mine = sa.select(Job).where(Job.id.in_(ids), Job.run_at <= self.clock.now()).order_by(Job.id)
                 jobs = session.scalars(mine.with_for_update(skip_locked=True)).all()
                 if jobs:
-                    self.registry.bulk[kind](session, [job.ref for job in jobs])
-                    session.execute(sa.delete(Job).where(Job.id.in_([job.id for job in jobs])))
+                    self.registry.bulk[kind](session, [ref for job in jobs for ref in job.refs])
+                    session.execute(sa.delete(Job).where(among(Job.id, [job.id for job in jobs])))
             return len(jobs)
         except Exception as error:
             log.warning("jobs.bulk_failed", kind=kind, error=type(error).__name__)
-            return sum(self._run(db, job_id) for job_id in ids)
+            return sum(self._run(db, job_id) for job_id in self._split(db, ids))
+
+    def _split(self, db: Database, ids: Sequence[int]) -> list[int]:
+        """A job for each ref of these jobs; their ids."""
+        with db.begin() as session:
+            wide = sa.select(Job).where(Job.id.in_(ids), Job.count > 1).with_for_update(skip_locked=True)
+            left = list(ids)
+            for job in session.scalars(wide).all():
+                parts = [Job(kind=job.kind, ref=ref, run_at=job.run_at, attempts=job.attempts) for ref in job.refs]
+                session.delete(job)
+                session.add_all(parts)
+                session.flush()
+                left += [part.id for part in parts]
+            return left
 
     def _handle(self, session: Session, kind: str, ref: int) -> None:
         if kind in self.registry.bulk:
@@ -127,3 +152,25 @@ class Jobs:
             if job is not None:
                 job.attempts += 1
                 job.run_at = self.clock.now() + min(MAX_DELAY, 2 ** min(job.attempts - 1, 12))
+
+
+def _runs(refs: Iterable[int]) -> list[tuple[int, int]]:
+    """Rising neighbours as (first, how many)."""
+    found: list[tuple[int, int]] = []
+    for ref in refs:
+        if found and ref == sum(found[-1]):
+            found[-1] = (found[-1][0], found[-1][1] + 1)
+        else:
+            found.append((ref, 1))
+    return found
+
+
+def _bundle(jobs: Iterable[tuple[int, int]]) -> list[int]:
+    """The first of these (id, how many) that are enough for one transaction."""
+    ids, size = [], 0
+    for job_id, count in jobs:
+        if size >= BULK:
+            break
+        ids.append(job_id)
+        size += count
+    return ids

@@ -13,13 +13,16 @@ import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
+from gateway.core.bulk import among, insert_or, least
 from gateway.core.clock import Clock
 from gateway.core.db import get_or_add
+from gateway.core.limits import MAX_HUNDREDTHS
 from gateway.loyalty.earning.models import Action, ActionKind
 from gateway.statistics import cells, weeks
 from gateway.statistics.models import Metric, StatFact, StatWeek
@@ -51,7 +54,7 @@ class Facts:
                 log.info("statistics.late", merchant=week.merchant_id, week=week.week, actions=len(mine))
                 continue
             week.last_report_at = self.clock.now()
-            _count(session, week, [(action, _values(action)) for action in mine if action.claim_hash is None])
+            _count(session, week, [(action, _values(action)) for action in mine if not action.by_code])
 
     def claimed(self, session: Session, action_ids: Sequence[int]) -> None:
         """Counts actions whose claim codes were used."""
@@ -59,9 +62,9 @@ class Facts:
             if not week.closed:
                 _count(session, week, [(action, {**_values(action), Metric.CLAIMS: 1}) for action in mine])
 
-    def _by_week(self, session: Session, actions: Iterable[Action]) -> list[tuple[StatWeek, list[Action]]]:
+    def _by_week(self, session: Session, actions: Iterable[Seen]) -> list[tuple[StatWeek, list[Seen]]]:
         """The actions by their weeks, which are locked."""
-        groups: defaultdict[Key, list[Action]] = defaultdict(list)
+        groups: defaultdict[Key, list[Seen]] = defaultdict(list)
         for action in actions:
             groups[(action.merchant_id, weeks.week_of(action.occurred_at))].append(action)
         found = []
@@ -81,31 +84,44 @@ class Facts:
         )
 
 
-def _actions(session: Session, ids: Sequence[int]) -> Sequence[Action]:
-    return session.scalars(sa.select(Action).where(Action.id.in_(ids)).order_by(Action.id)).all()
+class Seen(NamedTuple):
+    """What of an action is counted."""
+
+    merchant_id: int
+    kind: ActionKind
+    occurred_at: int
+    amount: int
+    wallet: bytes | None
+    by_code: bool
 
 
-def _count(session: Session, week: StatWeek, counted: Sequence[tuple[Action, Values]]) -> None:
-    sums: defaultdict[tuple[bytes, Metric], int] = defaultdict(int)
+def _actions(session: Session, ids: Sequence[int]) -> list[Seen]:
+    columns = (Action.merchant_id, Action.kind, Action.occurred_at, Action.amount, Action.wallet)
+    query = sa.select(*columns, Action.claim_hash.is_not(None)).where(among(Action.id, ids)).order_by(Action.id)
+    return [Seen(*row) for row in session.execute(query).tuples()]
+
+
+def _count(session: Session, week: StatWeek, counted: Sequence[tuple[Seen, Values]]) -> None:
+    """Adds up, each wallet's part never above the clamp."""
+    sums: defaultdict[Metric, defaultdict[bytes, int]] = defaultdict(lambda: defaultdict(int))
     for action, values in counted:
         if action.wallet is None or week.tag_key is None:
             raise ValueError("an action without a wallet is counted for nobody")
         tag = hmac.digest(week.tag_key, action.wallet, hashlib.sha256)[:16]
         for metric, value in values.items():
-            sums[(tag, metric)] += value
-    here = sa.select(StatFact).where(StatFact.merchant_id == week.merchant_id, StatFact.week == week.week)
-    known = session.scalars(here.where(StatFact.tag.in_({tag for tag, _ in sums})))
-    facts = {(fact.tag, fact.metric): fact for fact in known}
-    for (tag, metric), value in sums.items():
-        fact = facts.get((tag, metric))
-        if fact is None:
-            fact = StatFact(merchant_id=week.merchant_id, week=week.week, tag=tag, metric=metric, value=0)
-            session.add(fact)
-        fact.value = cells.clamped(metric, fact.value + value)
-    session.flush()
+            sums[metric][tag] += value
+    key = ["merchant_id", "week", "tag", "metric"]
+    for metric, by_tag in sums.items():
+        adding = insert_or(session, StatFact)
+        total = least(session, cells.clamped(metric, MAX_HUNDREDTHS), StatFact.value + adding.excluded.value)
+        place = {"merchant_id": week.merchant_id, "week": week.week, "metric": metric}
+        session.execute(
+            adding.on_conflict_do_update(index_elements=key, set_={"value": total}),
+            [place | {"tag": tag, "value": cells.clamped(metric, value)} for tag, value in sorted(by_tag.items())],
+        )
 
 
-def _values(action: Action) -> Values:
+def _values(action: Seen) -> Values:
     values = {Metric.WALLETS: 1}
     if action.kind == ActionKind.PURCHASE:
         values |= {Metric.PURCHASES: 1, Metric.REVENUE: action.amount}

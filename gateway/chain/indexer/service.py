@@ -23,6 +23,7 @@ from gateway.chain.indexer.models import ChainEvent, EventKind, IndexedBlock
 from gateway.chain.reads import Head, parse_head
 from gateway.chain.rpc import Rpc
 from gateway.core import crashes
+from gateway.core.bulk import add_rows
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 
@@ -148,8 +149,7 @@ class Indexer:
             previous = self._hold(session, last)
             if previous is None:
                 return False
-            if rows:
-                session.execute(sa.insert(ChainEvent), list(rows))
+            add_rows(session, ChainEvent, rows)
             session.add_all(map(_row, blocks))
             self._thin_out(session, previous.number, end)
         if rows:

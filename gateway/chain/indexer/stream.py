@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gateway.chain.indexer.models import ChainEvent, IndexedBlock, Subscription
+from gateway.chain.indexer.models import ChainEvent, EventKind, IndexedBlock, Subscription
 from gateway.core import crashes
 from gateway.core.db import Database, get_or_add
 
 Apply = Callable[[Session, Sequence[ChainEvent]], None]
 
 
-def drain(db: Database, name: str, apply: Apply, limit: int = 1000) -> int:
+def drain(db: Database, name: str, apply: Apply, limit: int = 1000, kinds: Collection[EventKind] | None = None) -> int:
     """Gives the next events, at most `limit`, to `apply` and moves the cursor called `name`, in one transaction.
 
     Returns how many. When `apply` raises, nothing has happened. Events that a REWIND took back before they were read
-    are left out; a REWIND itself is an event. Safe in several workers: one of them reads, the others wait for it.
+    are left out; a REWIND itself is an event. `kinds`: what the room asks for beside REWIND; by default everything.
+    Nearly all events are points that came to a wallet, which the ledger alone wants to know. Safe in several workers:
+    one of them reads, the others wait for it.
     """
     with db.read() as session:
-        if not _next(session, _cursor(session, name), 1):
+        if _newest(session) <= _cursor(session, name):
             return 0
     with db.begin() as session:
         row = hold(session, name)
-        events = _next(session, row.last_event, limit)
+        newest = _newest(session)  # first: what is added after this is read in the next turn
+        events = _next(session, row.last_event, newest, limit, kinds)
         if events:
             apply(session, events)
-            row.last_event = events[-1].id
             crashes.reach("applied", (name,))
+        row.last_event = events[-1].id if len(events) == limit else max(newest, row.last_event)
     if events:
         crashes.reach("credited", (name,))
     return len(events)
@@ -58,6 +62,17 @@ def _cursor(session: Session, name: str) -> int:
     return row.last_event if row else 0
 
 
-def _next(session: Session, after: int, limit: int) -> Sequence[ChainEvent]:
-    query = sa.select(ChainEvent).where(ChainEvent.id > after, ChainEvent.orphaned == 0).order_by(ChainEvent.id)
-    return session.scalars(query.limit(limit)).all()
+def _newest(session: Session) -> int:
+    return session.scalar(sa.select(sa.func.max(ChainEvent.id))) or 0
+
+
+def _next(
+    session: Session, after: int, newest: int, limit: int, kinds: Collection[EventKind] | None
+) -> Sequence[ChainEvent]:
+    """As bare rows: making objects of them took longer than reading them."""
+    query = sa.select(*ChainEvent.__table__.columns).where(
+        ChainEvent.id > after, ChainEvent.id <= newest, ChainEvent.orphaned == 0
+    )
+    if kinds is not None:
+        query = query.where(ChainEvent.kind.in_({EventKind.REWIND, *kinds}))
+    return cast("Sequence[ChainEvent]", session.execute(query.order_by(ChainEvent.id).limit(limit)).all())

@@ -18,6 +18,7 @@ from gateway.chain import calls
 from gateway.chain.errors import Permanent
 from gateway.chain.relayer.models import ChainTx, Purpose, TxState
 from gateway.core import crashes
+from gateway.core.bulk import add_rows
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.limits import MAX_HUNDREDTHS
@@ -295,7 +296,7 @@ class Settlement:
         campaign.next_number = number + 1
         self.session.flush()
         rows = [{"batch_id": batch.id, "wallet": wallet, "amount": amount} for wallet, amount in entries]
-        self.session.execute(sa.insert(BatchEntry), rows)
+        add_rows(self.session, BatchEntry, rows)
         send(self.session, self.settler.relayer, self.settler.hub, batch, entries)
         return batch.id
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from gateway.core.bulk import add_rows, reserve_ids
 from gateway.core.idempotency import key_hash
 from gateway.core.jobs import Jobs
 from gateway.core.problems import BUSY, IDEMPOTENCY_CONFLICT, Problem
@@ -267,17 +267,14 @@ class Intake:
     def _write(self, session: Session, drafts: Sequence[Draft], items: Sequence[Report]) -> dict[int, Result]:
         if not drafts:
             return {}
-        # Asking for the rows' order would send them one by one on SQLite, and leaving NULLs out in many small groups.
-        insert = sa.insert(Action).returning(Action.key_hash, Action.id).execution_options(render_nulls=True)
-        by_key = dict(session.execute(insert, [draft.row for draft in drafts]).tuples().all())
-        ids = [by_key[draft.key] for draft in drafts]
+        ids = reserve_ids(session, Action, len(drafts))
+        add_rows(session, Action, [draft.row | {"id": id} for id, draft in zip(ids, drafts, strict=True)])
         lines = [
             {"action_id": id, "rule": count.rule, "eligible": count.eligible, "points": count.points}
             for id, draft in zip(ids, drafts, strict=True)
             for count in draft.counts
         ]
-        if lines:
-            session.execute(sa.insert(ActionLine), lines)
+        add_rows(session, ActionLine, lines)
         self.jobs.publish(session, "action.accepted", *ids)
         self.jobs.publish(session, "action.qualifies", *(id for id, d in zip(ids, drafts, strict=True) if d.qualifies))
         return {

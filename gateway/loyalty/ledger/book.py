@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.core.bulk import add_rows, insert_or
 from gateway.core.limits import LAST_SECOND
 from gateway.loyalty.ledger import maturity
 from gateway.loyalty.ledger.maturity import Slot
@@ -17,7 +18,8 @@ from gateway.loyalty.ledger.models import Holding, HubCampaign, LedgerEntry, Led
 from gateway.loyalty.ledger.postings import NOBODY, WALLETS, measured, post, postings
 
 Place = tuple[bytes, int]  # holder, campaign
-#: Pairs asked for in one statement.
+PLACE = ["holder", "campaign"]
+#: Holders asked for in one statement.
 CHUNK = 500
 
 
@@ -52,8 +54,7 @@ class Book:
         entries = [(event, posting) for event in events for posting in postings(event)]
         places = {(posting.holder, posting.campaign) for _, posting in entries if posting.holder != NOBODY}
         terms = self._terms(campaign for _, campaign in places)
-        known = self._holdings(places)
-        states = dict(known)
+        states = self._holdings(places)
         for event, posting in entries:
             if posting.holder == NOBODY:
                 continue
@@ -62,9 +63,8 @@ class Book:
             hold = terms[posting.campaign].hold
             slot = post(slot, event.kind, posting.credit, posting.debit, event.block_time, hold)
             states[place] = State(slot, stay if posting.stay is None else posting.stay, event.block_time)
-        self._save(states, known, terms)
-        if entries:
-            self.session.execute(sa.insert(LedgerEntry), [_entry(event, *posting[:4]) for event, posting in entries])
+        self._save(states, terms)
+        add_rows(self.session, LedgerEntry, [_entry(event, *posting[:4]) for event, posting in entries])
         self._add_totals(events, 1)
 
     def rewind(self, fork: int) -> None:
@@ -91,11 +91,10 @@ class Book:
             place: State(maturity.credit(state.slot, differences[place[0]]), state.stay, state.at)
             for place, state in known.items()
         }
-        self._save(states, known, {WALLETS: Terms(0, True)})
+        self._save(states, {WALLETS: Terms(0, True)})
 
     def _replay(self, places: set[Place]) -> None:
         terms = self._terms(campaign for _, campaign in places)
-        known = self._holdings(places)
         states: dict[Place, State] = {}
         for holder, campaign in places:
             slot, stay, last = Slot(), False, 0
@@ -113,7 +112,7 @@ class Book:
                 states[(holder, campaign)] = State(slot, stay, last)
         for holder, campaign in places - set(states):
             self.session.execute(sa.delete(Holding).where(Holding.holder == holder, Holding.campaign == campaign))
-        self._save(states, known, terms)
+        self._save(states, terms)
 
     def _add_campaigns(self, events: Sequence[ChainEvent]) -> None:
         created = [
@@ -136,24 +135,24 @@ class Book:
 
     def _holdings(self, places: set[Place]) -> dict[Place, State]:
         found: dict[Place, State] = {}
-        ordered = sorted(places)
+        by_campaign: defaultdict[int, list[bytes]] = defaultdict(list)
+        for holder, campaign in sorted(places):
+            by_campaign[campaign].append(holder)
         h = Holding
-        for start in range(0, len(ordered), CHUNK):
-            chunk = ordered[start : start + CHUNK]
-            query = sa.select(h.holder, h.campaign, h.matured, h.old, h.young, h.period, h.stay)
-            for row in self.session.execute(query.where(sa.tuple_(h.holder, h.campaign).in_(chunk))):
-                holder, campaign, *slot, stay = row
-                found[(holder, campaign)] = State(Slot(*slot), stay, 0)
+        query = sa.select(h.holder, h.matured, h.old, h.young, h.period, h.stay)
+        for campaign, holders in by_campaign.items():
+            for start in range(0, len(holders), CHUNK):
+                these = query.where(h.campaign == campaign, h.holder.in_(holders[start : start + CHUNK]))
+                for holder, matured, old, young, period, stay in self.session.execute(these).tuples():
+                    found[(holder, campaign)] = State(Slot(matured, old, young, period), stay, 0)
         return found
 
-    def _save(self, states: dict[Place, State], known: dict[Place, State], terms: dict[int, Terms]) -> None:
-        rows = {place: _row(place, state, terms[place[1]]) for place, state in states.items()}
-        fresh = [row for place, row in rows.items() if place not in known]
-        changed = [row for place, row in rows.items() if place in known]
-        if fresh:
-            self.session.execute(sa.insert(Holding), fresh)
-        if changed:
-            self.session.execute(sa.update(Holding), changed)
+    def _save(self, states: dict[Place, State], terms: dict[int, Terms]) -> None:
+        saving = insert_or(self.session, Holding)
+        rows = [_row(place, state, terms[place[1]]) for place, state in states.items()]
+        if rows:
+            new = {name: saving.excluded[name] for name in rows[0] if name not in PLACE}
+            self.session.execute(saving.on_conflict_do_update(index_elements=PLACE, set_=new), rows)
 
     def _add_totals(self, events: Sequence[ChainEvent], sign: int) -> None:
         sums: defaultdict[tuple[int, Measure, bytes], list[int]] = defaultdict(lambda: [0, 0])

@@ -107,3 +107,21 @@ def test_several_workers_apply_every_event_once(db: Database) -> None:
         worker.join()
     assert errors == []
     assert counted(db) == 100
+
+
+def test_a_room_is_given_what_it_asks_for(db: Database) -> None:
+    add(db, event(1), event(2, EventKind.FUNDED), event(1, EventKind.REWIND), event(3), event(4, EventKind.FUNDED))
+    seen: list[tuple[int, int]] = []
+
+    def apply(session: Session, events: Sequence[ChainEvent]) -> None:
+        seen.extend((row.kind, row.block) for row in events)
+
+    wanted = {EventKind.FUNDED}
+    assert drain(db, "room", apply, limit=2, kinds=wanted) == 2
+    assert drain(db, "room", apply, limit=2, kinds=wanted) == 1
+    assert seen == [(EventKind.FUNDED, 2), (EventKind.REWIND, 1), (EventKind.FUNDED, 4)]
+    add(db, event(5), event(6))
+    assert drain(db, "room", apply, kinds=wanted) == 0
+    with db.read() as session:
+        newest = session.scalar(sa.select(sa.func.max(ChainEvent.id)))
+        assert session.get_one(Subscription, "room").last_event == newest, "it is not behind because it does not care"

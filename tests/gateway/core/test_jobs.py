@@ -125,3 +125,16 @@ def test_several_workers_run_each_job_once(rooms: Rooms, clock: Clock) -> None:
 def test_an_event_that_names_an_unknown_handler_is_refused() -> None:
     with pytest.raises(ValueError, match=r"other\.job"):
         Registry({"one.job": lambda session, ref: None}, {"went": ["one.job", "other.job"]})
+
+
+def test_neighbours_are_one_job_and_part_when_one_of_them_is_bad(rooms: Rooms, db: Database) -> None:
+    with db.begin() as session:
+        rooms.jobs.publish(session, "went", 5, 6, 7, 9)
+    with db.read() as session:
+        wide = sa.select(Job.ref, Job.count).where(Job.kind == "many.job").order_by(Job.ref)
+        assert [tuple(row) for row in session.execute(wide)] == [(5, 3), (9, 1)]
+    rooms.bad = {6}
+    rooms.jobs.run_due(db)
+    assert rooms.calls[0] == [5, 6, 7, 9]
+    assert rooms.written() == [5, 5, 7, 7, 9, 9]
+    assert rooms.waiting() == [("many.job", 6, 1), ("one.job", 6, 1)]

@@ -7,7 +7,6 @@ docs/performance.md.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
@@ -25,7 +24,7 @@ from gateway.identity.merchants.models import Scope
 from gateway.loyalty.earning import wire
 from gateway.loyalty.earning.desk import Report
 from gateway.loyalty.earning.intake import Result
-from gateway.loyalty.earning.schemas import ActionIn, BulkOut, GoodBulk
+from gateway.loyalty.earning.schemas import ActionIn, GoodBulk
 from gateway.loyalty.earning.service import Earning
 
 #: Actions in one transaction: more would keep the database's one writer from the worker for too long.
@@ -74,7 +73,7 @@ class Counter:
         crashes.reach("accepted", ("action",))
         if isinstance(result, Problem):
             raise result if result.refusal is not IDEMPOTENCY_CONFLICT else result.refusal.at("Idempotency-Key")
-        return _json(wire.out(result).model_dump_json(), 202)
+        return _json(wire.out_bytes(result), 202)
 
     async def many(self, request: Request) -> Response | None:
         """`POST /v1/actions/bulk`."""
@@ -86,8 +85,8 @@ class Counter:
         except ValidationError:
             return None
         results = await self._take((token, [Report(item.key, item) for item in bulk.actions]))
-        told = [wire.result(i.key, r, bulk.explain) for i, r in zip(bulk.actions, results, strict=True)]
-        return _json(BulkOut.model_construct(results=told).model_dump_json(), 200)
+        told = zip((item.key for item in bulk.actions), results, strict=True)
+        return _json(wire.bulk_bytes(told, bulk.explain), 200)
 
     async def _take(self, call: Call) -> list[Result]:
         found = await self._groups.take(call)
@@ -121,5 +120,5 @@ def _token(request: Request) -> str | None:
     return token if scheme.lower() == "bearer" and token and is_json else None
 
 
-def _json(content: Any, status: int) -> Response:
+def _json(content: bytes, status: int) -> Response:
     return Response(content, status, media_type="application/json")

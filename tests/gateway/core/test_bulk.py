@@ -1,0 +1,77 @@
+"""Rows that go past the ORM arrive as they would through it."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from gateway.core.bulk import add_rows, among, insert_or, least, reserve_ids
+from gateway.core.db import Database
+from gateway.core.jobs import Job
+from gateway.core.limits import FIRST_SECOND
+from gateway.loyalty.ledger.models import Holding, LedgerTotal, Measure
+
+
+def job(ref: int, **more: int) -> dict[str, object]:
+    return {"kind": "test.bulk", "ref": ref, "run_at": FIRST_SECOND, **more}
+
+
+def test_rows_arrive_with_defaults_and_types(db: Database) -> None:
+    with db.begin() as session:
+        add_rows(session, Job, [job(ref) for ref in range(3)])
+        add_rows(session, Job, [])
+        place = {"campaign": 1, "measure": Measure.AWARDED, "party": bytes(20)}
+        add_rows(session, LedgerTotal, [{**place, "events": 2, "points": 2**100}])
+        held = {"holder": b"h" * 20, "campaign": 0, "matured": 7, "stay": True, "release_from": None}
+        add_rows(session, Holding, [held])
+    with db.read() as session:
+        rows = session.execute(sa.select(Job.ref, Job.count, Job.attempts).order_by(Job.ref)).all()
+        assert [tuple(row) for row in rows] == [(0, 1, 0), (1, 1, 0), (2, 1, 0)]
+        total = session.scalars(sa.select(LedgerTotal)).one()
+        assert (total.measure, total.points) == (Measure.AWARDED, 2**100)
+        holding = session.scalars(sa.select(Holding)).one()
+        assert (holding.matured, holding.old, holding.stay, holding.release_from) == (7, 0, True, None)
+
+
+def test_what_a_column_refuses_is_refused_here_too(db: Database) -> None:
+    for rows in ([job(-1)], [job(1), {**job(2), "kind": "Not a kind"}]):
+        with pytest.raises(IntegrityError), db.begin() as session:
+            add_rows(session, Job, rows)
+    with db.begin() as session:
+        with pytest.raises(IntegrityError), session.begin_nested():
+            add_rows(session, Job, [job(1, id=5), job(1, id=5)])
+        add_rows(session, Job, [job(7)])
+    with db.read() as session:
+        assert list(session.scalars(sa.select(Job.ref))) == [7], "a failure within a savepoint spoils nothing"
+
+
+def test_ids_are_reserved_once(db: Database) -> None:
+    with db.begin() as session:
+        first = reserve_ids(session, Job, 3)
+        add_rows(session, Job, [job(id, id=id) for id in first])
+        session.add(Job(**job(100)))  # the database goes on counting after them
+        session.flush()
+        second = reserve_ids(session, Job, 2)
+    assert len({*first, *second}) == 5
+    assert sorted([*first, *second]) == [*first, *second]
+
+
+def test_among_is_in(db: Database) -> None:
+    with db.begin() as session:
+        add_rows(session, Job, [job(ref) for ref in range(10)])
+    for wanted in ([], [3], [3, 4, 5, 6], [3, 5, 6], [6, 5, 4], [2, 2, 3, 4]):
+        with db.read() as session:
+            found = set(session.scalars(sa.select(Job.ref).where(among(Job.ref, wanted))))
+        assert found == set(wanted)
+
+
+def test_least_in_an_upsert(db: Database) -> None:
+    with db.begin() as session:
+        for _ in range(3):
+            adding = insert_or(session, LedgerTotal)
+            new = least(session, 5, LedgerTotal.events + adding.excluded.events)
+            rows = [{"campaign": 1, "measure": Measure.LEFT, "party": bytes(20), "events": 2, "points": 1}]
+            key = ["campaign", "measure", "party"]
+            session.execute(adding.on_conflict_do_update(index_elements=key, set_={"events": new}), rows)
+        assert session.scalars(sa.select(LedgerTotal.events)).one() == 5
