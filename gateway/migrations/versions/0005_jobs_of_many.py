@@ -1,8 +1,8 @@
-"""A job for many neighbours
+"""a job for many neighbours
 
-Revision ID: 0002
-Revises: 0001
+Revision: 0005, after 0004
 """
+
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from alembic import op
 
 from gateway.core import columns
 
-revision = "0002"
-down_revision = "0001"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
