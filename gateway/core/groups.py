@@ -1,13 +1,16 @@
 """Many requests, one transaction: what a disk takes for one commit it takes for a hundred.
 
 A thread takes whatever waits, does it in one transaction and answers all of it after the commit. While it commits, the
-next group gathers, so the groups are as large as the load makes them and nobody waits for one to fill.
+next group gathers, so the groups are as large as the load makes them. Who comes alone waits for nobody; after a group
+of several the thread waits two thousandths of a second, because those who were just answered send again at once, and
+without the pause every second group had one of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
@@ -19,6 +22,8 @@ from gateway.core.db import Database
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+#: Seconds, and from how many on.
+PAUSE, SEVERAL = 0.002, 4
 Waiting = tuple[Item, "asyncio.AbstractEventLoop", "asyncio.Future[Any]"]
 
 
@@ -55,8 +60,12 @@ class Groups(Generic[Item, Result]):
                 self._thread.start()
 
     def _run(self) -> None:
+        group: list[Waiting[Item]] = []
         while True:
+            several = len(group) >= SEVERAL
             group = [self._queue.get()]
+            if several:
+                time.sleep(PAUSE)
             weight = self.size(group[0][0])
             while weight < self.most:
                 try:

@@ -17,7 +17,7 @@ from tests.bench import load, world
 from tests.bench.world import Shop
 
 #: Connections of the tills at once.
-TILLS = 32
+TILLS = 64
 POINTS = 1_000
 
 
