@@ -28,7 +28,7 @@ BulkHandler = Callable[[Session, Sequence[int]], None]
 #: First retry after a second, doubling up to an hour.
 MAX_DELAY = 3600
 #: What a bulk handler gets in one transaction: no more is added once there is so much.
-BULK = 500
+BULK = 2_000
 
 
 class Job(Base):

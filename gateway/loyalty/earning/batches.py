@@ -12,7 +12,7 @@ from typing import Protocol
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from gateway.chain import calls
 from gateway.chain.errors import Permanent
@@ -112,7 +112,9 @@ class Settler:
         with self.db.read() as session:
             row = session.get_one(Campaign, campaign)
             wallets = sa.select(sa.func.count(Action.wallet.distinct())).where(*_waiting(campaign))
-            most = (session.scalar(wallets) or 0) + self._carriers(session, campaign)
+            most = session.scalar(wallets) or 0
+            if now >= schedule.last_call(row.end):  # the last one pays out what any wallet carries
+                most += self._carriers(session, campaign)
             first = row.next_number
             room = MAX_BATCHES - _queued(session, campaign)
         if room <= 0:
@@ -239,16 +241,24 @@ class Settlement:
 
     def _carries(self, wallets: set[bytes]) -> dict[bytes, int]:
         """What these wallets carry; in the last settlement, what any wallet does."""
-        query = sa.select(Carry.wallet, Carry.points).where(Carry.campaign_id == self.campaign.id, Carry.points > 0)
-        rows = self.session.execute(query).tuples()
-        return {wallet: points for wallet, points in rows if wallet in wallets or self.final}
+        return self._of_carries(Carry.points, None if self.final else wallets)
 
     def _owing(self, wallets: Collection[bytes]) -> dict[bytes, int]:
         """What earlier refunds could not reach, where the programme lets later awards repay it."""
-        if not self._repays():
-            return {}
-        query = sa.select(Carry.wallet, Carry.owed).where(Carry.campaign_id == self.campaign.id, Carry.owed > 0)
-        return {wallet: owed for wallet, owed in self.session.execute(query).tuples() if wallet in wallets}
+        return self._of_carries(Carry.owed, wallets) if self._repays() else {}
+
+    def _of_carries(self, column: InstrumentedAttribute[int], wallets: Collection[bytes] | None) -> dict[bytes, int]:
+        """By wallet what is there, of these wallets or of all. Never read more than is settled: in a campaign with a
+        step nearly every wallet there ever was carries something."""
+        query = sa.select(Carry.wallet, column).where(Carry.campaign_id == self.campaign.id, column > 0)
+        if wallets is None:
+            return dict(self.session.execute(query).tuples().all())
+        found: dict[bytes, int] = {}
+        ordered = sorted(wallets)
+        for start in range(0, len(ordered), CHUNK):
+            part = query.where(Carry.wallet.in_(ordered[start : start + CHUNK]))
+            found |= dict(self.session.execute(part).tuples().all())
+        return found
 
     def _repays(self) -> bool:
         versions = sa.select(RuleVersion.document).where(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.core.limits import MAX_HUNDREDTHS
 
@@ -23,8 +23,7 @@ MAX_ENTRIES = 500
 Entry = tuple[bytes, int]
 
 
-@dataclass(frozen=True)
-class Waiting:
+class Waiting(NamedTuple):
     """An accepted action; `points` as the till was told, of which the wallet loses `withheld`; `refers_to` is set for a
     refund."""
 
@@ -41,8 +40,7 @@ class Waiting:
         return self.points - self.withheld
 
 
-@dataclass(frozen=True)
-class Before:
+class Before(NamedTuple):
     """What the chain did for a wallet and this database forgot: paid `ahead`, taken `back`, for actions by `until`."""
 
     ahead: int
@@ -53,8 +51,7 @@ class Before:
 NOTHING_BEFORE = Before(0, 0, 0)
 
 
-@dataclass(frozen=True)
-class Net:
+class Net(NamedTuple):
     """One wallet's part of a settlement. `award` goes out, `shortfall` is to be taken back, `repaid` is kept for an
     earlier shortfall, `carry` waits; `ahead` and `back` of what was done before are hereby accounted for."""
 
