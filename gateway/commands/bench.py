@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes: shows that it works, proves little.")] = False,
-    only: Annotated[str, typer.Option(help="Parts: peers, ceilings, ours.")] = "peers,ceilings,ours",
+    only: Annotated[str, typer.Option(help="Parts: peers, ceilings, ours, growth.")] = "peers,ceilings,ours,growth",
     databases: Annotated[str, typer.Option(help="Of: sqlite, postgresql.")] = "sqlite,postgresql",
     write: Annotated[bool, typer.Option("--write", help="Keep the figures in docs/performance.md.")] = False,
     as_json: AsJson = False,

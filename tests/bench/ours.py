@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from gateway.chain.hexes import to_hex
+from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.chain.rpc import Rpc
 from gateway.loyalty.earning.models import Action, Batch
 from tests.bench import load, world
@@ -30,10 +32,11 @@ class Size:
     bulk: int
     paced: int
     runs: int
+    growth: tuple[int, ...]
 
 
-QUICK = Size(singles=600, bulks=6, bulk=500, paced=4, runs=1)
-FULL = Size(singles=10_000, bulks=100, bulk=500, paced=15, runs=3)
+QUICK = Size(singles=600, bulks=6, bulk=500, paced=4, runs=1, growth=(1_000, 10_000))
+FULL = Size(singles=10_000, bulks=100, bulk=500, paced=15, runs=3, growth=(10_000, 100_000, 1_000_000))
 
 
 def pipeline(shop: Shop, size: Size) -> dict[str, Any]:
@@ -135,6 +138,16 @@ class BlockClock:
             for number in range(head if last is None else last + 1, head + 1):
                 self.seen[number] = now
             last = head
+
+
+def gas(shop: Shop) -> float:
+    """Gas an action of the newest batch that was full: the whole transaction, divided by its awards."""
+    transfers = sa.select(ChainEvent.tx_hash, sa.func.count()).where(ChainEvent.kind == EventKind.TRANSFER)
+    grouped = transfers.group_by(ChainEvent.tx_hash).order_by(sa.func.count().desc(), sa.func.max(ChainEvent.id).desc())
+    with shop.database.read() as session:
+        tx_hash, count = session.execute(grouped.limit(1)).tuples().one()
+    receipt = shop.house.rpc.call("eth_getTransactionReceipt", to_hex(tx_hash))
+    return int(receipt["gasUsed"], 16) / count
 
 
 def memory(shop: Shop) -> dict[str, float]:

@@ -25,6 +25,9 @@ class Mark:
     at_least: bool = True
 
     def found(self, figures: dict[str, Any], kind: str) -> float | None:
+        if self.path == ("growth",):
+            grown = list(figures.get("growth", {}).values())
+            return grown[-1]["together"] / grown[0]["together"] if grown and kind == "sqlite" else None
         here: Any = {**figures.get(kind, {}), "ratios": figures.get("ratios", {}).get(kind, {})}
         for step in self.path:
             here = here.get(step) if isinstance(here, dict) else None
@@ -47,6 +50,7 @@ MARKS = (
     Mark("accepted to minted, median, seconds", ("paced", "minted_p50_s"), 0.9, False),
     Mark("accepted to minted, 99 %, seconds", ("paced", "minted_p99_s"), 2.0, False),
     Mark("acceptance at half of the maximum load, 99 %, ms", ("paced", "accept_p99_ms"), 50, False),
+    Mark("cost of an action, most to fewest there already", ("growth",), 1.2, False),
     Mark("gateway's memory, MB", ("memory_mb", "gateway"), 300, False),
     Mark("worker's memory, MB", ("memory_mb", "worker"), 300, False),
 )
@@ -57,7 +61,13 @@ ROWS = {
 
 
 def save(figures: dict[str, Any]) -> None:
-    """Keeps a run's figures and writes them into the page and the plot."""
+    """Keeps a run's figures and writes them into the page and the plot. What a run left out stays as it was, marked
+    with its own commit; ratios are of one run only."""
+    kept = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    for name in ("growth", "peers", "node", "ratios", "sqlite", "postgresql"):
+        if name in kept and not figures.get(name):
+            figures[name] = kept[name]
+            figures.setdefault("older", {})[name] = kept.get("older", {}).get(name, kept["machine"]["commit"])
     FIGURES.write_text(json.dumps(figures, indent=2) + "\n")
     page = (DOCS / "performance.md").read_text()
     before, rest = page.split(FROM)
@@ -89,12 +99,20 @@ def tables(figures: dict[str, Any]) -> str:
         for process in ("gateway", "worker", "node")
     ]
     parts.append(_table(["processor time, microseconds an action", *kinds], rows))
+    rows = [["gas an action, whole transactions", *(_n(figures[kind].get("gas", 0)) for kind in kinds)]]
+    parts.append(_table(["", *kinds], rows))
     others = [[name, _n(value)] for name, value in figures.get("peers", {}).items()]
     others += [
         [f"the node, packed batches of 500, {name}", _n(value)] for name, value in figures.get("node", {}).items()
     ]
     if others:
         parts.append(_table(["mints a second", ""], others))
+    if "growth" in figures:
+        grown = figures["growth"]
+        steps = list(next(iter(grown.values())))
+        rows = [[step, *(_n(grown[size][step]) for size in grown)] for step in steps]
+        heads = [f"{int(size):,} there already" for size in grown]
+        parts.append(_table(["processor time, microseconds an action; SQLite", *heads], rows))
     parts.append(_where(figures))
     return "\n\n".join(parts)
 
@@ -108,7 +126,8 @@ def _where(figures: dict[str, Any]) -> str:
     machine = dict(figures["machine"])
     processor, cores, load, commit = (machine.pop(name) for name in ("processor", "cores", "load_before", "commit"))
     versions = " · ".join(f"{name} {value}" for name, value in machine.items())
-    return f"{processor}, {cores} cores, load {load} before the run, commit {commit} · {versions}"
+    older = "".join(f"; {name} at commit {commit}" for name, commit in figures.get("older", {}).items())
+    return f"{processor}, {cores} cores, load {load} before the run, commit {commit}{older} · {versions}"
 
 
 def _n(value: float) -> str:

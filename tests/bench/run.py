@@ -10,11 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import ceilings, ours, peers
+from tests.bench import ceilings, growth, ours, peers
 from tests.bench.ours import FULL, QUICK
 from tests.bench.world import ROOT, open_shop
 
-PARTS = ("peers", "ceilings", "ours")
+PARTS = ("peers", "ceilings", "ours", "growth")
 LIBRARIES = ("fastapi", "starlette", "uvicorn", "pydantic", "sqlalchemy", "psycopg", "web3", "eth-account", "coincurve")
 
 
@@ -40,7 +40,11 @@ def measure(
             with open_shop(kind) as shop:
                 part |= ours.pipeline(shop, size)
                 part["paced"] = ours.minting(shop, size, part["single"]["accepted"] / 2)
+                part["gas"] = ours.gas(shop)
                 part["memory_mb"] = ours.memory(shop)
+    if "growth" in parts:
+        say("with many actions there already")
+        found["growth"] = growth.measure(size.growth)
     if "peers" in parts and "ceilings" in parts and "ours" in parts:
         found["ratios"] = {kind: ratios(found, kind) for kind in databases}
     return found

@@ -1,0 +1,154 @@
+"""What an action costs when many are there already: taken in, folded, credited, in one process without a chain.
+
+The rows that are there already are written directly, in the shape and number in which a landed action leaves them: one
+action, line, batch entry, event, entry of the ledger and holding for each of as many wallets.
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from gateway.chain.hexes import checksum
+from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.chain.indexer.stream import drain
+from gateway.core.bulk import add_rows
+from gateway.core.clock import Clock
+from gateway.core.db import Database
+from gateway.core.jobs import Jobs
+from gateway.core.secrets import Secrets
+from gateway.loyalty.earning.desk import Report
+from gateway.loyalty.earning.models import Action, ActionKind, ActionLine, ActionState, Batch, BatchEntry, BatchKind
+from gateway.loyalty.earning.models import BatchState as State
+from gateway.loyalty.earning.schemas import ActionIn
+from gateway.loyalty.ledger.models import Holding, LedgerEntry
+from gateway.loyalty.ledger.service import Ledger
+from gateway.models import metadata
+from tests.bench import world
+from tests.gateway.earning.conftest import DAY, Room, build_room
+
+POINTS, BULK, ROUNDS = 1_000, 500, 10
+#: Rows written at once.
+PART = 10_000
+RULES = [{"kind": "per_currency", "points": 100, "per": 100}]
+
+
+def measure(sizes: Sequence[int]) -> dict[str, dict[str, float]]:
+    """Microseconds of processor time an action, by how many are there already and by what is done."""
+    with tempfile.TemporaryDirectory(prefix="loyalty-bench-") as folder:
+        database = Database(f"sqlite:///{Path(folder) / 'growth.db'}")
+        metadata.create_all(database.engine)
+        clock = Clock()
+        room = build_room(database, clock, Jobs(clock), Secrets(secrets.token_bytes(32)))
+        room.campaign(budget=10**11, cap=10**11, rules=RULES)
+        crowd: list[bytes] = []
+        found = {}
+        _round(room, world.wallets(BULK))
+        for size in sizes:
+            while len(crowd) < size:
+                part = world.wallets(min(PART, size - len(crowd)))
+                _fill(room, part)
+                crowd += part
+            rounds = []
+            for _ in range(ROUNDS):  # half of them are known already
+                known = [secrets.choice(crowd) for _ in range(BULK // 2)]
+                rounds.append(_round(room, list({*known, *world.wallets(BULK // 2)})))
+            found[str(size)] = {name: world.median([one[name] for one in rounds]) for name in rounds[0]}
+        database.dispose()
+        return found
+
+
+def _round(room: Room, wallets: Sequence[bytes]) -> dict[str, float]:
+    reports = [Report(secrets.token_hex(12), _action(room, wallet)) for wallet in wallets]
+
+    def take() -> None:
+        with room.db.begin() as session:
+            room.earning.accept_groups(session, [(room.merchant, reports)])
+
+    found = {"taken in": _timed(take, len(wallets)), "folded": _timed(room.settler.settle_due, len(wallets))}
+    room.hub.mine()
+    room.drain()
+    with room.db.begin() as session:
+        add_rows(session, ChainEvent, [_event(room, place, wallet) for place, wallet in enumerate(wallets)])
+    ledger = Ledger()
+    found["credited"] = _timed(lambda: drain(room.db, "ledger", ledger.apply_events), len(wallets))
+    found["together"] = sum(found.values())
+    return found
+
+
+def _timed(work: Callable[[], Any], count: int) -> float:
+    started = time.thread_time()
+    work()
+    return (time.thread_time() - started) / count * 1e6
+
+
+def _action(room: Room, wallet: bytes) -> ActionIn:
+    body = {"campaign": 1, "kind": "purchase", "occurred_at": room.clock.now(), "amount": POINTS}
+    return ActionIn.model_validate({**body, "wallet": checksum(wallet)})
+
+
+def _event(room: Room, place: int, wallet: bytes) -> dict[str, Any]:
+    room.hub.block += place == 0
+    return {
+        "kind": EventKind.TRANSFER,
+        "block": 10**6 + room.hub.block,
+        "block_time": room.clock.now(),
+        "log_index": place,
+        "tx_hash": bytes(32),
+        "holder": bytes(20),
+        "counterparty": wallet,
+        "amount": POINTS,
+    }
+
+
+def _fill(room: Room, wallets: Sequence[bytes]) -> None:
+    """As if each of these had earned once, and all of it had landed; read by every room."""
+    count, now = len(wallets), room.clock.now() - DAY // 2
+    with room.db.begin() as session:
+        action, batch, number, event = (
+            (session.scalar(sa.select(sa.func.max(column))) or 0) + 1
+            for column in (Action.id, Batch.id, Batch.number, ChainEvent.id)
+        )
+        rows = {"campaign_id": 1, "kind": BatchKind.AWARD, "state": State.LANDED, "created_at": now, "landed_block": 1}
+        batches = -(-count // BULK)
+        add_rows(
+            session,
+            Batch,
+            [rows | {"id": batch + n, "number": 10**6 + number + n, "total": BULK * POINTS} for n in range(batches)],
+        )
+        numbered = list(enumerate(wallets))
+        shared = {"merchant_id": room.merchant, "campaign_id": 1, "kind": ActionKind.PURCHASE, "rule_version_id": 1}
+        shared |= {
+            "occurred_at": now,
+            "created_at": now,
+            "amount": POINTS,
+            "points": POINTS,
+            "state": ActionState.SETTLED,
+        }
+        add_rows(
+            session,
+            Action,
+            [
+                shared
+                | {"id": action + n, "wallet": wallet, "batch_id": batch + n // BULK}
+                | {"key_hash": secrets.token_bytes(32), "body_hash": bytes(32)}
+                for n, wallet in numbered
+            ],
+        )
+        lines = [{"action_id": action + n, "rule": 0, "eligible": POINTS, "points": POINTS} for n in range(count)]
+        add_rows(session, ActionLine, lines)
+        entries = [{"batch_id": batch + n // BULK, "wallet": wallet, "amount": POINTS} for n, wallet in numbered]
+        add_rows(session, BatchEntry, entries)
+        block = 10**6 + room.hub.block
+        add_rows(session, ChainEvent, [_event(room, n, wallet) | {"id": event + n} for n, wallet in numbered])
+        changes = {"kind": EventKind.TRANSFER, "block": block, "at": now, "campaign": 0, "credit": POINTS, "debit": 0}
+        add_rows(session, LedgerEntry, [changes | {"event_id": event + n, "holder": w} for n, w in numbered])
+        add_rows(session, Holding, [{"holder": wallet, "campaign": 0, "matured": POINTS} for wallet in wallets])
+        cursor = sa.text("UPDATE subscriptions SET last_event = (SELECT max(id) FROM chain_events)")
+        session.execute(cursor)
