@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -36,6 +37,11 @@ class Report:
 
     key: str
     action: ActionIn
+
+    @cached_property
+    def digest(self) -> bytes:
+        """What is kept of the key."""
+        return key_hash(self.key)
 
 
 @dataclass
@@ -165,7 +171,7 @@ def first_actions(session: Session, members: Iterable[Member]) -> dict[Member, i
 def _known(
     session: Session, secrets: Secrets, merchant: int, items: Sequence[Report]
 ) -> dict[bytes, tuple[bytes, int | Answer]]:
-    hashes = {key_hash(item.key) for item in items}
+    hashes = {item.digest for item in items}
     query = sa.select(Action).where(Action.merchant_id == merchant, Action.key_hash.in_(hashes))
     rows = list(session.scalars(query))
     counts = answers.counts_of(session, [row.id for row in rows]) if rows else {}

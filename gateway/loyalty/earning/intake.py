@@ -10,7 +10,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gateway.core.bulk import add_rows, reserve_ids
-from gateway.core.idempotency import key_hash
 from gateway.core.jobs import Jobs
 from gateway.core.problems import BUSY, IDEMPOTENCY_CONFLICT, Problem
 from gateway.core.secrets import Secrets
@@ -169,7 +168,7 @@ class Intake:
 
     def _judge(self, at: Desk, place: int, item: Report, judge: Judge) -> Draft | Answer | int:
         """A new row, the stored answer, or the place of the report in this call that has the same key and body."""
-        digest = key_hash(item.key)
+        digest = item.digest
         body = self.secrets.mac("action-body", item.action.canonical())
         known = at.known.get(digest)
         if known is not None:

@@ -12,6 +12,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
+from starlette.requests import ClientDisconnect
 
 from gateway.core import crashes
 from gateway.core.db import Database
@@ -67,7 +68,7 @@ class Counter:
             return None
         try:
             action = ActionIn.model_validate_json(await request.body())
-        except ValidationError:
+        except (ValidationError, ClientDisconnect):
             return None
         result = (await self._take((token, [Report(key, action)])))[0]
         crashes.reach("accepted", ("action",))
@@ -82,7 +83,7 @@ class Counter:
             return None
         try:
             bulk = BULK.validate_json(await request.body())
-        except ValidationError:
+        except (ValidationError, ClientDisconnect):
             return None
         results = await self._take((token, [Report(item.key, item) for item in bulk.actions]))
         told = zip((item.key for item in bulk.actions), results, strict=True)
