@@ -35,7 +35,7 @@ class Size:
     growth: tuple[int, ...]
 
 
-QUICK = Size(singles=600, bulks=6, bulk=500, paced=4, runs=1, growth=(1_000, 10_000))
+QUICK = Size(singles=600, bulks=6, bulk=500, paced=4, runs=1, growth=(1_000, 10_000, 100_000))
 FULL = Size(singles=10_000, bulks=100, bulk=500, paced=15, runs=3, growth=(10_000, 100_000, 1_000_000))
 
 
