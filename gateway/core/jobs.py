@@ -124,11 +124,11 @@ class Jobs:
                 left += [part.id for part in parts]
             return left
 
-    def _handle(self, session: Session, kind: str, ref: int) -> None:
-        if kind in self.registry.bulk:
-            self.registry.bulk[kind](session, [ref])
+    def _handle(self, session: Session, job: Job) -> None:
+        if job.kind in self.registry.bulk:
+            self.registry.bulk[job.kind](session, list(job.refs))
         else:
-            self.registry.handlers[kind](session, ref)
+            self.registry.handlers[job.kind](session, job.ref)
 
     def _run(self, db: Database, job_id: int) -> bool:
         try:
@@ -136,8 +136,8 @@ class Jobs:
                 job = session.get(Job, job_id, with_for_update={"skip_locked": True})
                 if job is None or job.run_at > self.clock.now():
                     return False
-                kind, ref = job.kind, job.ref
-                self._handle(session, kind, ref)
+                kind = job.kind
+                self._handle(session, job)
                 session.delete(job)
                 crashes.reach("told", (kind.replace(".", "_"),))
             return True

@@ -138,3 +138,13 @@ def test_neighbours_are_one_job_and_part_when_one_of_them_is_bad(rooms: Rooms, d
     assert rooms.calls[0] == [5, 6, 7, 9]
     assert rooms.written() == [5, 5, 7, 7, 9, 9]
     assert rooms.waiting() == [("many.job", 6, 1), ("one.job", 6, 1)]
+
+
+def test_a_wide_job_that_is_run_alone_is_run_whole(rooms: Rooms, db: Database) -> None:
+    """As when another worker had it while it was to be parted."""
+    with db.begin() as session:
+        rooms.jobs.publish(session, "went", 5, 6, 7)
+    with db.read() as session:
+        wide = session.scalars(sa.select(Job.id).where(Job.kind == "many.job")).one()
+    assert rooms.jobs._run(db, wide)
+    assert rooms.written() == [5, 6, 7]
