@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.core.problems import INVALID_REQUEST
@@ -18,6 +18,8 @@ from gateway.loyalty.earning.schemas import ActionIn, BulkItem, BulkOut
 from gateway.loyalty.rules.judging import Count
 from tests.gateway.earning.conftest import wallet
 
+#: No wall time in a test.
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TEXT = st.from_regex(r"[ -~]{1,64}", fullmatch=True)
 AMOUNT = st.integers(0, 10**9)
 LINE = st.fixed_dictionaries(
@@ -43,6 +45,7 @@ REPORTS = st.fixed_dictionaries(
 )
 
 
+@calm
 @given(REPORTS)
 def test_a_report_is_the_same_bytes_as_ever(report: dict[str, Any]) -> None:
     """Digests of bodies are kept for ever: they must not change with the way in which they are made."""
@@ -65,11 +68,13 @@ ANSWERS = st.builds(
 RESULTS: st.SearchStrategy[Result] = ANSWERS | st.builds(INVALID_REQUEST.at, TEXT | st.none(), TEXT | st.none())
 
 
+@calm
 @given(ANSWERS)
 def test_an_answer_reads_the_same(answer: Answer) -> None:
     assert wire.out_bytes(answer) == wire.out(answer).model_dump_json().encode()
 
 
+@calm
 @given(st.lists(st.tuples(TEXT, RESULTS), max_size=4), st.booleans())
 def test_many_answers_read_the_same(told: list[tuple[str, Result]], explain: bool) -> None:
     plain = BulkOut.model_construct(results=[wire.result(key, result, explain) for key, result in told])
