@@ -13,7 +13,7 @@ from gateway.client import Client
 from gateway.commands import wallets
 from gateway.commands.console import AsJson, facts, out, points, table
 from gateway.commands.state import DEFAULT, State, StateDir
-from gateway.loyalty.earning.boards.service import message
+from gateway.loyalty.earning.boards.messages import message
 
 Campaign = Annotated[int, typer.Argument(min=1, help="The campaign's number.")]
 

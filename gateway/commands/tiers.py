@@ -13,7 +13,7 @@ from gateway.commands import wallets
 from gateway.commands.console import AsJson, out, points, table
 from gateway.commands.holder import Holder
 from gateway.commands.state import DEFAULT, State, StateDir
-from gateway.loyalty.tiers.vips import message
+from gateway.loyalty.tiers.messages import message
 
 Name = Annotated[str, typer.Argument(help="The wallet's name on this machine.")]
 Campaign = Annotated[int, typer.Argument(min=1, help="The campaign's number.")]

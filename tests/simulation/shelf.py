@@ -120,6 +120,7 @@ class Row:
 class Key:
     next_nonce: int = 0
     out_of_gas: bool = False
+    fence: int | None = None
 
 
 class MemoryShelf:
@@ -214,6 +215,8 @@ class MemoryStore:
             settled_block=(mined[-1].block or 0, mined[-1].block_hash or b"") if mined else None,
             queued=bool(self.shelf.due()),
             out_of_gas=key is not None and key.out_of_gas,
+            next_nonce=key.next_nonce if key else 0,
+            fence=key.fence if key else None,
         )
 
     def raw(self, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -247,10 +250,25 @@ class MemoryStore:
         if taken & set(nonces):
             return 0
         for nonce in nonces:
-            row = self.shelf.add(Purpose.FILL, 0, self.sender, NOTHING)
-            row.state, row.sender, row.nonce, row.gas = TxState.SIGNED, self.sender, nonce, NOTHING_GAS
-            self._add_form(row, fee)
+            self._add_nothing(nonce, fee)
         return len(nonces)
+
+    def fence(self, chain_nonce: int, seen: int, span: int, fee: Fee) -> int:
+        key = self.shelf.keys.setdefault(self.sender, Key())
+        if key.fence != 0 and seen <= key.next_nonce:
+            return 0
+        taken = {row.nonce for row in self._mine()}
+        top = max(seen, chain_nonce + span, key.next_nonce)
+        free = [nonce for nonce in range(chain_nonce, top) if nonce not in taken]
+        for nonce in free:
+            self._add_nothing(nonce, fee)
+        key.next_nonce = key.fence = top
+        return len(free)
+
+    def _add_nothing(self, nonce: int, fee: Fee) -> None:
+        row = self.shelf.add(Purpose.FILL, 0, self.sender, NOTHING)
+        row.state, row.sender, row.nonce, row.gas = TxState.SIGNED, self.sender, nonce, NOTHING_GAS
+        self._add_form(row, fee)
 
     def replace(self, flight: Flight, fee: Fee, empty: bool) -> bool:
         row = self.shelf.rows[flight.id]

@@ -51,15 +51,14 @@ class Fence:
             keys = {key.sender: key for key in session.scalars(sa.select(KeyState))}
             if any(key.fence is not None for key in keys.values()) or any(count(session) for count in self._unread):
                 return False
-        return all(nonce <= (keys[key].next_nonce if key in keys else 0) for key, nonce in sent.items())
+        good = all(nonce <= (keys[key].next_nonce if key in keys else 0) for key, nonce in sent.items())
+        if good:
+            self._good_until = time.monotonic() + BELIEVED
+        return good
 
     def recently_complete(self) -> bool:
         """As `complete`, believing a yes for some seconds."""
-        if time.monotonic() >= self._good_until:
-            if not self.complete():
-                return False
-            self._good_until = time.monotonic() + BELIEVED
-        return True
+        return time.monotonic() < self._good_until or self.complete()
 
     def trusted(self) -> bool:
         """As `recently_complete`, for those who can do without a node: while it does not answer, what this process saw

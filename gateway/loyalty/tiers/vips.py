@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain import signatures
-from gateway.chain.hexes import checksum
 from gateway.core.clock import Clock
 from gateway.core.problems import INVALID_REQUEST
 from gateway.identity.wallets.errors import BAD_SIGNATURE
@@ -19,6 +18,7 @@ from gateway.loyalty.rules.calendar import EPOCH
 from gateway.loyalty.rules.ladders import Ladder
 from gateway.loyalty.tiers import reigns
 from gateway.loyalty.tiers.errors import UNKNOWN_RUNG
+from gateway.loyalty.tiers.messages import message
 from gateway.loyalty.tiers.models import LAST_DAY, Vip
 
 CHUNK = 5_000
@@ -27,11 +27,6 @@ CHUNK = 5_000
 def key_of(name: str) -> bytes:
     """What a ladder's or a rung's name is stored as."""
     return hashlib.sha256(name.encode()).digest()[:8]
-
-
-def message(wallet: bytes, campaign: int, chain_id: int, ladder: str, rung: str) -> str:
-    """What the holder signs (EIP-191)."""
-    return f"{checksum(wallet)} asks for rung {rung} of {ladder} in campaign {campaign} on chain {chain_id}"
 
 
 def rank_of(vip: Vip, ladder: Ladder, day: int) -> int:

@@ -9,7 +9,8 @@ import pytest
 from gateway.chain import signatures
 from gateway.chain.hexes import checksum, to_hex
 from gateway.loyalty.earning.boards import pseudonyms
-from gateway.loyalty.earning.boards.service import Leaderboards, message
+from gateway.loyalty.earning.boards.messages import message
+from gateway.loyalty.earning.boards.service import Leaderboards
 from tests.gateway.earning.conftest import CHAIN, DAY, Room
 
 KEYS = [bytes([n]) * 32 for n in range(1, 6)]

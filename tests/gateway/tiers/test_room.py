@@ -16,7 +16,7 @@ from gateway.identity.wallets import proofs
 from gateway.loyalty.earning import counting
 from gateway.loyalty.earning.recount import Recounts
 from gateway.loyalty.rules.document import RulesDocument
-from gateway.loyalty.tiers import vips
+from gateway.loyalty.tiers import messages
 from gateway.loyalty.tiers.models import TierBook, TierDay
 from tests.gateway.earning.conftest import CHAIN, DAY, Room
 
@@ -160,7 +160,7 @@ def test_a_claimed_code_counts_when_the_chain_knows_and_for_points_alone(room: R
 
 
 def give(room: Room, last: str, rung: str = "gold", signed: str | None = None, key: str | None = None) -> Any:
-    digest = signatures.personal(vips.message(HOLDER, 1, CHAIN, "status", signed or rung).encode())
+    digest = signatures.personal(messages.message(HOLDER, 1, CHAIN, "status", signed or rung).encode())
     body = {
         "wallet": checksum(HOLDER),
         "ladder": "status",

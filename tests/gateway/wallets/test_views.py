@@ -119,7 +119,7 @@ def test_pending_needs_the_wallets_own_proof(world: World) -> None:
         proof(world, at=now - 9).replace(str(now - 9), str(now - 8)),
     ):
         refused(world.call("GET", path, headers={"Wallet-Proof": header}), 422, "bad-signature", "Wallet-Proof")
-    assert world.call("GET", path, headers={"Wallet-Proof": proof(world)}).json() == {"items": []}
+    assert world.call("GET", path, headers={"Wallet-Proof": proof(world)}).json() == {"items": [], "next": None}
 
 
 def test_pending_shows_what_has_not_landed(world: World) -> None:

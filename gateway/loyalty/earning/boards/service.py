@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain import signatures
-from gateway.chain.hexes import checksum
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.problems import INVALID_REQUEST
@@ -23,6 +22,7 @@ from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning.boards import pseudonyms
 from gateway.loyalty.earning.boards.errors import NO_LEADERBOARD, PSEUDONYM_TAKEN, UNKNOWN_PSEUDONYM
+from gateway.loyalty.earning.boards.messages import message
 from gateway.loyalty.earning.boards.models import Player
 from gateway.loyalty.earning.models import Batch, BatchEntry, BatchKind, BatchState
 from gateway.loyalty.rules.calendar import Local, period_of
@@ -32,16 +32,6 @@ from gateway.loyalty.rules.play import Leaderboard
 #: Seconds that a wallet's word is good for, before and after its own time.
 FRESH = 300
 DAY = 86_400
-
-
-def message(wallet: bytes, campaign: int, chain_id: int, pseudonym: str | None, at: int) -> str:
-    """What a wallet signs (EIP-191) to play under a name, or (None) to leave."""
-    board = f"the leaderboard of campaign {campaign} on chain {chain_id}"
-    if pseudonym is None:
-        return f"{checksum(wallet)} leaves {board} at {at}"
-    return (
-        f"{checksum(wallet)} plays as {pseudonym} on {board} at {at}; its points there can be compared with the chain"
-    )
 
 
 @dataclass(frozen=True)
