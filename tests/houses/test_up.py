@@ -30,13 +30,19 @@ def until(done: Callable[[], bool], seconds: float = 90) -> None:
         time.sleep(0.2)
 
 
+def _as_from_a_terminal() -> None:
+    """Whoever runs the tests in the background has Ctrl-C ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def up(state: Path, port: int, rpc_port: int) -> Iterator[subprocess.Popen[bytes]]:
     """The command in a process of its own, ready."""
     program = "from gateway.cli import app; app()"
     options = ["up", "--state", state, "--port", port, "--rpc-port", rpc_port]
     log = (state.parent / "up.log").open("ab")
-    process = subprocess.Popen([sys.executable, "-c", program, *map(str, options)], stdout=log, stderr=log)
+    command = [sys.executable, "-c", program, *map(str, options)]
+    process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=_as_from_a_terminal)
     try:
         with Client(f"http://127.0.0.1:{port}") as client:
 
