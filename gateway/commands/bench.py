@@ -13,16 +13,17 @@ import typer
 from gateway.commands.console import AsJson, CommandError, facts, out
 
 ROOT = Path(__file__).parents[2]
+PARTS = ("peers", "ceilings", "ours", "redemptions", "growth")
 
 
 def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes: shows that it works, proves little.")] = False,
-    only: Annotated[str, typer.Option(help="Parts: peers, ceilings, ours, growth.")] = "peers,ceilings,ours,growth",
+    only: Annotated[str, typer.Option(help=f"Parts: {', '.join(PARTS)}.")] = ",".join(PARTS),
     databases: Annotated[str, typer.Option(help="Of: sqlite, postgresql.")] = "sqlite,postgresql",
     write: Annotated[bool, typer.Option("--write", help="Keep the figures in docs/performance.md.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure the gateway beside its peers and ceilings, in one run: takes minutes and both processors.
+    """Measure the gateway beside its peers and ceilings, in one run: some fifteen minutes, all processors.
 
     Example: loyalty bench --quick --databases sqlite --json
     """
@@ -33,7 +34,10 @@ def bench(
         run, report = import_module("tests.bench.run"), import_module("tests.bench.report")
     except ImportError as error:
         raise CommandError(f"the benchmark needs {error.name}, which is not installed", "make setup") from None
-    figures = run.measure(quick, only.split(","), databases.split(","), lambda text: out.note(f"[dim]{text}[/]"))
+    parts = only.split(",")
+    if unknown := set(parts) - set(PARTS):
+        raise CommandError(f"no such part: {', '.join(sorted(unknown))} (there are: {', '.join(PARTS)})")
+    figures = run.measure(quick, parts, databases.split(","), lambda text: out.note(f"[dim]{text}[/]"))
     if write:
         report.save(figures)
     out.result(figures, lambda: facts("Marks", report.summary(figures)))

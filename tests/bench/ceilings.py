@@ -30,7 +30,8 @@ ENTRIES = 500
 
 
 def http(kind: str, size: Size) -> dict[str, float]:
-    """Requests a second: empty handler, one durable row, and durable rows a second in calls of many."""
+    """Requests a second: empty handler, one durable row, and durable rows a second in calls of many; and of each
+    (`_us`) the microseconds of the server's processor time."""
     with tempfile.TemporaryDirectory(prefix="loyalty-bench-") as name:
         folder = Path(name)
         with world.fresh_database(kind, folder) as url:
@@ -53,14 +54,17 @@ def http(kind: str, size: Size) -> dict[str, float]:
                 ("row", one, size.singles, 1, TILLS),
                 ("rows", many, size.bulks, size.bulk, 4),
             ):
-                with _served(handler, url, folder) as at:
-                    runs = [load.closed(at, [make() for _ in range(count)], tills) for _ in range(size.runs + 1)]
-                    found[handler] = each * world.median([run.rate for run in runs[1:]])
+                with _served(handler, url, folder) as (at, pid):
+                    load.closed(at, [make() for _ in range(count)], tills)  # warms up
+                    spent = world.cpu(pid)
+                    runs = [load.closed(at, [make() for _ in range(count)], tills) for _ in range(size.runs)]
+                    found[handler] = each * world.median([run.rate for run in runs])
+                    found[f"{handler}_us"] = (world.cpu(pid) - spent) / (size.runs * count * each) * 1e6
             return found
 
 
 @contextmanager
-def _served(handler: str, database: str, folder: Path) -> Iterator[str]:
+def _served(handler: str, database: str, folder: Path) -> Iterator[tuple[str, int]]:
     port = processes.free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", f"tests.bench.handlers:{handler}", "--port", str(port)]
     command += ["--no-access-log", "--log-level", "warning"]
@@ -69,7 +73,7 @@ def _served(handler: str, database: str, folder: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     processes.wait_until(lambda: _answers(url), process, folder / f"{handler}.log")
     try:
-        yield url
+        yield url, process.pid
     finally:
         processes.stop(process)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,58 +33,61 @@ class Size:
     bulk: int
     paced: int
     runs: int
+    orders: int
     growth: tuple[int, ...]
 
 
-QUICK = Size(singles=600, bulks=6, bulk=500, paced=4, runs=1, growth=(1_000, 10_000, 100_000))
-FULL = Size(singles=10_000, bulks=100, bulk=500, paced=15, runs=3, growth=(10_000, 100_000, 1_000_000))
+QUICK = Size(singles=600, bulks=6, bulk=500, paced=4, runs=1, orders=200, growth=(1_000, 10_000, 100_000))
+FULL = Size(singles=6_000, bulks=60, bulk=500, paced=15, runs=3, orders=500, growth=(10_000, 100_000, 1_000_000))
 
 
 def pipeline(shop: Shop, size: Size) -> dict[str, Any]:
     """Accepted and credited a second, one action a request and many."""
     crowd = world.wallets(size.singles)
-    found: dict[str, Any] = {}
-    found |= _part("single", _repeat(shop, size, lambda: [shop.single(shop.action(w, POINTS)) for w in crowd], 1))
-    crowd = world.wallets(size.bulks * size.bulk)
-    parts = [crowd[start : start + size.bulk] for start in range(0, len(crowd), size.bulk)]
-    found |= _part(
-        "bulk",
-        _repeat(shop, size, lambda: [shop.bulk([shop.action(w, POINTS) for w in part]) for part in parts], size.bulk),
-    )
-    return found
+    single = _repeat(shop, size, lambda: [shop.single(shop.action(w, POINTS)) for w in crowd], 1)
+    many = world.wallets(size.bulks * size.bulk)
+    parts = [many[start : start + size.bulk] for start in range(0, len(many), size.bulk)]
+    bulk = _repeat(shop, size, lambda: [shop.bulk([shop.action(w, POINTS) for w in part]) for part in parts], size.bulk)
+    return {"single": single, "bulk": bulk}
 
 
-def _repeat(shop: Shop, size: Size, make: Callable[[], list[bytes]], each: int) -> list[dict[str, float]]:
-    """Each run for itself; the first, with half of it, warms up."""
+def _repeat(shop: Shop, size: Size, make: Callable[[], list[bytes]], each: int) -> dict[str, float]:
+    """The medians of the runs; one before them, with half of it, warms up."""
     warm = make()
     _once(shop, warm[: max(1, len(warm) // 2)], each)
-    return [_once(shop, make(), each) for _ in range(size.runs)]
+    return median([_once(shop, make(), each) for _ in range(size.runs)])
 
 
 def _once(shop: Shop, requests: Sequence[bytes], each: int) -> dict[str, float]:
-    before = shop.awarded()
-    pids = {name: process.pid for name, process in shop.house.running.items()}
-    cpu = {name: world.cpu(pid) for name, pid in pids.items()} | {"node": world.cpu(shop.house.node.process.pid)}
-    started = time.monotonic()
-    answers = load.closed(shop.house.url, requests, TILLS if each == 1 else 4)
-    if set(answers.statuses) - {200, 202}:
-        raise RuntimeError(f"refused: {answers.statuses}")
-    count = len(requests) * each
-    ended = shop.until_credited(before + count * POINTS)
-    spent = {name: world.cpu(pid) - cpu[name] for name, pid in pids.items()}
-    spent["node"] = world.cpu(shop.house.node.process.pid) - cpu["node"]
+    before, count = shop.awarded(), len(requests) * each
+    with spending(shop, count) as spent:
+        started = time.monotonic()
+        answers = load.closed(shop.house.url, requests, TILLS if each == 1 else 4)
+        if set(answers.statuses) - {200, 202}:
+            raise RuntimeError(f"refused: {answers.statuses}")
+        ended = shop.until_credited(before + count * POINTS)
     return {
         "accepted": count / answers.seconds,
         "credited": count / (ended - started),
         "p50_ms": answers.percentile(0.5) * 1e3,
         "p99_ms": answers.percentile(0.99) * 1e3,
-        **{f"{name}_us": seconds / count * 1e6 for name, seconds in spent.items()},
+        **spent,
     }
 
 
-def _part(name: str, runs: Sequence[dict[str, float]]) -> dict[str, Any]:
-    """The medians of the runs."""
-    return {name: {key: sorted(run[key] for run in runs)[len(runs) // 2] for key in runs[0]}}
+@contextmanager
+def spending(shop: Shop, count: int) -> Iterator[dict[str, float]]:
+    """Filled at the end: the microseconds of processor time that each process spent on each of `count` things."""
+    pids = {name: process.pid for name, process in shop.house.running.items()} | {"node": shop.house.node.process.pid}
+    before = {name: world.cpu(pid) for name, pid in pids.items()}
+    spent: dict[str, float] = {}
+    yield spent
+    spent |= {f"{name}_us": (world.cpu(pid) - before[name]) / count * 1e6 for name, pid in pids.items()}
+
+
+def median(runs: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Of each figure, by itself."""
+    return {key: world.median([run[key] for run in runs]) for key in runs[0]}
 
 
 # -------------------------------------------------------------------- waiting

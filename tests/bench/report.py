@@ -58,16 +58,26 @@ ROWS = {
     "single": "one action a request",
     "bulk": "500 actions a request",
 }
+CEILINGS = {
+    "empty": "FastAPI, empty handler",
+    "row": "FastAPI, a durable row a request",
+    "rows": "FastAPI, 500 durable rows a request",
+}
 
 
 def save(figures: dict[str, Any]) -> None:
     """Keeps a run's figures and writes them into the page and the plot. What a run left out stays as it was, marked
     with its own commit; ratios are of one run only."""
     kept = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    for name in ("growth", "peers", "node", "ratios", "sqlite", "postgresql"):
-        if name in kept and not figures.get(name):
+    older = kept.get("older", {})
+    for name in ("growth", "peers", "node", "ratios"):
+        if name in kept and name not in figures:
             figures[name] = kept[name]
-            figures.setdefault("older", {})[name] = kept.get("older", {}).get(name, kept["machine"]["commit"])
+            figures.setdefault("older", {})[name] = older.get(name, kept["machine"]["commit"])
+    for kind in databases(kept):
+        for part in kept[kind].keys() - figures.setdefault(kind, {}).keys():
+            figures[kind][part], name = kept[kind][part], f"{part} on {kind}"
+            figures.setdefault("older", {})[name] = older.get(name, kept["machine"]["commit"])
     FIGURES.write_text(json.dumps(figures, indent=2) + "\n")
     page = (DOCS / "performance.md").read_text()
     before, rest = page.split(FROM)
@@ -83,23 +93,33 @@ def databases(figures: dict[str, Any]) -> list[str]:
 def tables(figures: dict[str, Any]) -> str:
     """Everything that was measured, as Markdown."""
     kinds = databases(figures)
+
+    def has(part: str) -> bool:
+        return all(part in figures[kind] for kind in kinds)
+
     parts = [_table(["mark", "to reach", *kinds], [_mark(mark, figures, kinds) for mark in MARKS])]
     rows = []
     for key, name in ROWS.items():
         for what in ("accepted", "credited"):
             rows.append([f"**ours**, {name}, {what}", *(_n(figures[kind][key][what]) for kind in kinds)])
-    if all("ceilings" in figures[kind] for kind in kinds):
-        names = {"empty": "FastAPI, empty handler", "row": "FastAPI, a durable row a request"}
-        names["rows"] = "FastAPI, 500 durable rows a request"
-        rows += [[name, *(_n(figures[kind]["ceilings"][key]) for kind in kinds)] for key, name in names.items()]
+    if has("redemptions"):
+        for what, name in {"accepted": "signed orders, accepted", "delivered": "signed orders, code delivered"}.items():
+            rows.append([f"**ours**, {name}", *(_n(figures[kind]["redemptions"][what]) for kind in kinds)])
+    if has("ceilings"):
+        rows += [[name, *(_n(figures[kind]["ceilings"][key]) for kind in kinds)] for key, name in CEILINGS.items()]
     parts.append(_table(["a second", *kinds], rows))
     rows = [
         [f"{name}: {process}", *(_n(figures[kind][key][f"{process}_us"]) for kind in kinds)]
-        for key, name in ROWS.items()
+        for key, name in {**ROWS, **({"redemptions": "a signed order"} if has("redemptions") else {})}.items()
         for process in ("gateway", "worker", "node")
     ]
-    parts.append(_table(["processor time, microseconds an action", *kinds], rows))
-    rows = [["gas an action, whole transactions", *(_n(figures[kind].get("gas", 0)) for kind in kinds)]]
+    if has("ceilings"):
+        rows += [
+            [name, *(_n(figures[kind]["ceilings"].get(f"{key}_us")) for kind in kinds)]
+            for key, name in CEILINGS.items()
+        ]
+    parts.append(_table(["processor time, microseconds each", *kinds], rows))
+    rows = [["gas an action, whole transactions", *(_n(figures[kind].get("gas")) for kind in kinds)]]
     parts.append(_table(["", *kinds], rows))
     others = [[name, _n(value)] for name, value in figures.get("peers", {}).items()]
     others += [
@@ -130,7 +150,9 @@ def _where(figures: dict[str, Any]) -> str:
     return f"{processor}, {cores} cores, load {load} before the run, commit {commit}{older} · {versions}"
 
 
-def _n(value: float) -> str:
+def _n(value: float | None) -> str:
+    if value is None:
+        return "not measured"
     return f"{value:,.0f}" if value >= 10 else f"{value:.2f}"
 
 

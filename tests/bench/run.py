@@ -10,18 +10,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import ceilings, growth, ours, peers
+from tests.bench import ceilings, growth, ours, peers, redeeming
 from tests.bench.ours import FULL, QUICK
 from tests.bench.world import ROOT, open_shop
 
-PARTS = ("peers", "ceilings", "ours", "growth")
 LIBRARIES = ("fastapi", "starlette", "uvicorn", "pydantic", "sqlalchemy", "psycopg", "web3", "eth-account", "coincurve")
 
 
 def measure(
     quick: bool, parts: Collection[str], databases: Sequence[str], say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Figures by part; `parts` of PARTS, `databases` of world.DATABASES."""
+    """Figures by part; `parts` of the command's PARTS, `databases` of world.DATABASES."""
     size = QUICK if quick else FULL
     found: dict[str, Any] = {"machine": machine(), "quick": quick}
     if "peers" in parts:
@@ -35,12 +34,15 @@ def measure(
         if "ceilings" in parts:
             say(f"handlers that do almost nothing, on {kind}")
             part["ceilings"] = ceilings.http(kind, size)
-        if "ours" in parts:
+        if {"ours", "redemptions"} & set(parts):
             say(f"the gateway on {kind}")
             with open_shop(kind) as shop:
-                part |= ours.pipeline(shop, size)
-                part["paced"] = ours.minting(shop, size, part["single"]["accepted"] / 2)
-                part["gas"] = ours.gas(shop)
+                if "ours" in parts:
+                    part |= ours.pipeline(shop, size)
+                    part["paced"] = ours.minting(shop, size, part["single"]["accepted"] / 2)
+                    part["gas"] = ours.gas(shop)
+                if "redemptions" in parts:
+                    part["redemptions"] = redeeming.measure(shop, size)
                 part["memory_mb"] = ours.memory(shop)
     if "growth" in parts:
         say("with many actions there already")
