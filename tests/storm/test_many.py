@@ -47,14 +47,13 @@ def senders(database: Database) -> Counter[bytes | None]:
 
 def test_many_of_everything(fleet: Fleet) -> None:
     database = Database(fleet.database_url)
-    gateways = [fleet.url]
     merchant = fleet.join()
     numbers = campaigns(fleet, merchant, 3)
     for name in ("second", "third"):
         fleet.work(f"{name} worker")
     port = free_port()
     fleet.serve("second gateway", port)
-    gateways.append(f"http://127.0.0.1:{port}")
+    gateways = [fleet.url, f"http://127.0.0.1:{port}"]
 
     # While a key waits for a block, what comes next goes to one that does not.
     holders = [Holder.fresh(fleet) for _ in range(12)]
