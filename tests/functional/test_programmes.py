@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from datetime import UTC, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ from gateway.commands import campaign_file
 from gateway.commands.campaign import DAY
 from gateway.commands.offers_section import Publisher
 from gateway.loyalty.earning.referrals.service import message
-from tests.functional.house import House, done
+from tests.functional.house import House, done, refused
 from tests.functional.people import RULES, Holder, Merchant
 
 #: The rules are the same on both databases, and the walks show that the pipeline is.
@@ -27,12 +27,23 @@ EXAMPLES = Path(__file__).parents[2] / "docs/examples"
 LONDON = ZoneInfo("Europe/London")
 
 
-def last(weekday: int, hour: int, weeks: int = 0) -> int:
-    """A moment of that weekday (Monday is 0) and hour in London, in one of the last weeks."""
+def last(weekday: int, hour: int, weeks: int = 1) -> int:
+    """A moment of that weekday (Monday is 0) and hour in London, so many full weeks ago."""
     now = datetime.now(LONDON)
-    day = now.toordinal() - (now.weekday() - weekday) % 7 - 7 * (weeks + 1)
-    moment = datetime.fromordinal(day).replace(hour=hour, tzinfo=LONDON)
-    return int(moment.astimezone(UTC).timestamp())
+    return on(now.toordinal() - now.weekday() + weekday - 7 * weeks, hour)
+
+
+def on(day: int, hour: int = 12) -> int:
+    """A moment of that day (its ordinal) in London."""
+    return int(datetime.fromordinal(day).replace(hour=hour, tzinfo=LONDON).timestamp())
+
+
+def ten_days_of_a_year() -> int:
+    """The ordinal of the day after ten days in a row that are over and lie in one calendar year."""
+    today = datetime.now(LONDON).date()
+    after = today.toordinal() - 1
+    new_year = date(today.year, 1, 1).toordinal()
+    return new_year if after - 10 < new_year < after else after
 
 
 def run(merchant: Merchant, campaign: int, file: campaign_file.CampaignFile) -> None:
@@ -49,12 +60,11 @@ def run(merchant: Merchant, campaign: int, file: campaign_file.CampaignFile) -> 
     assert len(list(merchant.client.items("/v1/audit-log"))) == logged
 
 
-def opened(merchant: Merchant, name: str, **more: Any) -> tuple[int, campaign_file.CampaignFile]:
+def opened(merchant: Merchant, file: campaign_file.CampaignFile, **more: Any) -> int:
     """A campaign that began weeks ago under the file's rules: what happened then is judged by them."""
-    file = campaign_file.load(EXAMPLES / name)
     assert file.earning is not None
     rules = file.earning.model_dump(mode="json", exclude_none=True)
-    return merchant.campaign(rules=rules, starts_at=int(time.time()) - 60 * DAY, **more), file
+    return merchant.campaign(rules=rules, starts_at=int(time.time()) - 60 * DAY, **more)
 
 
 def report(merchant: Merchant, campaign: int, *actions: Json) -> list[Json]:
@@ -67,71 +77,113 @@ def report(merchant: Merchant, campaign: int, *actions: Json) -> list[Json]:
     return [dict(result["action"] or {}) for result in results]
 
 
+def sale(who: Holder, at: int, *lines: tuple[str, str, int, int]) -> Json:
+    """A basket: of each line product, category, pieces, and what it cost in hundredths."""
+    told = [{"product": p, "category": c, "quantity": q, "amount": a} for p, c, q, a in lines]
+    return {"kind": "purchase", "wallet": who.name, "occurred_at": at, "lines": told}
+
+
 def test_coffee_shop(house: House, merchant: Merchant) -> None:
-    campaign, file = opened(merchant, "coffee-shop.yaml")
+    file = campaign_file.load(EXAMPLES / "coffee-shop.yaml")
+    campaign = opened(merchant, file)
     run(merchant, campaign, file)
-    ann = Holder.fresh(house)
-    visit = {"kind": "visit", "wallet": ann.name}
-    days = [{**visit, "occurred_at": last(weekday, 12, weeks)} for weeks in range(2) for weekday in (1, 3, 5)]
-    early = {**visit, "occurred_at": last(0, 8)}
-    again = {**visit, "occurred_at": early["occurred_at"] + 3 * 3_600}
-    beans = {
-        "kind": "purchase",
-        "wallet": ann.name,
-        "occurred_at": last(2, 10),
-        "lines": [{"product": "beans-1kg", "quantity": 1, "amount": 1_900}],
-    }
+    ann, ben = Holder.fresh(house), Holder.fresh(house)
+
+    def came(at: int) -> Json:
+        return {"kind": "visit", "wallet": ann.name, "occurred_at": at}
+
+    weeks = [came(last(weekday, 12, week)) for week in (4, 3, 2) for weekday in (1, 3, 5)]
+    early, again = came(last(0, 8)), came(last(0, 11))
+    beans = sale(ann, last(2, 10), ("beans-1kg", "beans", 1, 1_900))
     review = {"kind": "custom", "action": "review", "wallet": ann.name, "occurred_at": last(2, 11)}
-    answers = report(merchant, campaign, *days, early, again, beans, review)
-    assert [answer["points"] for answer in answers] == [100] * 6 + [200, 0, 300, 200]
-    ann.until_points(1_300)
+    this = [came(last(weekday, 12)) for weekday in (1, 3, 5)]
+    answers = report(merchant, campaign, *weeks, early, again, beans, review, *this)
+    # From the ninth day on she is a regular, whose stamps count half as much again; before nine they count twice, and
+    # the second of a day does not count.
+    assert [answer["points"] for answer in answers] == [100] * 8 + [150] + [200, 0, 300, 200] + [150] * 3
+    # Three days in each of four weeks, and four weeks in a row.
+    ann.until_points(2_100 + 4 * 50 + 200)
+
+    def cup(place: int) -> Json:
+        return {"key": f"cup-{campaign}-{place}"} | sale(ben, last(2, 9) + place, ("espresso", "coffee", 2, 600))
+
+    report(merchant, campaign, *(cup(place) for place in range(9)))
+    ben.until_points(9 * 20)
+    report(merchant, campaign, cup(9))
+    ben.until_points(10 * 20 + 300)  # the card is full
 
     offer = merchant.offer(1_000, codes=1)  # ten stamps: a coffee
     received = ann.wallet.delivered(ann.wallet.order(offer["id"]))
     assert received.on_chain
     assert merchant.client.code("use", received.code)["state"] == "used"
-    ann.until_points(300)
+    ann.until_points(1_500)
 
 
 def test_supermarket(house: House, merchant: Merchant) -> None:
-    campaign, file = opened(merchant, "supermarket.yaml", hold=DAY)
-    run(merchant, campaign, file.model_copy(update={"shares": None}))  # its partner is at another gateway
-    bob = Holder.fresh(house)
+    wanted = campaign_file.load(EXAMPLES / "supermarket.yaml").model_dump(mode="json", exclude_none=True)
+    event, today = last(6, 12, weeks=4), datetime.now(LONDON).date()
+    wanted["earning"]["multipliers"][1]["dates"] = dict.fromkeys(
+        ("first", "last"), f"{datetime.fromtimestamp(event, LONDON):%F}"
+    )
+    for offer in wanted["offers"]:
+        offer |= {"first": f"{today}", "last": f"{today + timedelta(days=365)}"}
+    del wanted["shares"]  # its partner is at another gateway
+    file = campaign_file.CampaignFile.model_validate(wanted)
+    campaign = opened(merchant, file, hold=DAY)
+    run(merchant, campaign, file)
+    bob, eve = Holder.fresh(house), Holder.fresh(house)
     thursday = last(3, 18)
 
-    def basket(at: int, *lines: tuple[str, str, int, int]) -> Json:
-        told = [{"product": p, "category": c, "quantity": q, "amount": a} for p, c, q, a in lines]
-        return {"kind": "purchase", "wallet": bob.name, "occurred_at": at, "lines": told}
+    def previewed(action: Json) -> int:
+        return int(done(merchant.call("POST", "/actions/preview", {"campaign": campaign} | action))["points"])
 
-    dinner = basket(thursday, ("cheese", "dairy", 2, 900), ("rioja", "wine", 6, 4_500), ("cigars", "tobacco", 1, 2_000))
-    large = basket(thursday + DAY, ("bread", "bakery", 10, 9_000), ("ham", "meat", 2, 3_000))
-    first, second = report(merchant, campaign, dinner, large)
-    # 54.00 without the cigars, doubled on Thursday evening; but a day gives 50, and nothing is left for the wine. The
-    # first purchase's 10 points are not counted by that cap.
-    assert (first["points"], second["points"]) == (5_000 + 1_000, 5_000)
-    assert (
-        sum(
-            v["points"]
-            for v in done(merchant.call("POST", "/actions/preview", {"campaign": campaign, **large}))["verdicts"]
-        )
-        == 0
+    dinner = (("cheese", "dairy", 2, 900), ("rioja", "wine", 1, 750), ("cigars", "tobacco", 1, 2_000))
+    party = (("bread", "bakery", 10, 9_000), ("ham", "meat", 2, 3_000))
+    first, second, third = report(
+        merchant,
+        campaign,
+        sale(bob, thursday, *dinner),
+        sale(bob, thursday + DAY, *dinner),
+        sale(bob, thursday + 2 * DAY, *party),
     )
-    house.until(lambda: bob.account(campaign)["pending"] == 11_000, "both awards under hold")
+    # 16.50 without the cigars, twice on Thursday evening, and half a point for a pound of wine; 10 for the first one.
+    assert (first["points"], second["points"]) == (2 * 1_650 + 375 + 1_000, 1_650 + 375)
+    # 120 for the money and 5 for the large basket, but a day gives 50.
+    assert third["points"] == 5_000
+    # On the day of the event half as many points again; and for six bottles 3 more or
+    # half a point a pound, the better of the two.
+    assert previewed(sale(bob, event, ("plonk", "wine", 6, 540))) == 810 + 300
+    assert previewed(sale(bob, event, ("rioja", "wine", 6, 1_800))) == 2_700 + 900
+    house.until(lambda: bob.account(campaign)["pending"] == 4_675 + 2_025 + 5_000, "all awards under hold")
 
     back = {
         "kind": "refund",
-        "refers_to": second["id"],
+        "refers_to": third["id"],
         "occurred_at": int(time.time()),
-        "lines": [large["lines"][0]],
-        "receipt": large["lines"],
+        "lines": [sale(bob, 0, *party)["lines"][0]],
+        "receipt": sale(bob, 0, *party)["lines"],
     }
     told = merchant.client.report({"campaign": campaign, **back}, f"back-{campaign}")
     # Of 120.00 there are 30.00 left: 30 points, and no large basket any more.
     assert told["points"] == 5_000 - 3_000
-    house.until(lambda: bob.account(campaign)["pending"] == 9_000, "clawed back under hold")
+    house.until(lambda: bob.account(campaign)["pending"] == 4_675 + 2_025 + 3_000, "clawed back under hold")
     whole = {"kind": "refund", "refers_to": first["id"], "occurred_at": int(time.time())}
-    assert merchant.client.report({"campaign": campaign, **whole}, f"whole-{campaign}")["points"] == 6_000
-    house.until(lambda: bob.account(campaign)["pending"] == 3_000, "the first purchase is undone")
+    assert merchant.client.report({"campaign": campaign, **whole}, f"whole-{campaign}")["points"] == 4_675
+    house.until(lambda: bob.account(campaign)["pending"] == 2_025 + 3_000, "the first purchase is undone")
+
+    # Ten days at the day's most, and 10 points for the first purchase: bronze, overnight.
+    after = ten_days_of_a_year()
+    days = [sale(eve, on(day), ("ham", "meat", 1, 5_000)) for day in range(after - 10, after)]
+    bread = ("bread", "bakery", 1, 1_000)
+    earned = report(merchant, campaign, *({"key": f"day-{campaign}-{n}"} | each for n, each in enumerate(days)))
+    assert [answer["points"] for answer in earned] == [6_000] + [5_000] * 9
+    assert previewed(sale(eve, on(after - 1), bread)) == 0  # the day is full
+    climbed = report(merchant, campaign, {"key": f"bronze-{campaign}"} | sale(eve, on(after), bread))[0]
+    assert climbed["points"] == 1_100  # a tenth more
+    house.until(lambda: eve.account(campaign)["pending"] == 51_000 + 1_100, "bronze's points as well")
+    gone = {"kind": "refund", "refers_to": earned[5]["id"], "occurred_at": int(time.time())}
+    merchant.client.report({"campaign": campaign, **gone}, f"gone-{campaign}")
+    assert previewed(sale(eve, on(after), bread)) == 1_000  # not bronze any more
 
 
 def test_coalition(house: House, merchant: Merchant) -> None:
@@ -142,19 +194,19 @@ def test_coalition(house: House, merchant: Merchant) -> None:
     for share, other in zip(wanted["shares"], others, strict=True):
         share["merchant"] = other.id
     file = campaign_file.CampaignFile.model_validate(wanted)
-    campaign = merchant.campaign(rules=wanted["earning"], starts_at=int(time.time()) - 60 * DAY)
+    campaign = opened(merchant, file, budget=2_000_000)
     for other in others:
         merchant.invite(other, campaign)
     run(merchant, campaign, file)
 
-    cleo, dan = Holder.fresh(house), Holder.fresh(house)
+    cleo, dan, fay = (Holder.fresh(house) for _ in range(3))
     sunday, monday = last(6, 12), last(0, 12)
 
-    def sale(who: Holder, amount: int, at: int) -> Json:
+    def spent(who: Holder, amount: int, at: int) -> Json:
         return {"kind": "purchase", "wallet": who.name, "occurred_at": at, "amount": amount}
 
     shops = (merchant, *others)
-    earned = [report(shop, campaign, sale(cleo, 1_000, sunday), sale(cleo, 500, monday)) for shop in shops]
+    earned = [report(shop, campaign, spent(cleo, 1_000, sunday), spent(cleo, 500, monday)) for shop in shops]
     assert [[answer["points"] for answer in answers] for answers in earned] == [
         [1_000, 500],
         [1_500, 500],
@@ -162,17 +214,28 @@ def test_coalition(house: House, merchant: Merchant) -> None:
         [1_000, 500],
     ]
     cleo.until_points(6_500)
+    much = {"campaign": campaign} | spent(cleo, 1_000_001, monday)
+    refused(others[2].call("POST", "/actions/preview", much), 409, "quota-reached")  # its share is half the others'
+    assert done(others[1].call("POST", "/actions/preview", much))["points"] == 1_000_001
 
-    text = message(dan.address, cleo.address, campaign, house.deployment.chain_id)
-    signature = to_hex(signatures.sign(dan.key, signatures.personal(text.encode())))
-    body = {"wallet": dan.name, "referrer": cleo.name, "signature": signature}
-    done(house.call("POST", f"/campaigns/{campaign}/referrals", body))
-    report(others[2], campaign, {"key": "dan", **sale(dan, 2_000, monday)})
+    def brought(newcomer: Holder, by: Holder) -> None:
+        text = message(newcomer.address, by.address, campaign, house.deployment.chain_id)
+        signature = to_hex(signatures.sign(newcomer.key, signatures.personal(text.encode())))
+        body = {"wallet": newcomer.name, "referrer": by.name, "signature": signature}
+        done(house.call("POST", f"/campaigns/{campaign}/referrals", body))
+
+    brought(dan, cleo)
+    report(others[2], campaign, {"key": "dan"} | spent(dan, 2_000, monday))
     dan.until_points(2_000 + 300)
     cleo.until_points(6_500 + 500)
+    brought(fay, dan)
+    report(others[0], campaign, {"key": "fay"} | spent(fay, 1_000, monday))
+    fay.until_points(1_000 + 300)
+    dan.until_points(2_300 + 500)
+    cleo.until_points(7_000 + 100)
 
     lane = others[1].campaign(closed=True, bonus=1_000, pot=1_000, rules=RULES)  # 10 % for points that come in
     landed = cleo.wallet.landed(cleo.wallet.enter(lane, 5_000))
     assert landed["received"] == 5_500
     assert cleo.account(lane)["matured"] == 5_500
-    cleo.until_points(2_000)
+    cleo.until_points(2_100)

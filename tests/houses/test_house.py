@@ -430,7 +430,7 @@ def test_a_wallet_plays_climbs_and_is_given_a_rung(shops: CommandLine, tmp_path:
     common = ("--settle-every", 0, "--min-wallets", 1)
     campaign = shops.run("campaign", "create", "--merchant", "hill", "--name", "Café", *common).document["id"]
     shops.run("campaign", "fund", campaign, "--merchant", "hill", "--budget", 1_000)
-    applied = ("campaign", "apply", EXAMPLES / "cafe.yaml", "--merchant", "hill", "--campaign", campaign)
+    applied = ("campaign", "apply", EXAMPLES / "coffee-shop.yaml", "--merchant", "hill", "--campaign", campaign)
     assert [change["section"] for change in shops.run(*applied).document["changes"]] == ["earning"]
     zoe = shops.run("wallet", "new", "zoe").document["address"]
     cup = {"product": "espresso", "category": "coffee", "quantity": 1, "amount": 300}
