@@ -325,6 +325,7 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "batch.landed": ("messaging.batch",),
     "redemption.delivered": ("messaging.redemption",),
     "code.used": ("messaging.code",),
+    "code.used_twice": ("messaging.used_twice",),
     "codes.low": ("messaging.codes_low",),
     "week.closed": ("messaging.statistics",),
 }
@@ -333,6 +334,7 @@ MESSAGES: Mapping[str, MessageKind] = {
     "messaging.batch": MessageKind.BATCH_LANDED,
     "messaging.redemption": MessageKind.REDEMPTION_DELIVERED,
     "messaging.code": MessageKind.CODE_USED,
+    "messaging.used_twice": MessageKind.CODE_USED_TWICE,
     "messaging.codes_low": MessageKind.CODES_LOW,
     "messaging.statistics": MessageKind.STATISTICS_RELEASED,
 }

@@ -15,7 +15,7 @@ from gateway.identity.merchants.models import Merchant
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.moves.models import Move, MoveKind, MoveState
 from gateway.loyalty.offers import documents
-from gateway.loyalty.offers.models import Code, CodeState, Offer
+from gateway.loyalty.offers.models import Code, CodeState, Offer, OfflineUse
 from gateway.loyalty.redemptions.models import Redemption, RedemptionState
 
 DELIVERED = (RedemptionState.DELIVERED, RedemptionState.CONFIRMED)
@@ -110,6 +110,21 @@ def _codes(session: Session) -> Iterator[Difference]:
     for code in sorted((out | reserved) - set(served)):
         yield Difference("code-without-order", f"code {code}", CodeState.FREE.name, "out or reserved")
     yield from _stock(session)
+    yield from offline_uses(session)
+
+
+def offline_uses(session: Session) -> Iterator[Difference]:
+    """What tills reported is about the merchant's own codes that are out, and a double use names another one."""
+    query = sa.select(OfflineUse, Code).join(Code, Code.id == OfflineUse.code_id).order_by(OfflineUse.id)
+    for use, code in session.execute(query).tuples():
+        where = f"offline use {use.id}"
+        if code.state not in FULFILLED:
+            yield Difference("offline-use-of-code", where, CodeState.USED.name, code.state.name)
+        if code.merchant_id != use.merchant_id:
+            yield Difference("offline-use-merchant", where, code.merchant_id, use.merchant_id)
+        other = (use.other_key, use.other_at)
+        if use.counted != (other == (None, None)) or other == (use.key_id, use.used_at):
+            yield Difference("offline-use-double", where, "none" if use.counted else "another use", f"{other}")
 
 
 def _stock(session: Session) -> Iterator[Difference]:

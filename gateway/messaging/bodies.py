@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning.models import Batch
-from gateway.loyalty.offers.models import Code, Offer
+from gateway.loyalty.offers.models import Code, Offer, OfflineUse
 from gateway.loyalty.offers.service import left
 from gateway.loyalty.redemptions.models import Redemption
 from gateway.messaging.models import MessageKind
@@ -25,6 +25,7 @@ TYPES: Mapping[MessageKind, str] = {
     MessageKind.CODE_USED: "code.used",
     MessageKind.STATISTICS_RELEASED: "statistics.released",
     MessageKind.CODES_LOW: "codes.low",
+    MessageKind.CODE_USED_TWICE: "code.used_twice",
 }
 
 
@@ -91,10 +92,28 @@ def _codes_low(session: Session, ref: int) -> Message | None:
     return None if offer is None else Message(offer.merchant_id, {"offer": ref, "left": left(offer)})
 
 
+def _used_twice(session: Session, ref: int) -> Message | None:
+    row = session.get(OfflineUse, ref)
+    code = session.get(Code, row.code_id) if row else None
+    if row is None or code is None:
+        return None
+    data: dict[str, Value] = {
+        "double_use": row.id,
+        "code": code.digest.hex()[:16],
+        "offer": code.offer_id,
+        "first_key": row.other_key,
+        "first_at": row.other_at,
+        "second_key": row.key_id,
+        "second_at": row.used_at,
+    }
+    return Message(row.merchant_id, data)
+
+
 _BUILDERS: Mapping[MessageKind, Callable[[Session, int], Message | None]] = {
     MessageKind.BATCH_LANDED: _batch,
     MessageKind.REDEMPTION_DELIVERED: _redemption,
     MessageKind.CODE_USED: _code,
     MessageKind.STATISTICS_RELEASED: _statistics,
     MessageKind.CODES_LOW: _codes_low,
+    MessageKind.CODE_USED_TWICE: _used_twice,
 }

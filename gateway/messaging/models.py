@@ -17,6 +17,7 @@ class MessageKind(IntEnum):
     CODE_USED = 3
     STATISTICS_RELEASED = 4
     CODES_LOW = 5
+    CODE_USED_TWICE = 6
 
 
 class Endpoint(Base):

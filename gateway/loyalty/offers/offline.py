@@ -88,6 +88,8 @@ class OfflineUses:
         row = session.scalar(known)
         repeated = row is not None
         if row is None:
+            if code.state == CodeState.USED and (code.used_by, code.used_at) == (key, use.used_at):
+                return Recorded(token.offer, None, True)  # the till took it with the network, and notes it once more
             row = self._add(session, code, key, use.used_at)
         first = None if row.counted else Taken(row.other_key or 0, row.other_at or 0)
         return Recorded(token.offer, first, repeated)
@@ -109,6 +111,8 @@ class OfflineUses:
             code.state, code.used_at, code.used_by = CodeState.USED, used_at, key
             self.jobs.publish(session, "code.used", code.id)
         session.flush()
+        if not counts:
+            self.jobs.publish(session, "code.used_twice", row.id)
         return row
 
     def doubles(self, session: Session, merchant: int, cursor: int, limit: int) -> list[tuple[OfflineUse, int]]:

@@ -12,7 +12,7 @@ from gateway.core.secrets import Secrets
 from gateway.identity.merchants.models import Merchant
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning.models import Batch, BatchKind, BatchState
-from gateway.loyalty.offers.models import Code, CodeSource, CodeState, Offer
+from gateway.loyalty.offers.models import Code, CodeSource, CodeState, Offer, OfflineUse
 from gateway.loyalty.redemptions.models import Redemption
 from gateway.messaging.courier import Courier
 from gateway.messaging.models import Delivery, Endpoint, MessageKind
@@ -31,6 +31,7 @@ REFS = {
     MessageKind.CODE_USED: 33,
     MessageKind.STATISTICS_RELEASED: 34,
     MessageKind.CODES_LOW: 35,
+    MessageKind.CODE_USED_TWICE: 38,
 }
 
 
@@ -62,6 +63,10 @@ class Scene:
             add(
                 session, Redemption, id=32, holder=HOLDER, merchant_id=1, offer_id=35, code_id=33, amount=500,
                 campaign=0,
+            )  # fmt: skip
+            add(
+                session, OfflineUse, id=38, merchant_id=1, code_id=33, key_id=8, used_at=1_800_000_000, counted=False,
+                other_key=7, other_at=1_800_000_060,
             )  # fmt: skip
             add(session, Release, id=34, merchant_id=1, week=WEEK, metric=Metric.WALLETS)
 

@@ -42,11 +42,15 @@ def test_every_kind_arrives_signed_and_says_ids_and_totals_only(scene: Scene, re
         "code.used": {"code": "21" * 8, "offer": 35},
         "statistics.released": {"week": "2026-W03", "first_figure": 34},
         "codes.low": {"offer": 35, "left": 2},
+        "code.used_twice": {
+            "double_use": 38, "code": "21" * 8, "offer": 35,
+            "first_key": 7, "first_at": 1_800_000_060, "second_key": 8, "second_at": 1_800_000_000,
+        },
     }  # fmt: skip
     sent = " ".join(received.body for received in receiver.received).lower()
     assert HOLDER.hex() not in sent
     assert "secret" not in sent
-    assert states(scene) == [DeliveryState.DELIVERED] * 5
+    assert states(scene) == [DeliveryState.DELIVERED] * len(MessageKind)
 
 
 def test_another_secret_or_another_body_does_not_verify(scene: Scene, receiver: Receiver) -> None:
@@ -68,7 +72,7 @@ def test_only_the_merchant_concerned_is_told(scene: Scene, receiver: Receiver) -
         scene.write(*MessageKind)
         while scene.courier.deliver_due():
             pass
-    assert (len(receiver.received), len(stranger.received)) == (5, 0)
+    assert (len(receiver.received), len(stranger.received)) == (len(MessageKind), 0)
 
 
 def test_ten_attempts_with_growing_pauses_then_it_is_given_up(scene: Scene, receiver: Receiver) -> None:
@@ -194,8 +198,8 @@ def test_several_workers_send_each_message_once(scene: Scene, receiver: Receiver
     for thread in threads:
         thread.join()
     ids = [received.headers["webhook-id"] for received in receiver.received]
-    assert len(ids) == len(set(ids)) == 5
-    assert states(scene) == [DeliveryState.DELIVERED] * 5
+    assert len(ids) == len(set(ids)) == len(MessageKind)
+    assert states(scene) == [DeliveryState.DELIVERED] * len(MessageKind)
 
 
 def test_the_same_thing_happening_again_is_another_message(scene: Scene, receiver: Receiver) -> None:

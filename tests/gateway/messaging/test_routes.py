@@ -112,14 +112,15 @@ def test_deliveries_are_listed_newest_first_and_replayed(client: Client, scene: 
     assert {(item["state"], item["attempts"], item["next_at"]) for item in items} == {("delivered", 1, None)}
     assert {item["type"] for item in items} == {
         "batch.landed", "redemption.delivered", "code.used", "statistics.released", "codes.low",
+        "code.used_twice",
     }  # fmt: skip
     answer = client.call("one", "POST", f"/deliveries/{items[0]['id']}/replay", once="again")
     assert (answer.status_code, answer.json()["state"], answer.json()["attempts"]) == (202, "waiting", 0)
     assert scene.courier.deliver_due() == 1
     assert client.call("one", "POST", f"/deliveries/{items[0]['id']}/replay", once="again").json() == answer.json()
     assert scene.courier.deliver_due() == 0
-    assert len(receiver.received) == 6
-    assert receiver.received[5].headers["webhook-id"] == items[0]["message"]
+    assert len(receiver.received) == 7
+    assert receiver.received[6].headers["webhook-id"] == items[0]["message"]
 
 
 def test_removing_forgets_what_waits(client: Client, scene: Scene) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.chain.hexes import to_hex
+from gateway.commands import audit_rooms
 from gateway.loyalty.offers import tokens
 from gateway.loyalty.offers.models import Code, CodeState, OfflineUse
 from gateway.loyalty.redemptions.sealing import unseal
@@ -65,13 +67,23 @@ def test_reported_again_nothing_changes_and_two_tills_are_told(world: World, off
         assert (double["outcome"], double["first"]) == ("double", {"key": 1, "at": now - 60})
     assert world.call("POST", "/codes/use", {"code": online}, "corner").status_code == 200
     assert report(world, (online, now), till="corner 2")[0]["outcome"] == "double"
+    with world.db.read() as session:
+        taken = session.scalar(sa.select(Code.used_at).where(Code.digest == world.codes.digest(1, online)))
+    noted = report(world, (online, taken))[0]  # by the till itself, which took it with the network
+    assert (noted["outcome"], noted["repeated"], noted["first"]) == ("counted", True, None)
     page = world.call("GET", "/codes/double-uses?limit=1", who="corner").json()
     rest = world.call("GET", f"/codes/double-uses?cursor={page['next']}", who="corner").json()
     assert [(use["first"]["key"], use["second"]["key"]) for use in page["items"] + rest["items"]] == [(1, 2), (1, 2)]
     assert page["items"][0]["second"]["at"] == now - 120
     assert world.call("GET", "/codes/double-uses", who="bakery").json() == {"items": [], "next": None}
     world.jobs.run_due(world.db)
-    assert len([event for event, _ in world.seen if event == "code.used"]) == 3
+    assert Counter(event for event, _ in world.seen) == {"code.used": 3, "code.used_twice": 2}
+    with world.db.begin() as session:
+        assert list(audit_rooms.offline_uses(session)) == []
+        session.execute(sa.update(OfflineUse).values(merchant_id=2, counted=True))
+        session.execute(sa.update(Code).values(state=CodeState.FREE))
+        found = Counter(each.code for each in audit_rooms.offline_uses(session))
+        assert found == {"offline-use-of-code": 4, "offline-use-merchant": 4, "offline-use-double": 2}
 
 
 def test_an_undone_use_does_not_come_back_with_its_report(world: World, offer: dict[str, Any]) -> None:

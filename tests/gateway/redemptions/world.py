@@ -174,7 +174,7 @@ class World:
             redemptions_settlement.STREAM: self.settlement.apply_events,
             moves_settlement.STREAM: self.moves_settlement.apply_events,
         }
-        told = ("redemption.delivered", "code.used", "codes.low")
+        told = ("redemption.delivered", "code.used", "code.used_twice", "codes.low")
         self.jobs.registry = Registry(
             {
                 "redemptions.tx_failed": self.submission.tx_failed,
