@@ -374,7 +374,9 @@ class DeliveryOut(TypedDict):
     id: int
     webhook: int
     message: str
-    type: Literal["batch.landed", "redemption.delivered", "code.used", "statistics.released", "codes.low"]
+    type: Literal[
+        "batch.landed", "redemption.delivered", "code.used", "statistics.released", "codes.low", "code.used_twice"
+    ]
     state: Literal["waiting", "delivered", "given_up"]
     attempts: int
     next_at: int | None
