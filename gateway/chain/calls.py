@@ -28,6 +28,7 @@ FUNCTIONS = {
     "stay_by_sig": "setStayBySig(uint256,address,bool,uint256,uint256,bytes)",
     "transfer_by_sig": "transferBySig(address,address,uint256,uint256,uint256,bytes)",
     "cash_out_by_sig": "cashOutBySig(address,address,uint256,uint256,uint256,bytes)",
+    "award_badges": "award(uint256,uint256,(address,uint256,bytes32,bytes32)[])",
     "release": "release(uint256,address[])",
     "expire": "expire(uint256,address[])",
     "create_campaign": "createCampaign(uint40,uint32,bool,uint40,uint16,bytes32)",
@@ -53,6 +54,7 @@ FUNCTIONS = {
     "cash_out": "cashOut(uint256,address)",
     "cancel_wallet": "cancel()",
     "approve": "approve(address,uint256)",
+    "renounce_badge": "renounce(uint256)",
 }
 SELECTORS = {name: keccak256(signature.encode())[:4] for name, signature in FUNCTIONS.items()}
 
@@ -68,6 +70,16 @@ class OrderData:
     nonce: int
     deadline: int
     commitment: bytes
+    r: bytes
+    vs: bytes
+
+
+@dataclass(frozen=True)
+class WishData:
+    """One entry of `award_badges`; see `Wish` in ILoyaltyBadges."""
+
+    holder: bytes
+    deadline: int
     r: bytes
     vs: bytes
 
@@ -93,6 +105,11 @@ def redeem_batch(merchant: bytes, orders: Sequence[OrderData]) -> bytes:
 def spend_batch(campaign: int, merchant: bytes, orders: Sequence[OrderData]) -> bytes:
     """Hub: executes orders on account points of `campaign`; at most 256."""
     return _call("spend_batch", campaign, merchant, 96) + _array(map(_order, orders))
+
+
+def award_badges(campaign: int, badge: int, wishes: Sequence[WishData]) -> bytes:
+    """Badges: one badge of a campaign for everybody whose wish is good; at most 256."""
+    return _call("award_badges", campaign, badge, 96) + _array(map(_wish, wishes))
 
 
 def release(campaign: int, holders: Sequence[bytes]) -> bytes:
@@ -267,6 +284,11 @@ def approve(spender: bytes, amount: int = MAX_UINT256) -> bytes:
     return _call("approve", spender, amount)
 
 
+def renounce_badge(token_id: int) -> bytes:
+    """Badges: gives the caller's own badge up, for ever."""
+    return _call("renounce_badge", token_id)
+
+
 # ---------------------------------------------------------------------- packing
 
 
@@ -298,6 +320,11 @@ def _entry(entry: tuple[bytes, int]) -> bytes:
     if len(holder) != 20:
         raise OverflowError("not an address")
     return holder + amount.to_bytes(12, "big")
+
+
+def _wish(wish: WishData) -> bytes:
+    words: tuple[int | bytes, ...] = (wish.holder, wish.deadline, wish.r, wish.vs)
+    return b"".join(map(_word, words))
 
 
 def _order(order: OrderData) -> bytes:

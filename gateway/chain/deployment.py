@@ -39,7 +39,12 @@ class Deployment:
     @property
     def domains(self) -> Domains:
         """The orders that holders of this deployment sign."""
-        return Domains(self.chain_id, self.token, self.hub, self.token_name)
+        return Domains(self.chain_id, self.token, self.hub, self.token_name, self.badges)
+
+    @property
+    def contracts(self) -> tuple[bytes, ...]:
+        """Those whose events are read."""
+        return (self.token, self.hub) if self.badges is None else (self.token, self.hub, self.badges)
 
     @classmethod
     def load(cls, path: Path) -> Deployment:

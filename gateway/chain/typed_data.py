@@ -1,4 +1,4 @@
-"""What holders sign: EIP-712 digests of the two contracts' orders, and the same as JSON for a wallet to show.
+"""What holders sign: EIP-712 digests of the contracts' orders, and the same as JSON for a wallet to show.
 
 Types stand as in contracts/interfaces; tests/vectors/eip712.json holds both sides to the same literals. Amounts are
 hundredths of a point, deadlines Unix seconds, addresses 20 bytes, offers and seal keys 32 bytes.
@@ -95,28 +95,34 @@ SPEND = _struct(
     "Spend(address holder,uint256 campaign,address merchant,uint256 amount,bytes32 offer,bytes32 sealKey,"
     "uint256 nonce,uint256 deadline)"
 )
+BADGE = _struct("Badge(address holder,uint256 campaign,uint256 badge,uint256 deadline)")
 
-#: Orders by the names of `Domains`' methods; True: the token's domain, False: the hub's.
-ORDERS: dict[str, tuple[Struct, bool]] = {
-    "transfer": (TRANSFER, True),
-    "cash_out": (CASH_OUT, True),
-    "enter": (ENTER, True),
-    "redemption": (REDEMPTION, True),
-    "leave": (LEAVE, False),
-    "move": (MOVE, False),
-    "stay": (STAY, False),
-    "spend": (SPEND, False),
+#: Orders by the names of `Domains`' methods, and the contract whose domain they are signed for.
+ORDERS: dict[str, tuple[Struct, str]] = {
+    "transfer": (TRANSFER, "token"),
+    "cash_out": (CASH_OUT, "token"),
+    "enter": (ENTER, "token"),
+    "redemption": (REDEMPTION, "token"),
+    "leave": (LEAVE, "hub"),
+    "move": (MOVE, "hub"),
+    "stay": (STAY, "hub"),
+    "spend": (SPEND, "hub"),
+    "badge": (BADGE, "badges"),
 }
 #: Solidity's names for ours where they differ.
 CAMEL = {"min_received": "minReceived", "seal_key": "sealKey", "source": "from", "target": "to"}
 
 
 class Domains:
-    """The orders of one deployment. Every order method returns the 32-byte digest that the holder signs."""
+    """The orders of one deployment. Every order method returns the 32-byte digest that the holder signs. Where the
+    deployment has no badges, `badge` raises KeyError."""
 
-    def __init__(self, chain_id: int, token: bytes, hub: bytes, token_name: str) -> None:
+    def __init__(self, chain_id: int, token: bytes, hub: bytes, token_name: str, badges: bytes | None = None) -> None:
         self.chain_id, self.token, self.hub, self.token_name = chain_id, token, hub, token_name
-        self._separators = {True: self._separator(token_name, token), False: self._separator("CampaignHub", hub)}
+        self._domains = {"token": (token_name, token), "hub": ("CampaignHub", hub)}
+        if badges is not None:
+            self._domains["badges"] = ("LoyaltyBadges", badges)
+        self._separators = {part: self._separator(*named) for part, named in self._domains.items()}
 
     def transfer(self, holder: bytes, to: bytes, amount: int, nonce: int, deadline: int) -> bytes:
         """Points from the holder's wallet to another; `nonce` is the token's."""
@@ -200,25 +206,30 @@ class Domains:
             deadline=deadline,
         )
 
+    def badge(self, holder: bytes, campaign: int, badge: int, deadline: int) -> bytes:
+        """The wish for badge number `badge` of a campaign; it has no nonce because it can come true only once."""
+        return self._digest("badge", holder=holder, campaign=campaign, badge=badge, deadline=deadline)
+
     def message(self, order: str, **values: Value) -> dict[str, Any]:
         """The full EIP-712 JSON of an order for a wallet. `order` and `values` are the name and the parameters of one
         of the methods above; KeyError for another."""
-        struct, of_token = ORDERS[order]
+        struct, part = ORDERS[order]
+        name, contract = self._domains[part]
         return {
             "types": DOMAIN.types() | struct.types(),
             "primaryType": struct.name,
             "domain": {
-                "name": self.token_name if of_token else "CampaignHub",
+                "name": name,
                 "version": "1",
                 "chainId": self.chain_id,
-                "verifyingContract": checksum(self.token if of_token else self.hub),
+                "verifyingContract": checksum(contract),
             },
             "message": struct.json(self._solidity(values)),
         }
 
     def _digest(self, order: str, **values: Value) -> bytes:
-        struct, of_token = ORDERS[order]
-        return keccak256(b"\x19\x01" + self._separators[of_token] + struct.hash(self._solidity(values)))
+        struct, part = ORDERS[order]
+        return keccak256(b"\x19\x01" + self._separators[part] + struct.hash(self._solidity(values)))
 
     def _solidity(self, values: Mapping[str, Value]) -> dict[str, Value]:
         # The payee of a payment is the contract that takes it, always the hub.

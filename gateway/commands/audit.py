@@ -133,6 +133,7 @@ def _database(
 ) -> Iterator[Difference]:
     yield from audit_database.events(session, rebuilt.logs.rows)
     yield from audit_database.ledger(session, rebuilt.until(found["ledger"]), head.time)
+    yield from audit_database.badges(session, rebuilt.until(found["ledger"]))
     keys = list(session.scalars(sa.select(KeyState.sender)))
     operator = keys[0] if len(keys) == 1 else None
     for row in session.scalars(sa.select(Campaign).order_by(Campaign.id)):
@@ -153,6 +154,7 @@ def _totals(books: Books, logs: Logs, backing: Backing) -> dict[str, int]:
         "accounts": sum(1 for each in books.campaigns.values() for account in each.accounts.values() if account.total),
         "batches": sum(len(each.landed) for each in books.campaigns.values()),
         "redemptions": len(books.paid),
+        "badges": sum(1 for badge in books.badges.values() if badge.renounced is None),
     }
     for what in ("funded", "awarded", "clawed_back", "entered", "left", "moved_out", "bonus", "redeemed", "expired"):
         totals[what] = books.total(what)[1]
@@ -214,7 +216,10 @@ def audit(
 
 #: Totals that are counts or units of the asset, not points.
 PLAIN = frozenset(
-    {"events", "campaigns", "wallets", "accounts", "batches", "redemptions", "events_behind", "reserve", "liabilities"}
+    {
+        *("events", "campaigns", "wallets", "accounts", "batches", "redemptions", "badges", "events_behind"),
+        *("reserve", "liabilities"),
+    }
 )
 
 

@@ -1,4 +1,4 @@
-"""The books of the whole house, rebuilt from the logs of the two contracts and from nothing else. Pure."""
+"""The books of the whole house, rebuilt from the logs of the contracts and from nothing else. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from gateway.commands.audit_model import DAY, GRACE, Account, Campaign, Difference, Landed, Log, Paid, short
+from gateway.commands.audit_model import DAY, GRACE, Account, Badge, Campaign, Difference, Landed, Log, Paid, short
 
 BASIS_POINTS = 10_000
 NOBODY = bytes(20)
@@ -29,6 +29,9 @@ class Books:
         self.campaigns: dict[int, Campaign] = {}
         self.delegates: dict[tuple[bytes, bytes], bool] = {}
         self.paid: list[Paid] = []
+        #: By the badge's number on the chain: campaign (64 bits), badge of the campaign (32), holder (160).
+        self.badges: dict[int, Badge] = {}
+        self._locked: set[int] = set()
         #: (campaign, holder, nonce) of a holder's order → what its transaction did; campaign 0: the token's orders.
         self.orders: dict[tuple[int, bytes, int], list[Effect]] = {}
         #: What happened how often and with how many points, by (campaign or 0, what, merchant paid or nobody).
@@ -69,6 +72,8 @@ class Books:
         for holder, balance in self.balances.items():
             if balance < 0:
                 self._fault("balance-below-zero", short(holder), 0, balance)
+        if self._locked != self.badges.keys():
+            self._fault("badges-not-locked", "badges", len(self.badges), len(self._locked))
         if self.total("burned") != self.total("cashed_out"):
             self._fault("burned-not-cashed-out", "token", self.total("burned")[1], self.total("cashed_out")[1])
         if sum(self.balances.values()) != self.supply:
@@ -342,3 +347,21 @@ class Books:
         self.paid.append(paid)
         self._owed[paid.merchant] += paid.amount
         self._count("redeemed", paid.amount, paid.source, paid.merchant)
+
+    # --------------------------------------------------------------- badges
+
+    def _badges_Transfer(self, log: Log, **args: Any) -> None:
+        number, origin, to = args["tokenId"], args["from"], args["to"]
+        where, known = f"block {log.block}, log {log.index}", self.badges.get(number)
+        holder = (number & (1 << 160) - 1).to_bytes(20, "big")
+        if origin == NOBODY and to == holder:
+            if known is not None:
+                self._fault("badge-twice", where, "once", f"before in block {known.block}")
+            self.badges[number] = Badge(log.block)
+        elif origin == holder and to == NOBODY and known is not None and known.renounced is None:
+            known.renounced = log.block
+        else:
+            self._fault("badge-moved", where, "awarded or renounced", "something else")
+
+    def _badges_Locked(self, log: Log, tokenId: int) -> None:
+        self._locked.add(tokenId)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -65,7 +66,7 @@ class Backing:
 
 def compare(books: Books, rpc: Rpc, deployment: Deployment, head: Head) -> tuple[list[Difference], Backing]:
     """What the contracts say otherwise than their logs, and what backs the points."""
-    questions = [*_token(books, deployment), *_hub(books, deployment, head)]
+    questions = [*_token(books, deployment), *_hub(books, deployment, head), *_badges(books, deployment)]
     differences: list[Difference] = []
     for question, answer in zip(questions, _ask(rpc, questions, head), strict=True):
         differences += question.compare(answer)
@@ -98,6 +99,20 @@ def _hub(books: Books, deployment: Deployment, head: Head) -> Iterator[Question]
             where = f"campaign {number}, {short(holder)}"
             words = _account_words(account, campaign.hold)
             yield Question(hub, "account(uint256,address)", (number, holder), "account", where, words)
+
+
+def _badges(books: Books, deployment: Deployment) -> Iterator[Question]:
+    if deployment.badges is None:
+        return
+    held: Counter[bytes] = Counter()
+    for number, badge in books.badges.items():
+        holder = number.to_bytes(WORD, "big")[12:]
+        words = (("held", int(badge.renounced is None)), ("renounced", int(badge.renounced is not None)))
+        held[holder] += words[0][1]
+        where = f"badge {number >> 160 & 2**32 - 1} of campaign {number >> 192}, {short(holder)}"
+        yield Question(deployment.badges, "stateOf(uint256)", (number,), "badge", where, words)
+    for holder, count in held.items():
+        yield Question(deployment.badges, "balanceOf(address)", (holder,), "badges", short(holder), (("", count),))
 
 
 def _campaign(hub: bytes, number: int, campaign: Campaign) -> Iterator[Question]:

@@ -15,7 +15,7 @@ from gateway.commands.audit_books import Books
 from gateway.commands.audit_logs import Json, Logs
 from gateway.commands.audit_model import Account, Difference, Log, short
 from gateway.core.db import Database
-from gateway.loyalty.ledger.models import Holding, LedgerEntry, LedgerTotal, Measure
+from gateway.loyalty.ledger.models import ChainBadge, Holding, LedgerEntry, LedgerTotal, Measure
 
 #: A place in the chain's history: block and log index.
 Position = tuple[int, int]
@@ -141,6 +141,23 @@ def ledger(session: Session, books: Books, time: int) -> Iterator[Difference]:
         if points:
             yield Difference("ledger-entries", _holder(key), 0, points)
     yield from _totals(session, books)
+
+
+def badges(session: Session, books: Books) -> Iterator[Difference]:
+    """The ledger's badges against the books."""
+    expected = dict(books.badges)
+    for row in session.scalars(sa.select(ChainBadge).order_by(ChainBadge.id)):
+        where = f"badge {row.badge} of campaign {row.campaign}, {short(row.holder)}"
+        badge = expected.pop(row.campaign << 192 | row.badge << 160 | int.from_bytes(row.holder, "big"), None)
+        if badge is None:
+            yield Difference("ledger-badge", where, "none", row.block)
+        elif (badge.block, badge.renounced) != (row.block, row.renounced_block):
+            told = f"block {badge.block}, renounced in {badge.renounced}"
+            yield Difference("ledger-badge", where, told, f"block {row.block}, renounced in {row.renounced_block}")
+    for number, badge in expected.items():
+        holder = number.to_bytes(32, "big")[12:]
+        where = f"badge {number >> 160 & 2**32 - 1} of campaign {number >> 192}, {short(holder)}"
+        yield Difference("ledger-badge-missing", where, badge.block, "none")
 
 
 def _holding(row: Holding, account: Account, hold: int, time: int) -> Iterator[Difference]:

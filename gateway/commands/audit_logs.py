@@ -1,4 +1,4 @@
-"""Fetches and decodes every log of the two contracts, by their published ABI and without the indexer's help."""
+"""Fetches and decodes every log of the contracts, by their published ABI and without the indexer's help."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gateway.commands.audit_model import Log
 SPAN = 10_000
 #: Headers asked for at once.
 HEADERS = 500
-CONTRACTS = {"token": "LoyaltyToken", "hub": "CampaignHub"}
+CONTRACTS = {"token": "LoyaltyToken", "hub": "CampaignHub", "badges": "LoyaltyBadges"}
 
 Json = dict[str, Any]
 #: Reads one ABI word.
@@ -86,7 +86,7 @@ def fetch(rpc: Rpc, deployment: Deployment, head: Head, progress: Callable[[int]
         logs.append(
             Log(contract, name, args, block, times[block], _int(row["logIndex"]), from_hex(row["transactionHash"]))
         )
-        columns = events.columns(row, deployment.token, times[block])
+        columns = events.columns(row, deployment, times[block])
         if columns is not None:
             kept.append(columns)
     return Logs(logs, kept)
@@ -94,7 +94,7 @@ def fetch(rpc: Rpc, deployment: Deployment, head: Head, progress: Callable[[int]
 
 def _raw_logs(rpc: Rpc, deployment: Deployment, last: int, progress: Callable[[int], None]) -> Iterator[Json]:
     start, span = deployment.deploy_block, SPAN
-    contracts = [to_hex(deployment.token), to_hex(deployment.hub)]
+    contracts = [to_hex(contract) for contract in deployment.contracts]
     while start <= last:
         end = min(last, start + span - 1)
         try:

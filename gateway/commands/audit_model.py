@@ -16,7 +16,7 @@ DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """One log: `contract` is "token" or "hub", `args` by the names of the interface (bytes, int or bool)."""
+    """One log: `contract` is "token", "hub" or "badges", `args` by the names of the interface (bytes, int or bool)."""
 
     contract: str
     name: str
@@ -128,6 +128,14 @@ class Campaign:
         else:
             self.merchants[value.to_bytes(20, "big")] = False
         self.change = None
+
+
+@dataclass(slots=True)
+class Badge:
+    """One badge that landed in a block and, where it is given, was renounced in another."""
+
+    block: int
+    renounced: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

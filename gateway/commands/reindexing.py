@@ -25,7 +25,7 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.loyalty.campaigns import mirror, promises
 from gateway.loyalty.campaigns.models import Campaign
-from gateway.loyalty.ledger.models import Holding, HubCampaign, LedgerEntry, LedgerTotal
+from gateway.loyalty.ledger.models import ChainBadge, Holding, HubCampaign, LedgerEntry, LedgerTotal
 from gateway.loyalty.ledger.service import Ledger
 from gateway.models import metadata
 
@@ -100,7 +100,7 @@ def mend(db: Database, rpc: Rpc, deployment: Deployment, found: Comparison) -> N
     block on, which every room follows as it follows a reorganisation."""
     if found.first is not None:
         Indexer(db, rpc, Clock(), deployment, confirmations=0).read_again(found.first)
-    if any(found.differing[name] for name in ("hub_campaigns", "holdings", "ledger_entries", "ledger_totals")):
+    if any(found.differing[name] for name in QUERIES.keys() - STREAM):
         with db.begin() as session:
             Ledger().rebuild(session, hold(session, LEDGER).last_event)
     if found.differing["campaigns"]:
@@ -165,6 +165,8 @@ def _queries() -> dict[str, tuple[sa.Select[Any], int]]:
     empty = sa.and_(h.matured == 0, h.old == 0, h.young == 0, h.stay == 0)
     holding = (h.holder, h.campaign)
     sums = (total.campaign, total.measure, total.party)
+    badge = (ChainBadge.campaign, ChainBadge.badge, ChainBadge.holder)
+    landed = (ChainBadge.block, ChainBadge.at, ChainBadge.renounced_block)
     return {
         "chain_events": (sa.select(e.block, e.log_index, *columns).where(*real).order_by(e.block, e.log_index), 2),
         "indexed_blocks": (with_events.order_by(b.number), 1),
@@ -179,6 +181,7 @@ def _queries() -> dict[str, tuple[sa.Select[Any], int]]:
             2,
         ),
         "ledger_entries": (entries, 6),
+        "chain_badges": (sa.select(*badge, *landed).order_by(*badge), 3),
         "ledger_totals": (sa.select(*sums, total.events, total.points).where(total.events != 0).order_by(*sums), 3),
     }
 

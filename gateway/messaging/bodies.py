@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gateway.chain.badges import parts
+from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning.models import Batch
 from gateway.loyalty.offers.models import Code, Offer, OfflineUse
@@ -26,6 +29,7 @@ TYPES: Mapping[MessageKind, str] = {
     MessageKind.STATISTICS_RELEASED: "statistics.released",
     MessageKind.CODES_LOW: "codes.low",
     MessageKind.CODE_USED_TWICE: "code.used_twice",
+    MessageKind.BADGES_LANDED: "badges.landed",
 }
 
 
@@ -109,6 +113,26 @@ def _used_twice(session: Session, ref: int) -> Message | None:
     return Message(row.merchant_id, data)
 
 
+def _badges(session: Session, ref: int) -> Message | None:
+    """One transaction's, found again by its first event."""
+    event = session.get(ChainEvent, ref)
+    if event is None or event.number is None:
+        return None
+    number, badge, _ = parts(event.number)
+    campaign = session.get(Campaign, number)
+    if campaign is None:
+        return None
+    landed = sa.select(ChainEvent.number).where(
+        ChainEvent.block == event.block,
+        ChainEvent.tx_hash == event.tx_hash,
+        ChainEvent.kind == EventKind.BADGE,
+        ChainEvent.holder == event.holder,
+        ChainEvent.orphaned == event.orphaned,
+    )
+    count = sum(parts(each or b"")[:2] == (number, badge) for each in session.scalars(landed))
+    return Message(campaign.merchant_id, {"campaign": number, "badge": badge, "landed": count, "block": event.block})
+
+
 _BUILDERS: Mapping[MessageKind, Callable[[Session, int], Message | None]] = {
     MessageKind.BATCH_LANDED: _batch,
     MessageKind.REDEMPTION_DELIVERED: _redemption,
@@ -116,4 +140,5 @@ _BUILDERS: Mapping[MessageKind, Callable[[Session, int], Message | None]] = {
     MessageKind.STATISTICS_RELEASED: _statistics,
     MessageKind.CODES_LOW: _codes_low,
     MessageKind.CODE_USED_TWICE: _used_twice,
+    MessageKind.BADGES_LANDED: _badges,
 }

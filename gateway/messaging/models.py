@@ -18,6 +18,7 @@ class MessageKind(IntEnum):
     STATISTICS_RELEASED = 4
     CODES_LOW = 5
     CODE_USED_TWICE = 6
+    BADGES_LANDED = 7
 
 
 class Endpoint(Base):

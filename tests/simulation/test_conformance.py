@@ -125,7 +125,7 @@ class Subject:
     def events(self) -> list[Any]:
         addresses = [to_hex(self.deployment.token), to_hex(self.deployment.hub)]
         query = {"address": addresses, "fromBlock": hex(self.began + 1), "toBlock": hex(self.head())}
-        rows = [columns(log, self.deployment.token, 1) for log in self.ask("eth_getLogs", query)]
+        rows = [columns(log, self.deployment, 1) for log in self.ask("eth_getLogs", query)]
         return [
             (row["kind"].name, row["block"] - self.began, row["log_index"], row["amount"], row["number"], row["holder"])
             for row in rows

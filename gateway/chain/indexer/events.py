@@ -1,4 +1,4 @@
-"""Logs of the two contracts, sliced into the columns of `ChainEvent`. Pure.
+"""Logs of the contracts, sliced into the columns of `ChainEvent`. Pure.
 
 Whatever a contract could emit fits its column: a number too large for it (an expiry in the year 30,000, a clock in the
 wrong century) is cut to the column's limit instead of stopping the indexer.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.chain.deployment import Deployment
 from gateway.chain.hexes import from_hex, keccak256
 from gateway.chain.indexer.models import EventKind
 from gateway.core.limits import FIRST_SECOND, LAST_SECOND, MAX_ID
@@ -18,7 +19,7 @@ MAX_UINT96 = 2**96 - 1
 
 
 class UnknownLog(Exception):
-    """A log that neither interface knows; the contracts are not what we think they are."""
+    """A log that no interface knows; the contracts are not what we think they are."""
 
 
 @dataclass(frozen=True)
@@ -81,23 +82,30 @@ HUB_EVENTS: dict[str, Shape | None] = {
     "OrdersCancelled(uint256,address,uint256)": Shape(K.ACCOUNT_CANCELLED, CAMPAIGN_HOLDER, ("nonce",)),
     "EIP712DomainChanged()": None,
 }
+#: Events of the badges.
+BADGE_EVENTS: dict[str, Shape | None] = {
+    "Transfer(address,address,uint256)": Shape(K.BADGE, ("holder", "counterparty", "number")),
+    "Locked(uint256)": None,
+    "Approval(address,address,uint256)": None,
+    "ApprovalForAll(address,address,bool)": None,
+    "EIP712DomainChanged()": None,
+}
 
 
 def _by_topic(events: Mapping[str, Shape | None]) -> dict[bytes, Shape | None]:
     return {keccak256(signature.encode()): shape for signature, shape in events.items()}
 
 
-TOKEN_TOPICS, HUB_TOPICS = _by_topic(TOKEN_EVENTS), _by_topic(HUB_EVENTS)
+TOKEN_TOPICS, HUB_TOPICS, BADGE_TOPICS = map(_by_topic, (TOKEN_EVENTS, HUB_EVENTS, BADGE_EVENTS))
 
 
-def columns(log: Mapping[str, Any], token: bytes, block_time: int) -> dict[str, Any] | None:
+def columns(log: Mapping[str, Any], deployment: Deployment, block_time: int) -> dict[str, Any] | None:
     """The columns of one log of JSON-RPC (`id` and `orphaned` left out), None for one that is not recorded.
 
-    `token` is the token's address: any other contract's log is the hub's. `block_time` in Unix seconds. Raises
-    UnknownLog.
+    `block_time` in Unix seconds. Raises UnknownLog.
     """
     topics = [from_hex(topic) for topic in log["topics"]]
-    known = TOKEN_TOPICS if from_hex(log["address"]) == token else HUB_TOPICS
+    known = {deployment.token: TOKEN_TOPICS, deployment.badges: BADGE_TOPICS}.get(from_hex(log["address"]), HUB_TOPICS)
     if not topics or topics[0] not in known:
         raise UnknownLog
     shape = known[topics[0]]

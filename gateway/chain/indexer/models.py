@@ -12,7 +12,7 @@ from gateway.core.db import Base
 
 
 class EventKind(IntEnum):
-    """One number for each event of the two contracts, and REWIND, which the indexer adds on a reorganisation."""
+    """One number for each event of the contracts, and REWIND, which the indexer adds on a reorganisation."""
 
     REWIND = 0  # everything in blocks above `block` never happened
     TRANSFER = 1  # holder → counterparty (zero address: mint, burn)
@@ -44,6 +44,7 @@ class EventKind(IntEnum):
     SPENT = 41
     ACCOUNT_ORDER = 42  # nonce: this one was used
     ACCOUNT_CANCELLED = 43  # nonce: all below are void
+    BADGE = 50  # holder → counterparty (zero address: awarded, renounced), number = the badge's (see chain/badges.py)
 
 
 class ChainEvent(Base):

@@ -104,7 +104,7 @@ class Indexer:
                     raise
                 self._span = max(1, (end - first + 1) // 2)
         blocks = self._blocks_of(logs, head)
-        rows = [columns(entry, self._deployment.token, blocks[entry["blockHash"]].time) for entry in logs]
+        rows = [columns(entry, self._deployment, blocks[entry["blockHash"]].time) for entry in logs]
         kept = [row for row in rows if row is not None]
         with_events = {row["block"] for row in kept}
         stored = {block.number: block for block in blocks.values() if block.number in with_events} | {end: head}
@@ -115,7 +115,7 @@ class Indexer:
 
     def _logs(self, last: IndexedBlock, first: int, end: int) -> tuple[Head, list[dict[str, Any]]]:
         """The last block of the range and the range's logs in order, from one branch of the chain: `last`'s."""
-        addresses = [to_hex(self._deployment.token), to_hex(self._deployment.hub)]
+        addresses = [to_hex(contract) for contract in self._deployment.contracts]
         block = ("eth_getBlockByNumber", [hex(end), False])
         previous = ("eth_getBlockByNumber", [hex(last.number), False])
         query = {"address": addresses, "fromBlock": hex(first), "toBlock": hex(end)}
@@ -172,14 +172,15 @@ class Indexer:
 
     def read_again(self, first: int) -> int:
         """Takes back all events from block `first` on, as if the chain had been reorganised there: they are read, and
-        every room applies them, once more. Returns 1 when there were any."""
+        every room applies them, once more. Also where none is left: SQLite gives a lost event's number out again, and a
+        cursor must not take the next one for it. Returns 1, or 0 when another worker moved on."""
         with self._db.read() as session:
             last, fork = _newest(session), _newest(session, first - 1)
         if last is None:
             return 0
-        return self._take_back(last, fork.number if fork else max(0, self._deployment.deploy_block - 2))
+        return self._take_back(last, fork.number if fork else max(0, self._deployment.deploy_block - 2), always=True)
 
-    def _take_back(self, last: IndexedBlock, fork: int) -> int:
+    def _take_back(self, last: IndexedBlock, fork: int, always: bool = False) -> int:
         with self._db.begin() as session:
             if self._hold(session, last) is None:
                 return 0
@@ -190,7 +191,7 @@ class Indexer:
             )
             session.execute(sa.delete(IndexedBlock).where(IndexedBlock.number > fork))
             count = taken_back.rowcount  # type: ignore[attr-defined]
-            if count:
+            if count or always:
                 now = clamp_time(self._clock.now())
                 session.add(
                     ChainEvent(
@@ -203,7 +204,7 @@ class Indexer:
                     )
                 )
         log.warning("indexer.rewind", block=fork, events=count)
-        return 1 if count else 0
+        return 1 if count or always else 0
 
     def _fork(self, head: Head) -> int:
         """The highest stored block that the node still has; the block before the deployment when there is none."""

@@ -16,9 +16,16 @@ MAX_GAS = 2**24
 #: Looks at a refusal before it counts when nothing earlier is under way, and at most.
 MIN_LOOKS, MAX_LOOKS = 3, 20
 MAX_DELAY = 8
-#: Gas of a batch at most, for each word of its calldata and once: an entry is one word, a holder one, an order nine.
+#: Gas of a batch at most, for each word of its calldata and once: an entry is one word, a holder one, an order nine,
+#: a wish four.
 GAS_BASE = 150_000
-GAS_PER_WORD = {Purpose.AWARD: 30_000, Purpose.CLAWBACK: 30_000, Purpose.REDEEM: 5_000, Purpose.RELEASE: 45_000}
+GAS_PER_WORD = {
+    Purpose.AWARD: 30_000,
+    Purpose.CLAWBACK: 30_000,
+    Purpose.REDEEM: 5_000,
+    Purpose.RELEASE: 45_000,
+    Purpose.BADGE: 18_000,
+}
 #: What a single order may need more than estimated when the state moves on under it (a bonus, a first write).
 GAS_SPARE = 100_000
 

@@ -20,6 +20,7 @@ class Purpose(IntEnum):
     MOVE = 4
     RELEASE = 5
     FILL = 6  # nobody: an empty transaction of the relayer's own that closes a gap of nonces
+    BADGE = 7
 
 
 class TxState(IntEnum):

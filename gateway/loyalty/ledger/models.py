@@ -61,6 +61,24 @@ class LedgerEntry(Base):
     debit: Mapped[int] = mapped_column(Uint96(), default=0)
 
 
+class ChainBadge(Base):
+    """A badge that landed on the chain, whoever sent it. `renounced_block`: where its holder gave it up."""
+
+    __tablename__ = "chain_badges"
+    __table_args__ = (
+        sa.UniqueConstraint("campaign", "badge", "holder"),
+        sa.Index("ix_chain_badges_holder", "holder", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
+    campaign: Mapped[int] = mapped_column(Int())
+    badge: Mapped[int] = mapped_column(Int(0, 2**32 - 1))
+    holder: Mapped[bytes] = mapped_column(Blob(20))
+    block: Mapped[int] = mapped_column(Int(), index=True)
+    at: Mapped[int] = mapped_column(Seconds())
+    renounced_block: Mapped[int | None] = mapped_column(Int(), index=True)
+
+
 class Measure(IntEnum):
     """What anybody can add up from the chain's events."""
 

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain.indexer.models import ChainEvent, EventKind
-from gateway.loyalty.ledger import maturity
+from gateway.loyalty.ledger import badges, maturity
 from gateway.loyalty.ledger.book import Book
 from gateway.loyalty.ledger.maturity import Slot
-from gateway.loyalty.ledger.models import Holding, HubCampaign, LedgerEntry, LedgerTotal, Measure
+from gateway.loyalty.ledger.models import ChainBadge, Holding, HubCampaign, LedgerEntry, LedgerTotal, Measure
 from gateway.loyalty.ledger.postings import WALLETS
 
 #: Events booked at once.
@@ -65,17 +65,22 @@ class Ledger:
         run: list[ChainEvent] = []
         for event in events:
             if event.kind == EventKind.REWIND:
-                Book(session).append(run)
+                self._append(session, run)
                 Book(session).rewind(event.block)
+                badges.rewind(session, event.block)
                 run = []
             else:
                 run.append(event)
+        self._append(session, run)
+
+    def _append(self, session: Session, run: Sequence[ChainEvent]) -> None:
         Book(session).append(run)
+        badges.append(session, [event for event in run if event.kind == EventKind.BADGE])
 
     def rebuild(self, session: Session, upto: int) -> None:
         """Makes everything anew from the events up to and with id `upto` that no reorganisation took back. The caller
         holds the reader's cursor."""
-        for table in (LedgerEntry, LedgerTotal, Holding, HubCampaign):
+        for table in (LedgerEntry, LedgerTotal, Holding, HubCampaign, ChainBadge):
             session.execute(sa.delete(table))
         session.expire_all()
         last = 0

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gateway.chain import calls, local, signatures
+from gateway.chain import badges, calls, local, signatures
 from gateway.chain.deployment import Deployment
 from gateway.chain.hexes import keccak256, to_hex
 from gateway.chain.reads import Reads
@@ -234,6 +234,22 @@ class Scene:
         if chance.random() < 0.7:
             return self.do(merchant, self.hub, calls.accept_merchant(chance.randint(1, 4)))
         return self.do(merchant, self.hub, calls.set_delegate(self.second, chance.random() < 0.5))
+
+    def badge(self, name: str, campaign: int, badge: int) -> bool:
+        """Asked for by its holder, sent by the operator; a second one is skipped."""
+        holder = address(name)
+        digest = self.deployment.domains.badge(holder, campaign, badge, FAR)
+        r, vs = signatures.compact(signatures.sign(key(name), digest))
+        data = calls.award_badges(campaign, badge, [calls.WishData(holder, FAR, r, vs)])
+        return self.do(self.operator, self.deployment.badges or b"", data)
+
+    def _act_badge(self, chance: random.Random) -> bool:
+        return self.badge(chance.choice(self.names), chance.randint(1, 4), chance.randint(1, 3))
+
+    def _act_renounce(self, chance: random.Random) -> bool:
+        holder = chance.choice(self.holders)
+        number = badges.token_id(chance.randint(1, 4), chance.randint(1, 3), holder)
+        return self.do(holder, self.deployment.badges or b"", calls.renounce_badge(number))
 
     def _act_gift(self, chance: random.Random) -> bool:
         return self.do(self.outsider, self.asset, calls.transfer(chance.choice((self.hub, self.token)), 77))

@@ -62,7 +62,7 @@ class TestEventsTampered:
 
     @pytest.fixture
     def told(self, scene: Scene) -> tuple[Scene, Logs]:
-        scene.live(7, 200)
+        scene.live(27, 200)
         # Random acts may say again what was so already; these do not.
         stays = scene.reads.account(1, scene.holders[0]).stay
         scene.must(scene.holders[0], scene.hub, calls.set_stay(1, not stays))

@@ -17,7 +17,7 @@ from gateway.commands.audit_model import Difference
 from gateway.commands.console import CommandError
 from gateway.core.clock import Clock
 from gateway.core.db import Database
-from gateway.loyalty.ledger.models import Holding, LedgerEntry, LedgerTotal
+from gateway.loyalty.ledger.models import ChainBadge, Holding, LedgerEntry, LedgerTotal
 from gateway.loyalty.ledger.service import Ledger
 from gateway.models import metadata
 from tests.gateway.audit.scene import Scene
@@ -103,6 +103,7 @@ def spoilt(
         scene.live(18, 120)
         # The newest award is still under hold.
         scene.award(2, [(scene.holders[0], 700), (scene.holders[1], 900)])
+        scene.badge(scene.names[0], 1, 9)
         follow(db, scene)
         assert differences(db, scene) == []
         yield db, scene
@@ -134,7 +135,9 @@ def _invented_event(session: Session) -> None:
 
 
 def _orphaned_event(session: Session) -> None:
-    session.scalars(sa.select(ChainEvent).where(ChainEvent.kind == EventKind.ENTERED).limit(1)).one().orphaned = True
+    session.scalars(
+        sa.select(ChainEvent).where(ChainEvent.kind == EventKind.MERCHANT_ACCEPTED).limit(1)
+    ).one().orphaned = True
 
 
 def _entry(session: Session) -> None:
@@ -163,6 +166,16 @@ def _young_becomes_old(session: Session) -> None:
     row.old, row.young = row.old + 1, row.young - 1
 
 
+def _badge(session: Session, **changed: int) -> None:
+    row = session.scalars(sa.select(ChainBadge).where(ChainBadge.badge == 9)).one()
+    for name, value in changed.items():
+        setattr(row, name, value)
+
+
+def _lost_badge(session: Session) -> None:
+    session.execute(sa.delete(ChainBadge).where(ChainBadge.badge == 9))
+
+
 PLANTED: list[tuple[Spoil, str]] = [
     (lambda session: _holding(session, False, "matured"), "ledger-holding"),
     (lambda session: _holding(session, True, "matured"), "ledger-holding"),
@@ -172,6 +185,9 @@ PLANTED: list[tuple[Spoil, str]] = [
     (_lost_holding, "ledger-holding-missing"),
     (_entry, "ledger-entries"),
     (_total, "ledger-total"),
+    (_lost_badge, "ledger-badge-missing"),
+    (lambda session: _badge(session, badge=8), "ledger-badge"),
+    (lambda session: _badge(session, renounced_block=1), "ledger-badge"),
     (_event_amount, "event-differs"),
     (_invented_event, "event-unknown"),
     (_orphaned_event, "event-missing"),

@@ -68,8 +68,9 @@ class Pipeline:
         return ids
 
     def enqueue(self, purpose: Purpose, data: bytes, ref: int = 1) -> int:
+        to = self.world.badges if purpose is Purpose.BADGE else self.world.deployment.hub
         with self.db.begin() as session:
-            return self.relayer.enqueue(session, purpose, ref, self.world.deployment.hub, data)
+            return self.relayer.enqueue(session, purpose, ref, to, data)
 
     def mine(self, blocks: int = 1) -> None:
         self.world.node.mine(blocks)

@@ -13,7 +13,7 @@ from eth_abi import encode
 
 from gateway.chain import calls, errors, reads
 from gateway.chain.hexes import keccak256
-from gateway.chain.indexer.events import HUB_EVENTS, TOKEN_EVENTS
+from gateway.chain.indexer.events import BADGE_EVENTS, HUB_EVENTS, TOKEN_EVENTS
 from gateway.chain.indexer.models import EventKind
 from gateway.chain.local import artifact
 
@@ -60,7 +60,10 @@ def test_structs_read_have_the_contracts_fields(view: str, dataclass: Any) -> No
     assert fields == list(inspect.signature(dataclass).parameters)
 
 
-@pytest.mark.parametrize(("contract", "known"), [("LoyaltyToken", TOKEN_EVENTS), ("CampaignHub", HUB_EVENTS)])
+EVENTS = {"LoyaltyToken": TOKEN_EVENTS, "CampaignHub": HUB_EVENTS, "LoyaltyBadges": BADGE_EVENTS}
+
+
+@pytest.mark.parametrize(("contract", "known"), EVENTS.items())
 def test_every_event_is_known_and_none_is_invented(contract: str, known: dict[str, Any]) -> None:
     events = declared(contract, "event")
     assert set(known) == set(events)
@@ -71,7 +74,7 @@ def test_every_event_is_known_and_none_is_invented(contract: str, known: dict[st
 
 
 def test_every_kind_of_event_comes_from_one_event() -> None:
-    kinds = [shape.kind for shape in (*TOKEN_EVENTS.values(), *HUB_EVENTS.values()) if shape]
+    kinds = [shape.kind for known in EVENTS.values() for shape in known.values() if shape]
     assert sorted([*kinds, EventKind.REWIND]) == sorted(EventKind)
 
 
@@ -104,6 +107,11 @@ ARGUMENTS: dict[str, tuple[tuple[Any, ...], tuple[Any, ...] | None]] = {
     "stay_by_sig": ((1, A, True, 3, 4, SIGNATURE), None),
     "transfer_by_sig": ((A, B, 3, 4, 5, SIGNATURE), None),
     "cash_out_by_sig": ((A, B, 3, 4, 5, SIGNATURE), None),
+    "award_badges": (
+        (5, 2**32 - 1, [calls.WishData(A, 7, W[0], W[1]), calls.WishData(B, 2**40, W[2], W[3])]),
+        (5, 2**32 - 1, [(A, 7, W[0], W[1]), (B, 2**40, W[2], W[3])]),
+    ),
+    "renounce_badge": ((2**256 - 1,), None),
     "release": ((1, [A, B]), None),
     "expire": ((1, []), None),
     "create_campaign": ((2**40 - 1, 86_400, True, 0, 10_000, W[0]), None),

@@ -1,4 +1,4 @@
-"""Every event of both contracts, made by real transactions, in the columns where rooms look for it."""
+"""Every event of the contracts, made by real transactions, in the columns where rooms look for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from gateway.chain import calls
+from gateway.chain import badges, calls, local
 from gateway.chain.calls import OrderData
 from gateway.chain.hexes import to_hex
 from gateway.chain.indexer.events import UnknownLog, columns
@@ -67,6 +67,14 @@ class Story:
         w.hub(calls.stay_by_sig(self.held, ann.address, True, 0, LATER, sig))
         sig = ann.sign(d.stay(ann.address, self.held, False, 1, LATER))
         w.hub(calls.stay_by_sig(self.held, ann.address, False, 1, LATER, sig))
+        r, vs = compact(ann.sign(d.badge(ann.address, self.open, 3, LATER)))
+        wishes = [calls.WishData(ann.address, LATER, r, vs)]
+        self.operator.send(w.badges, calls.award_badges(self.open, 3, wishes))
+        self.operator.send(w.badges, calls.award_badges(self.open, 3, wishes))  # it has it
+        self.badge = badges.token_id(self.open, 3, ann.address)
+        self.uri = w.reads_uri(self.badge)
+        local.fund_gas(w.rpc, ann.address)
+        Sender(w.rpc, ann.key, w.deployment.chain_id).send(w.badges, calls.renounce_badge(self.badge))
         w.token(calls.cancel_wallet(), w.owner)
         w.hub(calls.cancel_account(self.open))
 
@@ -160,6 +168,12 @@ def test_every_event_is_recorded_in_its_columns(story: Story, db: Database, cloc
         offer=OFFER,
         commitment=COMMITMENT,
     )
+    number = story.badge.to_bytes(32, "big")
+    assert badges.parts(number) == (story.open, 3, ann)
+    assert story.uri == badges.uri(story.open, 3)
+    assert [row.number for row in rows if row.kind is K.BADGE] == [number] * 2
+    has(K.BADGE, holder=nobody, counterparty=ann, number=number)
+    has(K.BADGE, holder=ann, counterparty=nobody, number=number)
     has(K.ACCOUNT_ORDER, campaign=story.open, holder=ann, nonce=1)
     has(K.ACCOUNT_CANCELLED, campaign=story.open, holder=merchant, nonce=65_536)
     (change,) = (row for row in rows if row.kind is K.CHANGE_SCHEDULED)
@@ -178,12 +192,12 @@ def test_a_log_that_is_in_no_interface_is_an_error(story: Story) -> None:
     token = story.w.deployment.token
     for change in ({"topics": []}, {"topics": ["0x" + "ab" * 32]}, {"data": "0x"}, {"address": to_hex(token)}):
         with pytest.raises(UnknownLog):
-            columns(raw_log(story.w, **change), token, LATER)
+            columns(raw_log(story.w, **change), story.w.deployment, LATER)
 
 
 @pytest.mark.parametrize(("given", "kept"), [(0, FIRST_SECOND), (2**40, LAST_SECOND), (LATER, LATER)])
 def test_a_clock_in_another_century_stops_nothing(story: Story, given: int, kept: int) -> None:
-    row = columns(raw_log(story.w), story.w.deployment.token, given)
+    row = columns(raw_log(story.w), story.w.deployment, given)
     assert row is not None
     assert row["block_time"] == kept
 

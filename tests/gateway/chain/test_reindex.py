@@ -11,14 +11,15 @@ from gateway.chain import calls
 from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.chain.indexer.service import Indexer
 from gateway.chain.indexer.stream import drain
+from gateway.chain.signatures import compact
 from gateway.commands import audit_database, reindexing
 from gateway.commands.audit_logs import ChainMoved
 from gateway.commands.reindexing import Comparison
 from gateway.core.clock import Clock
 from gateway.core.db import Database
-from gateway.loyalty.ledger.models import Holding, LedgerEntry, LedgerTotal
+from gateway.loyalty.ledger.models import ChainBadge, Holding, LedgerEntry, LedgerTotal
 from gateway.loyalty.ledger.service import Ledger
-from tests.gateway.chain.world import DAY, World, wallet
+from tests.gateway.chain.world import DAY, LATER, World, holder, wallet
 
 
 class Reader:
@@ -65,6 +66,9 @@ def reader(db: Database, world: World, clock: Clock, tmp_path: Path) -> Reader:
     made.read()
     world.node.rpc("anvil_reorg", 3, [])
     world.hub(calls.clawback_batch(held, 3, [(person, 120) for person in people]))
+    ann = holder()
+    r, vs = compact(ann.sign(world.deployment.domains.badge(ann.address, instant, 1, LATER)))
+    world.owner.send(world.badges, calls.award_badges(instant, 1, [calls.WishData(ann.address, LATER, r, vs)]))
     world.node.mine(3)
     made.read()
     return made
@@ -75,6 +79,7 @@ def test_from_scratch_comes_to_the_same(reader: Reader) -> None:
     assert found.equal, found.told
     assert found.rows["chain_events"] > 20
     assert found.rows["holdings"] >= 8
+    assert found.rows["chain_badges"] == 1
     with reader.db.read() as session:  # the history of a reorganisation is not compared
         assert session.scalar(sa.select(sa.func.count()).where(ChainEvent.kind == EventKind.REWIND)) == 1
 
@@ -95,10 +100,11 @@ def test_what_differs_is_found_and_mended(reader: Reader) -> None:
     reader.spoil(sa.update(LedgerEntry).where(LedgerEntry.id == entry).values(credit=301))
     same = (LedgerTotal.campaign == total.campaign, LedgerTotal.measure == total.measure)
     reader.spoil(sa.update(LedgerTotal).where(*same, LedgerTotal.party == total.party).values(points=total.points + 1))
+    reader.spoil(sa.update(ChainBadge).values(renounced_block=event.block))
     reader.spoil(sa.update(ChainEvent).where(ChainEvent.id == event.id).values(amount=299))
     found = reader.compare()
     assert {name for name, count in found.differing.items() if count} == {
-        *("chain_events", "holdings", "ledger_entries", "ledger_totals")
+        *("chain_events", "holdings", "ledger_entries", "ledger_totals", "chain_badges")
     }
     assert found.first == event.block
     reindexing.mend(reader.db, reader.world.rpc, reader.world.deployment, found)

@@ -201,7 +201,8 @@ def gas_used(pipeline: Pipeline, tx_id: int) -> tuple[int, int]:
 
 
 def test_bounds_of_batches_hold_for_the_dearest_ones(pipeline: Pipeline) -> None:
-    """500 new holders in a campaign with hold; clawing all back; a first redemption of 50; the first release of 100."""
+    """500 new holders in a campaign with hold; clawing all back; a first redemption of 50; the first release of 50; 200
+    first badges."""
     world = pipeline.world
     world.node.rpc("evm_setAutomine", True)
     held = world.campaign(hold=DAY)
@@ -225,8 +226,13 @@ def test_bounds_of_batches_hold_for_the_dearest_ones(pipeline: Pipeline) -> None
     world.node.pass_time(3 * DAY)
     holders = [person.address for person in people]
     ids.append(pipeline.enqueue(Purpose.RELEASE, calls.release(held, holders)))
+    wishes = []
+    for person in [*people, *(holder() for _ in range(150))]:
+        r, vs = compact(person.sign(world.deployment.domains.badge(person.address, held, 2**32 - 1, LATER)))
+        wishes.append(calls.WishData(person.address, LATER, r, vs))
+    ids.append(pipeline.enqueue(Purpose.BADGE, calls.award_badges(held, 2**32 - 1, wishes)))
     pipeline.run()
-    assert pipeline.states() == [TxState.DONE] * 6
+    assert pipeline.states() == [TxState.DONE] * 7
     assert world.balance_of(world.owner.address) == 50 * 700
     assert [world.balance_of(person) for person in holders] == [700] * 50
     for tx_id in ids:

@@ -10,6 +10,7 @@ from typing import Any
 from gateway.chain import calls, local
 from gateway.chain.deployment import Deployment
 from gateway.chain.errors import ChainError
+from gateway.chain.hexes import from_hex, keccak256, to_hex
 from gateway.chain.reads import Reads
 from gateway.chain.rpc import Call, Rpc
 from gateway.chain.sender import Sender
@@ -42,6 +43,17 @@ class World:
 
     def token(self, data: bytes, sender: Sender | None = None) -> dict[str, Any]:
         return (sender or self.owner).send(self.deployment.token, data)
+
+    @property
+    def badges(self) -> bytes:
+        assert self.deployment.badges is not None
+        return self.deployment.badges
+
+    def reads_uri(self, token_id: int) -> str:
+        """What the contract says of a badge."""
+        data = to_hex(keccak256(b"tokenURI(uint256)")[:4] + token_id.to_bytes(32, "big"))
+        answer = from_hex(self.rpc.call("eth_call", {"to": to_hex(self.badges), "data": data}, "latest"))
+        return answer[64 : 64 + int.from_bytes(answer[32:64], "big")].decode()
 
     def campaign(self, *, hold: int = 0, closed: bool = False, bonus: int = 0, budget: int = 10**9) -> int:
         """A funded campaign of the owner for 30 days, with the relayer as operator and the owner as merchant."""
