@@ -375,7 +375,13 @@ class DeliveryOut(TypedDict):
     webhook: int
     message: str
     type: Literal[
-        "batch.landed", "redemption.delivered", "code.used", "statistics.released", "codes.low", "code.used_twice"
+        "batch.landed",
+        "redemption.delivered",
+        "code.used",
+        "statistics.released",
+        "codes.low",
+        "code.used_twice",
+        "badges.landed",
     ]
     state: Literal["waiting", "delivered", "given_up"]
     attempts: int

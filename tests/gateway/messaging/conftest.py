@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import pytest
 import sqlalchemy as sa
 
+from gateway.chain.badges import token_id
+from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.secrets import Secrets
@@ -32,6 +34,7 @@ REFS = {
     MessageKind.STATISTICS_RELEASED: 34,
     MessageKind.CODES_LOW: 35,
     MessageKind.CODE_USED_TWICE: 38,
+    MessageKind.BADGES_LANDED: 39,
 }
 
 
@@ -68,6 +71,11 @@ class Scene:
                 session, OfflineUse, id=38, merchant_id=1, code_id=33, key_id=8, used_at=1_800_000_000, counted=False,
                 other_key=7, other_at=1_800_000_060,
             )  # fmt: skip
+            for number, badge in ((39, 3), (40, 3), (41, 4)):
+                add(
+                    session, ChainEvent, id=number, kind=EventKind.BADGE, block=78, log_index=number, holder=bytes(20),
+                    number=token_id(5, badge, bytes([number]) * 20).to_bytes(32, "big"), tx_hash=bytes(32),
+                )  # fmt: skip
             add(session, Release, id=34, merchant_id=1, week=WEEK, metric=Metric.WALLETS)
 
     def endpoint(self, receiver: Receiver, merchant: int = 1, host: str = "127.0.0.1") -> str:

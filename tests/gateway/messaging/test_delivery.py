@@ -46,6 +46,7 @@ def test_every_kind_arrives_signed_and_says_ids_and_totals_only(scene: Scene, re
             "double_use": 38, "code": "21" * 8, "offer": 35,
             "first_key": 7, "first_at": 1_800_000_060, "second_key": 8, "second_at": 1_800_000_000,
         },
+        "badges.landed": {"campaign": 5, "badge": 3, "landed": 2, "block": 78},
     }  # fmt: skip
     sent = " ".join(received.body for received in receiver.received).lower()
     assert HOLDER.hex() not in sent

@@ -105,22 +105,22 @@ def test_deliveries_are_listed_newest_first_and_replayed(client: Client, scene: 
     scene.write(*MessageKind)
     while scene.courier.deliver_due():
         pass
-    first = client.call("one", "GET", "/deliveries?limit=3").json()
-    rest = client.call("one", "GET", f"/deliveries?limit=3&cursor={first['next']}").json()
+    first = client.call("one", "GET", "/deliveries?limit=4").json()
+    rest = client.call("one", "GET", f"/deliveries?limit=4&cursor={first['next']}").json()
     items = first["items"] + rest["items"]
     assert [item["id"] for item in items] == sorted((item["id"] for item in items), reverse=True)
     assert {(item["state"], item["attempts"], item["next_at"]) for item in items} == {("delivered", 1, None)}
     assert {item["type"] for item in items} == {
         "batch.landed", "redemption.delivered", "code.used", "statistics.released", "codes.low",
-        "code.used_twice",
+        "code.used_twice", "badges.landed",
     }  # fmt: skip
     answer = client.call("one", "POST", f"/deliveries/{items[0]['id']}/replay", once="again")
     assert (answer.status_code, answer.json()["state"], answer.json()["attempts"]) == (202, "waiting", 0)
     assert scene.courier.deliver_due() == 1
     assert client.call("one", "POST", f"/deliveries/{items[0]['id']}/replay", once="again").json() == answer.json()
     assert scene.courier.deliver_due() == 0
-    assert len(receiver.received) == 7
-    assert receiver.received[6].headers["webhook-id"] == items[0]["message"]
+    assert len(receiver.received) == 8
+    assert receiver.received[7].headers["webhook-id"] == items[0]["message"]
 
 
 def test_removing_forgets_what_waits(client: Client, scene: Scene) -> None:
