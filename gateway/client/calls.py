@@ -25,10 +25,10 @@ from gateway.client.types import (
     ChangeList,
     ClaimedOut,
     ClaimIn,
-    CodeCounts,
     CodeIn,
     CodeKeyOut,
     CodeOut,
+    CodesOut,
     ConfirmIn,
     DeliveryList,
     DeliveryOut,
@@ -41,6 +41,7 @@ from gateway.client.types import (
     InboxOut,
     KeyIn,
     KeyList,
+    LowStockIn,
     MerchantIn,
     MerchantList,
     MerchantOut,
@@ -363,6 +364,11 @@ def post_offers_by_id_close(id: int, *, idempotency_key: str | None = None) -> R
     return made("POST", f"/v1/offers/{id}/close", headers={"Idempotency-Key": idempotency_key}, secured=True)
 
 
+def post_offers_by_id_open(id: int, *, idempotency_key: str | None = None) -> Request[OfferOut]:
+    """Takes orders again after it was closed, until its end."""
+    return made("POST", f"/v1/offers/{id}/open", headers={"Idempotency-Key": idempotency_key}, secured=True)
+
+
 def post_offers_by_id_codes(id: int, body: bytes, *, idempotency_key: str | None = None) -> Request[UploadOut]:
     """Adds a CSV file of codes (header `code`) to the pool: all of them or none."""
     return made(
@@ -374,9 +380,14 @@ def post_offers_by_id_codes(id: int, body: bytes, *, idempotency_key: str | None
     )
 
 
-def get_offers_by_id_codes(id: int) -> Request[CodeCounts]:
-    """How many codes of the offer are in each state."""
+def get_offers_by_id_codes(id: int) -> Request[CodesOut]:
+    """How many codes of the offer are in each state, how they are made and when to tell that few are left."""
     return made("GET", f"/v1/offers/{id}/codes", secured=True)
+
+
+def put_offers_by_id_codes(id: int, body: LowStockIn) -> Request[CodesOut]:
+    """When to tell that few codes are left."""
+    return made("PUT", f"/v1/offers/{id}/codes", body=body, secured=True)
 
 
 def post_codes_check(body: CodeIn) -> Request[CodeOut]:

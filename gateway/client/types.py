@@ -295,13 +295,6 @@ class ClaimedOut(TypedDict):
     state: NotRequired[Literal["accepted"]]
 
 
-class CodeCounts(TypedDict):
-    free: int
-    reserved: int
-    delivered: int
-    used: int
-
-
 class CodeIn(TypedDict):
     code: str
 
@@ -320,6 +313,15 @@ class CodeOut(TypedDict):
     state: Literal["delivered", "used", "expired"]
     expires_at: int
     used_at: int | None
+
+
+class CodesOut(TypedDict):
+    free: int
+    reserved: int
+    delivered: int
+    used: int
+    pattern: str | None
+    low_stock: int
 
 
 Combine = Literal["best", "product"]
@@ -597,6 +599,10 @@ class LineIn(TypedDict):
     brand: NotRequired[str | None]
     quantity: int
     amount: int
+
+
+class LowStockIn(TypedDict):
+    low_stock: int
 
 
 class MemberOut(TypedDict):
@@ -1358,6 +1364,7 @@ class WhatIfOut(TypedDict):
     before: int
     after: int
     by_rule: dict[str, int]
+    rungs: dict[str, dict[str, int]]
 
 
 Window = Literal["rolling", "month", "quarter", "year", "anniversary", "ever"]

@@ -84,6 +84,10 @@ def _earning(client: Client, now: Document, wanted: RulesDocument, dry: bool) ->
         detail["in_words"] = (
             f"of {past['actions']} actions of the last 90 days {past['actions'] - past['unknown']} can be judged: "
             f"{shown(past['before'])} points by the rules of then, {shown(past['after'])} by these"
+            + "".join(
+                f"; {ladder}: {', '.join(f'{count} {rung}' for rung, count in rungs.items()) or 'nobody'}"
+                for ladder, rungs in past["rungs"].items()
+            )
         )
     what = f"publish version {newest['version'] + 1} of the rules ({len(wanted.rules)} rules)"
     return [Change("earning", what, lambda: client.write("POST", path, body), detail)]

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from gateway.client import Document
+from gateway.client import Document, calls
 from gateway.commands import offline_codes
 from gateway.commands.console import AsJson, Group, facts, out
 from gateway.commands.merchant import client_of
@@ -41,10 +41,25 @@ def upload(
 
 @app.command()
 def count(offer: Offer, merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """How many codes of an offer are free, reserved, delivered and used."""
+    """How many codes of an offer are free, reserved, delivered and used, and when few are told."""
     local = State(state)
     with client_of(local, local.merchant(merchant)) as client:
         answer = client.get(f"/v1/offers/{offer}/codes")
+    out.result(answer, lambda: facts(f"Codes of offer {offer}", answer.items()))
+
+
+@app.command()
+def watch(
+    offer: Offer,
+    merchant: Merchant,
+    low: Annotated[int, typer.Option(min=0, max=1_000_000, help="When so many or fewer are left.")],
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """When webhooks tell that few codes are left, e.g. `loyalty codes watch --offer 3 --merchant cafe --low 50`."""
+    local = State(state)
+    with client_of(local, local.merchant(merchant)) as client:
+        answer = client.send(calls.put_offers_by_id_codes(offer, {"low_stock": low}))
     out.result(answer, lambda: facts(f"Codes of offer {offer}", answer.items()))
 
 

@@ -184,6 +184,15 @@ def close(offer: Id, merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJ
     out.result(answer, lambda: describe(answer))
 
 
+@app.command("open")
+def open_(offer: Id, merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
+    """Take orders again after it was closed."""
+    local = State(state)
+    with client_of(local, local.merchant(merchant)) as client:
+        answer = client.write("POST", f"/v1/offers/{offer}/open")
+    out.result(answer, lambda: describe(answer))
+
+
 def describe(offer: Document) -> Any:
     """An offer for people."""
     values = json.loads(offer["document"])

@@ -7,7 +7,7 @@ that were accepted go on. Codes are secrets and are not in the file: `loyalty co
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -18,8 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from gateway.chain.hexes import keccak256, to_hex
 from gateway.chain.signatures import personal, sign
-from gateway.client import Client, Document, Json
-from gateway.client.types import OfferOut
+from gateway.client import Client, Document, Json, calls
 from gateway.commands.console import CommandError
 from gateway.commands.file_changes import Change
 from gateway.core.limits import MAX_ID
@@ -56,8 +55,8 @@ class PriceItem(RungItem):
 
 class OfferItem(_Part):
     """One offer. `price` in hundredths of a point; `first` and `last` day (both included) in the `zone`; `code_valid`
-    from delivery, e.g. 90d. `codes`: a `pool` that is uploaded, a pool of `links`, `signed`, or a pattern; the pattern
-    and `low_stock` are read when the offer is published."""
+    from delivery, e.g. 90d. `codes`: a `pool` that is uploaded, a pool of `links`, `signed`, or a pattern, which an
+    offer keeps. `low_stock`: the merchant is told when so many codes or fewer are left."""
 
     ref: Slug
     title: Annotated[str, Field(min_length=1, max_length=100)]
@@ -76,6 +75,12 @@ class OfferItem(_Part):
     codes: Annotated[str, StringConstraints(strict=True, pattern=CODES)] = "pool"
     low_stock: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 20
     closed: Annotated[bool, Field(strict=True)] = False
+
+    @property
+    def source(self) -> tuple[str, str | None]:
+        """Where the codes come from, as the gateway calls it, and their pattern."""
+        known = {"pool": "pool", "links": "pool", "signed": "signed"}
+        return (known[self.codes], None) if self.codes in known else ("generated", self.codes)
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,10 @@ def plan(publisher: Publisher, client: Client, now: Document, wanted: Sequence[O
         except Problem as problem:
             reason = f"offers[{place}]: {problem.field}: {problem.detail or 'out of range'}"
             raise CommandError(reason, code="invalid-file") from None
-        changes += _changes(publisher, client, item, text, there.get(item.ref, []))
+        try:
+            changes += _changes(publisher, client, item, text, there.get(item.ref, []))
+        except ValueError as error:
+            raise CommandError(f"offers[{place}].codes: {error}", code="invalid-file") from None
     return changes
 
 
@@ -147,7 +155,7 @@ def _midnight(day: date, zone: str) -> int:
 def _changes(publisher: Publisher, client: Client, item: OfferItem, text: str, there: Sequence[Json]) -> list[Change]:
     same = [offer for offer in there if offer["document"] == text]
     old = [offer for offer in there if item.closed or offer["document"] != text]
-    changes = []
+    changes = [] if item.closed else [each for offer in same for each in _codes(client, item, offer)]
     if not item.closed and not same:
         words = "; ".join([item.reward.say(), *prices.say(documents.parse(text))])
         what = f"publish offer {item.ref}" + (f" instead of number {old[-1]['id']}" if old else "")
@@ -158,13 +166,25 @@ def _changes(publisher: Publisher, client: Client, item: OfferItem, text: str, t
     return changes
 
 
-def _publish(publisher: Publisher, client: Client, item: OfferItem, text: str) -> OfferOut:
+def _codes(client: Client, item: OfferItem, offer: Json) -> Iterator[Change]:
+    """What the document does not say. ValueError for what an offer keeps: after a restore, codes that were made are
+    found again by their pattern."""
+    there = client.send(calls.get_offers_by_id_codes(offer["id"]))
+    if (offer["source"], there["pattern"]) != item.source:
+        kept = there["pattern"] or offer["source"]
+        raise ValueError(f"offer number {offer['id']} keeps its own ({kept}); publish another ref, and close this one")
+    if there["low_stock"] != item.low_stock:
+        what = f"tell when {item.low_stock} codes of offer number {offer['id']} ({item.ref}) are left"
+        watch = calls.put_offers_by_id_codes(offer["id"], {"low_stock": item.low_stock})
+        yield Change("offers", what, partial(client.send, watch))
+
+
+def _publish(publisher: Publisher, client: Client, item: OfferItem, text: str) -> Document:
     signature = to_hex(sign(publisher.key(), personal(text.encode())))
-    body: Json = {"document": text, "signature": signature, "low_stock": item.low_stock}
-    if item.codes in ("pool", "links"):
-        body["source"] = "pool"
-    elif item.codes == "signed":
-        body["source"] = "signed"
-    else:
-        body |= {"source": "generated", "pattern": item.codes}
-    return client.create_offer(body, idempotency_key=f"offer-{to_hex(keccak256(text.encode()))[2:]}")
+    source, pattern = item.source
+    body: Json = {"document": text, "signature": signature, "low_stock": item.low_stock, "source": source}
+    body |= {} if pattern is None else {"pattern": pattern}
+    made = client.create_offer(body, idempotency_key=f"offer-{to_hex(keccak256(text.encode()))[2:]}")
+    if client.get(f"/v1/offers/{made['id']}")["active"]:
+        return made
+    return client.write("POST", f"/v1/offers/{made['id']}/open")  # it was published before, and closed

@@ -92,7 +92,8 @@ class Gateway:
             return httpx.Response(200, json={"id": 1, "rules": self.rules})
         body: dict[str, Any] = json.loads(request.content)
         if request.url.path.endswith("/preview"):
-            return httpx.Response(200, json={"actions": 9, "unknown": 2, "awarded": 1, "before": 500, "after": 1_000})
+            past = {"actions": 9, "unknown": 2, "awarded": 1, "before": 500, "after": 1_000}
+            return httpx.Response(200, json=past | {"rungs": {"status": {"member": 6, "gold": 1}, "club": {}}})
         self.written.append((request.method, request.url.path))
         if request.url.path.endswith("/rules"):
             self.rules.append({"version": 2, "valid_from": 2, "rules": body})
@@ -116,7 +117,8 @@ def test_a_file_is_applied_once_and_a_dry_run_changes_nothing() -> None:
             ("shares", "merchant 2: at most 1.00 points a day"),
         ]
         assert told[0]["in_words"] == (
-            "of 9 actions of the last 90 days 7 can be judged: 5.00 points by the rules of then, 10.00 by these"
+            "of 9 actions of the last 90 days 7 can be judged: 5.00 points by the rules of then, 10.00 by these; "
+            "status: 6 member, 1 gold; club: nobody"
         )
         assert gateway.written == []
         for change in campaign_file.plan(client, 1, file, False, PUBLISHER):

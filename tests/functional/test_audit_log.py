@@ -24,6 +24,8 @@ LOGGED = {
     "PUT /v1/campaigns/{id}/vips": "campaign.vip",
     "POST /v1/offers": "offer.created",
     "POST /v1/offers/{id}/close": "offer.closed",
+    "POST /v1/offers/{id}/open": "offer.opened",
+    "PUT /v1/offers/{id}/codes": "offer.low_stock",
     "POST /v1/offers/{id}/codes": "offer.codes",
     "POST /v1/campaigns/{id}/adjustments": "grant.asked",
     "POST /v1/campaigns/{id}/openings": "grant.asked",

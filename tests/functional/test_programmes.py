@@ -16,6 +16,7 @@ from gateway.chain.hexes import checksum, to_hex
 from gateway.client import Json
 from gateway.commands import campaign_file
 from gateway.commands.campaign import DAY
+from gateway.commands.console import CommandError
 from gateway.commands.offers_section import Publisher
 from gateway.loyalty.earning.referrals.service import message
 from tests.functional.house import House, done, refused
@@ -190,6 +191,42 @@ def _bronze_overnight(house: House, merchant: Merchant, campaign: int) -> None:
     gone = {"kind": "refund", "refers_to": earned[5]["id"], "occurred_at": int(time.time())}
     merchant.client.report({"campaign": campaign, **gone}, f"gone-{campaign}")
     assert previewed(merchant, campaign, sale(eve, on(after), bread)) == 1_000  # not bronze any more
+
+
+def test_what_an_offer_s_document_does_not_say(house: House, merchant: Merchant) -> None:
+    wanted = {
+        "ref": "cake",
+        "title": "Cake",
+        "reward": {"kind": "product", "product": "cake"},
+        "price": 500,
+        "first": "2026-01-01",
+        "last": "2036-12-31",
+        "codes": "CAKE-****-****-****-%",
+    }
+    campaign = merchant.campaign()
+    publisher = Publisher(merchant.id, checksum(merchant.address), lambda: merchant.key)
+
+    def apply(**changes: Any) -> list[str]:
+        file = campaign_file.CampaignFile.model_validate({"offers": [wanted | changes]})
+        plan = campaign_file.plan(merchant.client, campaign, file, False, publisher)
+        for change in plan:
+            change.do()
+        return [change.what for change in plan]
+
+    def offer() -> Json:
+        return next(merchant.client.items("/v1/offers", merchant_id=merchant.id))
+
+    assert apply() == ["publish offer cake"]
+    number = offer()["id"]
+    assert apply(low_stock=5) == [f"tell when 5 codes of offer number {number} (cake) are left"]
+    assert apply(low_stock=5) == []
+    assert apply() == [f"tell when 20 codes of offer number {number} (cake) are left"]
+    for codes in ("PIE-****-****-****-%", "pool"):
+        with pytest.raises(CommandError, match=r"offers\[0\].codes: .* keeps its own \(CAKE"):
+            apply(codes=codes)
+    assert apply(closed=True) == [f"close offer number {number} (cake)"]
+    assert apply() == ["publish offer cake"]
+    assert (offer()["id"], apply()) == (number, [])  # the same one, open again
 
 
 def test_coalition(house: House, merchant: Merchant) -> None:

@@ -82,7 +82,7 @@ def test_from_a_wallet_to_the_till(house: House, merchant: Merchant) -> None:
     refused(merchant.call("POST", "/codes/use", {"code": received.code}), 409, "code-used", "code")
     refused(merchant.call("POST", "/codes/use", {"code": "OTHER"}, once="receipt-1"), 409, "idempotency-conflict")
     counts = done(merchant.call("GET", f"/offers/{offer['id']}/codes"))
-    assert counts == {"free": 2, "reserved": 0, "delivered": 0, "used": 1}
+    assert counts == {"free": 2, "reserved": 0, "delivered": 0, "used": 1, "pattern": None, "low_stock": 20}
 
 
 def test_from_an_account_at_another_merchant(house: House, merchant: Merchant) -> None:

@@ -28,6 +28,8 @@ from tests.support.processes import free_port
 ROOT = Path(__file__).parents[2]
 DAY = 86_400
 POINTS = 1_000
+#: What one key may give alone, and what it may not.
+GIFT, LARGE = 400, 10_000
 
 RELAYED = ("signed", "saved", "sent", "mined", "settled")
 PURPOSES = ("award", "clawback", "redeem", "move")
@@ -51,7 +53,9 @@ IN_WORKER = [
 #: Place in the HTTP process → the request that leads there.
 IN_GATEWAY = [
     *((f"{place}.{what}", what) for place in ("taken", "accepted") for what in ("action", "redeem", "move")),
-    ("accepted.claim", "claim"),
+    *((f"{place}.grant", what) for place in ("taken", "accepted") for what in ("adjustment", "approval")),
+    *((f"{place}.balances", "opening") for place in ("taken", "accepted")),
+    *(("accepted.claim", what) for what in ("claim", "welcome")),
 ]
 
 
@@ -67,6 +71,10 @@ class Town:
     holders: list[Holder]
     #: Purchases that landed in the campaign with a hold, to be refunded.
     landed: list[tuple[Holder, Json]]
+    #: The owner's second key; an opening that it approved, and the code of a welcome.
+    second: str
+    opening: int
+    welcome: str
     balances: Counter[bytes] = field(default_factory=Counter)
     pending: Counter[bytes] = field(default_factory=Counter)
     moves: list[int] = field(default_factory=list)
@@ -76,7 +84,7 @@ class Town:
     def send(self, walk: str) -> None:
         """One report or order of this walk, answered."""
         method, path, body, key, once, after = getattr(self, f"_{walk}")()
-        after(done(self.fleet.call(method, path, body, key=key, once=once), 202 if path != "/claims" else 200))
+        after(_told(self.fleet.call(method, path, body, key=key, once=once)))
 
     def send_twice(self, walk: str, die: str) -> None:
         """The same request to an HTTP process that dies of it, and to another one."""
@@ -86,10 +94,7 @@ class Town:
         with pytest.raises(httpx.TransportError):
             self.fleet.call(method, path, body, key=key, once=once, at=f"http://127.0.0.1:{port}")
         assert process.wait(10) == -signal.SIGKILL, self.fleet.tails()
-        first, again = (
-            done(self.fleet.call(method, path, body, key=key, once=once), 202 if path != "/claims" else 200)
-            for _ in range(2)
-        )
+        first, again = (_told(self.fleet.call(method, path, body, key=key, once=once)) for _ in range(2))
         assert first == again
         after(first)
 
@@ -102,7 +107,7 @@ class Town:
     def _award(self) -> Any:
         holder = self._holder()
         body = self.merchant.purchase(self.campaign, 700, wallet=holder.name)
-        return self._report(body, lambda answer: self.balances.update({holder.address: answer["points"]}))
+        return self._report(body, lambda answer: self._got(holder, answer["points"]))
 
     _action = _award
 
@@ -116,10 +121,39 @@ class Town:
         holder = self._holder()
         body = {"code": issued["claim"]["code"], "wallet": holder.name}
 
-        def after(answer: Json) -> None:
-            self.balances.update({holder.address: answer["points"]})
+        return "POST", "/claims", body, None, None, lambda answer: self._got(holder, answer["points"])
 
-        return "POST", "/claims", body, None, None, after
+    def _adjustment(self) -> Any:
+        self._next += 1
+        holder = self._holder()
+        body = {"wallet": holder.name, "points": GIFT, "reason": "goodwill"}
+        path, once = f"/campaigns/{self.campaign}/adjustments", f"gift-{self._next}"
+        return "POST", path, body, self.merchant.token, once, lambda answer: self._got(holder, answer["points"])
+
+    def _approval(self) -> Any:
+        holder = self._holder()
+        body = {"wallet": holder.name, "points": LARGE, "reason": "goodwill"}
+        asked = done(self.merchant.call("POST", f"/campaigns/{self.campaign}/adjustments", body), 201)
+        assert asked["state"] == "waiting"
+        path = f"/grants/{asked['id']}/approve"
+        return "POST", path, None, self.second, None, lambda answer: self._got(holder, answer["points"])
+
+    def _opening(self) -> Any:
+        holder, path = self._newcomer(), f"/grants/{self.opening}/balances"
+        body = {"balances": [{"wallet": holder.name, "points": GIFT}]}
+        return "POST", path, body, self.merchant.token, None, lambda answer: self._got(holder, GIFT)
+
+    def _welcome(self) -> Any:
+        holder = self._newcomer()
+        body = {"code": self.welcome, "wallet": holder.name}
+        return "POST", "/claims", body, None, None, lambda answer: self._got(holder, answer["points"])
+
+    def _newcomer(self) -> Holder:
+        self.holders.append(Holder.fresh(self.fleet))
+        return self.holders[-1]
+
+    def _got(self, holder: Holder, points: int) -> None:
+        self.balances.update({holder.address: points})
 
     def _report(self, body: Json, after: Callable[[Json], None]) -> Any:
         self._next += 1
@@ -180,6 +214,13 @@ class Town:
         )
 
 
+def _told(answer: httpx.Response) -> Json:
+    """What was answered, but for whether it had been asked before."""
+    assert answer.is_success, answer.text
+    told: Json = answer.json()
+    return told | {"results": [result | {"repeated": None} for result in told.get("results", ())]}
+
+
 def settle_down(fleet: Fleet) -> Town:
     """People with points, and purchases that can be refunded."""
     merchant = Merchant.join(fleet)
@@ -187,7 +228,10 @@ def settle_down(fleet: Fleet) -> Town:
     held = merchant.campaign(hold=DAY)
     offer = merchant.offer(200, pattern="CAFE-****-****-****-%")
     holders = [Holder.fresh(fleet) for _ in range(8)]
-    town = Town(fleet, merchant, campaign, held, offer, holders, [])
+    second = merchant.client.create_key(["manage"])["key"]
+    opening = done(merchant.call("POST", f"/campaigns/{campaign}/openings", {"points": 2 * GIFT}), 201)["id"]
+    code = done(merchant.call("POST", f"/campaigns/{campaign}/welcome-codes", {"points": GIFT}), 201)["code"]
+    town = Town(fleet, merchant, campaign, held, offer, holders, [], second, opening, code)
     refunds = sum(1 for _, walk in IN_WORKER if walk == "clawback")
     for holder in holders:
         fleet.mint_points(holder.address, POINTS)

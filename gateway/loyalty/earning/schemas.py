@@ -125,7 +125,8 @@ class WhatIfIn(RulesDocument):
 
 
 class WhatIfOut(BaseModel):
-    """Totals, hundredths of a point. No caps are applied and everybody stands on the lowest rung."""
+    """Totals, hundredths of a point. No caps are applied. On ladders count these actions alone, of wallets that you
+    named yourself; everybody else stands on the lowest rung."""
 
     actions: int
     unknown: int = Field(description="Could not be judged without their lines; in neither of `before` and `after`")
@@ -133,6 +134,9 @@ class WhatIfOut(BaseModel):
     before: int = Field(description="By the rules in force then")
     after: int = Field(description="By the new ones")
     by_rule: dict[str, int] = Field(description="Of `after`")
+    rungs: dict[str, dict[str, int]] = Field(
+        description="By ladder and rung, how many of these wallets would stand there the day after the last action"
+    )
 
 
 class BulkItem(ActionIn):

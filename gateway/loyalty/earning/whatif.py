@@ -2,15 +2,15 @@
 
 Of stored actions no lines are known, only how much of each counted for each rule. A new rule that measures as an old
 one did is answered from that; an action for which some new rule cannot be answered is counted as unknown, and judged
-when the merchant shows it again with its lines. Everybody stands on the lowest rung here and no caps are applied:
-totals that followed single wallets would tell more of them than the merchant may know. Only its own actions are looked
-at.
+when the merchant shows it again with its lines. Ladders are reckoned from what the merchant itself told of wallets
+that it named (trial.py), and no caps are applied: more would tell it what others reported. Only its own actions are
+looked at.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -23,6 +23,7 @@ from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning import answers, reports
 from gateway.loyalty.earning.models import EARNED, Action, ActionKind
 from gateway.loyalty.earning.schemas import ActionIn
+from gateway.loyalty.earning.trial import Trial
 from gateway.loyalty.rules.calculators.base import Calculator, OfPurchases
 from gateway.loyalty.rules.calculators.per_action import PerAction
 from gateway.loyalty.rules.document import RulesDocument
@@ -40,7 +41,8 @@ CHUNK = 2_000
 @dataclass
 class WhatIf:
     """Totals in hundredths. `awarded`: what was told then; `before` and `after`: by the rules in force then and by the
-    new ones, both without caps and tiers. `unknown` actions are in neither."""
+    new ones, both without caps. `unknown` actions are in neither. `rungs`: by new ladder and rung, how many of the
+    wallets that were named stand there on the day after the last action."""
 
     actions: int = 0
     unknown: int = 0
@@ -48,8 +50,9 @@ class WhatIf:
     before: int = 0
     after: int = 0
     by_rule: Counter[str] = field(default_factory=Counter)
+    rungs: dict[str, dict[str, int]] = field(default_factory=dict)
 
-    def add(self, before: dict[int, int], after: dict[int, int], new: Programme) -> None:
+    def add(self, before: Mapping[int, int], after: Mapping[int, int], new: Programme) -> None:
         """Counts one action that could be judged."""
         self.before += sum(before.values())
         self.after += sum(after.values())
@@ -69,15 +72,37 @@ def of_past(
     """What the merchant's stored actions from `since` until `until` (Unix seconds) would have earned."""
     _own(session, campaigns, campaign, merchant)
     new, found = prepare(document), WhatIf()
-    for action, old, eligible in _stored(session, campaign, merchant, since, until):
+    trials, last = (Trial(), Trial()), 0
+    for action, old, eligible in sorted(_stored(session, campaign, merchant, since, until), key=_moment):
         found.actions += 1
         found.awarded += action.points
         measures = _carried_over(new, old, eligible, reports.OCCASIONS[action.kind], action)
         if measures is None:
             found.unknown += 1
             continue
-        found.add(resolve(old, _facts(action, old), eligible), resolve(new, _facts(action, new), measures), new)
+        wallet = action.wallet if action.claim_hash is None else None
+        sums = [
+            _tried(trial, rules, wallet, action.kind, _facts(action, rules), counted)
+            for trial, rules, counted in zip(trials, (old, new), (eligible, measures), strict=True)
+        ]
+        found.add(sums[0], sums[1], new)
+        last = max(last, _facts(action, new).local.day)
+    found.rungs = trials[1].rungs(new, last + 1)
     return found
+
+
+def _moment(stored: tuple[Action, Programme, Measures]) -> tuple[int, int]:
+    return stored[0].occurred_at, stored[0].id
+
+
+def _tried(
+    trial: Trial, rules: Programme, wallet: bytes | None, kind: ActionKind, facts: Facts, measures: Measures
+) -> Mapping[int, int]:
+    """What an action earns where its wallet stands, which counts from then on."""
+    facts.tiers = trial.ranks(rules, wallet, facts.local.day)
+    earned = resolve(rules, facts, measures)
+    trial.count(wallet, kind, facts, sum(earned.values()))
+    return earned
 
 
 def of_reported(
@@ -92,21 +117,24 @@ def of_reported(
     _own(session, campaigns, campaign, merchant)
     versions = campaigns.rule_versions(session, [campaign])[campaign]
     new, found = prepare(document), WhatIf()
-    for report in reported:
+    trials, last = (Trial(), Trial()), 0
+    for report in sorted(reported, key=lambda report: report.occurred_at):
         kind = reports.KINDS[report.kind]
         if kind == ActionKind.REFUND:
             raise INVALID_REQUEST.at("actions", "no refunds")
         version = next((v for v in versions if v.valid_from <= report.occurred_at), versions[-1])
-        sums: list[dict[int, int]] = []
-        for rules in (programme(version.document), new):
+        sums: list[Mapping[int, int]] = []
+        for trial, rules in zip(trials, (programme(version.document), new), strict=True):
             if kind == ActionKind.CUSTOM and report.action not in rules.actions:
                 sums.append({})
                 continue
             facts = reports.facts_of(report, kind, merchant, rules, {}, None)
-            sums.append(resolve(rules, facts, measure(rules, facts)))
+            sums.append(_tried(trial, rules, report.wallet, kind, facts, measure(rules, facts)))
+            last = max(last, facts.local.day)
         found.actions += 1
         found.add(sums[0], sums[1], new)
     found.awarded = found.before
+    found.rungs = trials[1].rungs(new, last + 1)
     return found
 
 

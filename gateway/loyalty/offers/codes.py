@@ -68,6 +68,19 @@ class Codes:
         found = {CodeState(state): count for state, count in session.execute(query)}
         return {state.name.lower(): found.get(state, 0) for state in CodeState}
 
+    def watch(self, session: Session, offer_id: int, low_stock: int) -> tuple[int, Offer]:
+        """From now on the merchant is told when `low_stock` codes or fewer are left, at once if that is so and it was
+        not told. Beside the offer: the earlier number."""
+        offer = self.lock(session, offer_id)
+        before, offer.low_stock = offer.low_stock, low_stock
+        count = left(offer)
+        is_low = count is not None and count <= low_stock
+        if is_low and not offer.low_told:
+            self.jobs.publish(session, "codes.low", offer.id)
+        offer.low_told = is_low
+        session.flush()
+        return before, offer
+
     # ------------------------------------------------------------ redemption
 
     def lock(self, session: Session, offer_id: int) -> Offer:

@@ -23,12 +23,13 @@ from gateway.loyalty.offers.offline import OfflineUses
 from gateway.loyalty.offers.pools import Pools
 from gateway.loyalty.offers.rewards import Kind
 from gateway.loyalty.offers.schemas import (
-    CodeCounts,
     CodeIn,
     CodeKeyOut,
     CodeOut,
+    CodesOut,
     DoubleUse,
     DoubleUses,
+    LowStockIn,
     OfferIn,
     OfferList,
     OfferOut,
@@ -106,19 +107,27 @@ def _add_offers(router: APIRouter, db: Database, auth: Auth, offers: Offers, clo
             offer = offers.get(session, id)
             return OfferOut.of(offer, offers.merchant(session, offer))
 
-    @router.post("/offers/{id}/close", response_model=OfferOut)
-    def close(id: Id, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> Response:
-        """Takes no new orders from now on; accepted ones go on."""
+    def turn(verb: str, active: bool, id: int, caller: Caller, key: str | None) -> Response:
         with db.begin() as session:
 
             def write() -> str:
-                before, offer = offers.close(session, id, caller.merchant)
-                old, new = {"active": before}, {"active": offer.active}
-                changes.record(session, caller, "offer.closed", id, old, new, clock.now())
+                before, offer = offers.turn(session, id, caller.merchant, active)
+                old, new = {"active": before}, {"active": active}
+                changes.record(session, caller, "offer.opened" if active else "offer.closed", id, old, new, clock.now())
                 return OfferOut.of(offer, offers.merchant(session, offer)).model_dump_json()
 
-            answer = once(session, caller.merchant, key, f"POST /offers/{id}/close", b"", clock.now(), write)
+            answer = once(session, caller.merchant, key, f"POST /offers/{id}/{verb}", b"", clock.now(), write)
         return _json(answer)
+
+    @router.post("/offers/{id}/close", response_model=OfferOut)
+    def close(id: Id, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> Response:
+        """Takes no new orders from now on; accepted ones go on."""
+        return turn("close", False, id, caller, key)
+
+    @router.post("/offers/{id}/open", response_model=OfferOut)
+    def reopen(id: Id, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> Response:
+        """Takes orders again after it was closed, until its end."""
+        return turn("open", True, id, caller, key)
 
 
 def _add_pool(
@@ -149,11 +158,21 @@ def _add_pool(
         return _json(answer, 201)
 
     @router.get("/offers/{id}/codes")
-    def counts(id: Id, caller: Annotated[Caller, manager]) -> CodeCounts:
-        """How many codes of the offer are in each state."""
+    def counts(id: Id, caller: Annotated[Caller, manager]) -> CodesOut:
+        """How many codes of the offer are in each state, how they are made and when to tell that few are left."""
         with db.read() as session:
+            offer = offers.get(session, id, caller.merchant)
+            return CodesOut.of(offer, codes.counts(session, id))
+
+    @router.put("/offers/{id}/codes")
+    def watch(id: Id, body: LowStockIn, caller: Annotated[Caller, manager]) -> CodesOut:
+        """When to tell that few codes are left. Needs no Idempotency-Key."""
+        with db.begin() as session:
             offers.get(session, id, caller.merchant)
-            return CodeCounts(**codes.counts(session, id))
+            before, offer = codes.watch(session, id, body.low_stock)
+            old, new = {"low_stock": before}, {"low_stock": offer.low_stock}
+            changes.record(session, caller, "offer.low_stock", id, old, new, clock.now())
+            return CodesOut.of(offer, codes.counts(session, id))
 
 
 def _add_till(router: APIRouter, db: Database, auth: Auth, codes: Codes, clock: Clock) -> None:

@@ -180,15 +180,33 @@ class UploadOut(BaseModel):
     added: int
 
 
-class CodeCounts(BaseModel):
+class LowStockIn(BaseModel):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"low_stock": 50}]})
+
+    low_stock: Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+
+
+class CodesOut(BaseModel):
+    """How many codes are in each state, and what of them is not in the offer's document."""
+
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"free": 99_990, "reserved": 1, "delivered": 7, "used": 2}]}
+        json_schema_extra={
+            "examples": [
+                {"free": 99_990, "reserved": 1, "delivered": 7, "used": 2, "pattern": None, "low_stock": 20},
+            ]
+        }
     )
 
     free: int
     reserved: int
     delivered: int
     used: int
+    pattern: Annotated[str | None, Field(description="Of generated codes")]
+    low_stock: Annotated[int, Field(description="`codes.low` is told when so many or fewer are left")]
+
+    @classmethod
+    def of(cls, offer: Offer, counts: dict[str, int]) -> CodesOut:
+        return cls(**counts, pattern=offer.pattern, low_stock=offer.low_stock)
 
 
 class CodeIn(BaseModel):

@@ -174,11 +174,11 @@ class Offers:
         )
         return sa.or_(inside, sa.and_(Offer.campaign_id.is_(None), Offer.merchant_id.in_(members)))
 
-    def close(self, session: Session, offer_id: int, merchant_id: int) -> tuple[bool, Offer]:
-        """Takes no new orders from now on; open ones go on. Closing twice is closing once. Beside the offer: whether it
-        was open."""
+    def turn(self, session: Session, offer_id: int, merchant_id: int, active: bool) -> tuple[bool, Offer]:
+        """Takes no new orders from now on, or again; those that were accepted go on. Twice is once. Beside the offer:
+        whether it was open."""
         offer = self.get(session, offer_id, merchant_id)
-        before, offer.active = offer.active, False
+        before, offer.active = offer.active, active
         session.flush()
         return before, offer
 

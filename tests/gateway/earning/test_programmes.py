@@ -215,6 +215,7 @@ def test_new_rules_are_tried_on_the_past(room: Room) -> None:
         "before": 3_100,
         "after": 3_200 + 900 + 1_400 + 100,
         "by_rule": {"base": 4_600, "books": 900, "rule 2": 100},
+        "rungs": {},
     }
     assert rows(room.db) == before
     wine: dict[str, Any] = {"rules": [base, {"kind": "any_item", "points": 50, "categories": ["wine"]}, visit]}
@@ -225,3 +226,28 @@ def test_new_rules_are_tried_on_the_past(room: Room) -> None:
     _, key = room.new_merchant()
     assert room.call("POST", "/campaigns/1/rules/preview", new, key=key).json()["code"] == "unknown-campaign"
     assert room.call("POST", "/campaigns/1/rules/preview", {"rules": []}).json()["field"] == "rules"
+
+
+def test_new_ladders_are_tried_on_the_past(room: Room) -> None:
+    base = CHEAPEST[0]
+    room.campaign(rules=[base], began=20 * DAY)
+    now = room.clock.now()
+    for who, days_ago, amount in ((5, 9, 1_000), (5, 8, 500), (5, 3, 500), (6, 9, 400), (6, 3, 400)):
+        room.report(wallet=wallet(who), amount=amount, occurred_at=now - days_ago * DAY)
+    code = room.report(claim=True, amount=5_000, occurred_at=now - 9 * DAY).json()["claim"]["code"]
+    assert room.http.post("/v1/claims", json={"code": code, "wallet": wallet(6)}).status_code == 200
+    rungs = [{"id": "low", "at": 0}, {"id": "high", "at": 1_000}]
+    ladder = {"id": "status", "by": "points", "window": "ever", "rungs": rungs}
+    twice = {"id": "twice", "by_tier": {"ladder": "status", "percents": [100, 200]}}
+    new: dict[str, Any] = {"rules": [base], "ladders": [ladder], "multipliers": [twice]}
+    seen = room.call("POST", "/campaigns/1/rules/preview", new).json()
+    # Nine days ago wallet 5 came to 10 points: what it bought later counts twice. Whose code it was the merchant must
+    # not learn, so it lifts nobody.
+    assert (seen["before"], seen["after"]) == (7_800, 7_800 + 500 + 500)
+    assert seen["rungs"] == {"status": {"low": 1, "high": 1}}
+    told = [
+        {"campaign": 1, "kind": "purchase", "wallet": wallet(7), "amount": 1_000, "occurred_at": now - n * DAY}
+        for n in (1, 3, 2)
+    ]
+    shown = room.call("POST", "/campaigns/1/rules/preview", new | {"actions": told}).json()
+    assert (shown["before"], shown["after"], shown["rungs"]) == (3_000, 5_000, {"status": {"high": 1}})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 
+import httpx
 import pytest
 import sqlalchemy as sa
 
@@ -12,6 +13,8 @@ from gateway.chain.hexes import checksum
 from gateway.core.problems import Problem
 from gateway.loyalty.offers.models import Code, CodeState, Offer
 from tests.gateway.redemptions.world import World, address_of, refused
+
+TOLD = {"pattern": None, "low_stock": 20}
 
 
 def counts(world: World, offer: int) -> dict[str, int]:
@@ -32,7 +35,7 @@ def test_thousands_of_codes_in_a_few_statements(world: World) -> None:
     answer = world.upload(offer, data, once="big")
     assert answer.json() == {"offer": offer, "added": 10_000}
     assert len(statements) < 60
-    assert counts(world, offer) == {"free": 10_000, "reserved": 0, "delivered": 0, "used": 0}
+    assert counts(world, offer) == {"free": 10_000, "reserved": 0, "delivered": 0, "used": 0, **TOLD}
     assert world.upload(offer, data, once="big").json() == {"offer": offer, "added": 10_000}
     refused(world.upload(offer, data), 409, "codes-already-uploaded", "rows[2].code")
     late = "code\n" + "".join(f"SUMMER-{number:06}\n" for number in range(2_500)) + "spring 000007\nSUMMER-X\n"
@@ -92,7 +95,7 @@ def test_a_freed_code_is_drawn_again_but_not_first(world: World) -> None:
         first = world.codes.draw(session, offer, secrets.token_bytes(32))
         world.codes.free(session, first.id)
         world.codes.free(session, first.id)  # twice is once
-    assert counts(world, offer) == {"free": 40, "reserved": 0, "delivered": 0, "used": 0}
+    assert counts(world, offer) == {"free": 40, "reserved": 0, "delivered": 0, "used": 0, **TOLD}
     with world.db.read() as session:
         row = session.get_one(Offer, offer)
         assert (row.free, row.drawn) == (40, 0)
@@ -150,6 +153,18 @@ def test_a_small_pool_and_a_refilled_one_tell_too(world: World) -> None:
     draw(world, offer)
     world.jobs.run_due(world.db)
     assert world.seen == [("codes.low", offer)] * 2
+
+    def watch(low: int, who: str = "corner") -> httpx.Response:
+        return world.call("PUT", f"/offers/{offer}/codes", {"low_stock": low}, who)
+
+    assert watch(5).json()["low_stock"] == 5
+    world.jobs.run_due(world.db)
+    assert len(world.seen) == 2  # there are more
+    assert watch(30).status_code == watch(30).status_code == 200
+    world.jobs.run_due(world.db)
+    assert len(world.seen) == 3
+    assert watch(-1).status_code == 422
+    assert watch(5, who="bakery").status_code == 404
 
 
 def test_an_offer_of_links(world: World) -> None:

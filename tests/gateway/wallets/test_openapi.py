@@ -32,6 +32,7 @@ def test_the_documentation_builds_and_names_every_route(world: World) -> None:
         "/v1/offers",
         "/v1/offers/{id}",
         "/v1/offers/{id}/close",
+        "/v1/offers/{id}/open",
         "/v1/offers/{id}/codes",
         "/v1/codes/check",
         "/v1/codes/use",
