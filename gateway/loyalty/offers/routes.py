@@ -60,6 +60,7 @@ def build(db: Database, auth: Auth, offers: Offers, codes: Codes, pools: Pools, 
     """The room's routes."""
     router = APIRouter(prefix="/v1", tags=["offers"])
     _add_offers(router, db, auth, offers, clock)
+    _add_turning(router, db, auth, offers, clock)
     _add_pool(router, db, auth, offers, codes, pools, clock)
     _add_till(router, db, auth, codes, clock)
     _add_offline(router, db, auth, codes, OfflineUses(codes, codes.jobs, clock))
@@ -106,6 +107,10 @@ def _add_offers(router: APIRouter, db: Database, auth: Auth, offers: Offers, clo
         with db.read() as session:
             offer = offers.get(session, id)
             return OfferOut.of(offer, offers.merchant(session, offer))
+
+
+def _add_turning(router: APIRouter, db: Database, auth: Auth, offers: Offers, clock: Clock) -> None:
+    manager = Depends(auth.require(Scope.MANAGE))
 
     def turn(verb: str, active: bool, id: int, caller: Caller, key: str | None) -> Response:
         with db.begin() as session:
