@@ -37,6 +37,12 @@ from gateway.identity.merchants.keys import ApiKeys
 from gateway.identity.merchants.service import Merchants
 from gateway.identity.wallets.orders import OpenOrders
 from gateway.identity.wallets.proofs import Proofs
+from gateway.loyalty.badges import routes as badges_routes
+from gateway.loyalty.badges.earned import Earned
+from gateway.loyalty.badges.models import STREAM as BADGE_STREAM
+from gateway.loyalty.badges.service import Badges
+from gateway.loyalty.badges.settlement import Settlement as BadgeSettlement
+from gateway.loyalty.badges.submission import Submission as BadgeSubmission
 from gateway.loyalty.campaigns import mirror
 from gateway.loyalty.campaigns import routes as campaigns_routes
 from gateway.loyalty.campaigns.service import STREAM as EARNING_STREAM
@@ -129,9 +135,8 @@ class House:
             "earning.recount",
             "boards.forget",
             "statistics.close",
-            "redemptions.sweep",
+            *(f"{room}.sweep" for room in ("redemptions", "moves", "badges")),
             "redemptions.wipe",
-            "moves.sweep",
         }
     )
 
@@ -185,6 +190,10 @@ class House:
         self.redemption_settlement = RedemptionSettlement(db, clock, jobs, self.orders, self.codes)
         self.moves = Moves(db, clock, deployment.domains, reads, desk, self.orders, self.ledger, contracts)
         self.move_settlement = MoveSettlement(clock, self.orders)
+        earned = Earned(self.campaigns, self.play, self.tiers, clock)
+        self.badges = Badges(db, self.campaigns, earned, clock, deployment)
+        self.badge_submission = BadgeSubmission(db, clock, earned, desk, deployment.badges, self.fence.complete)
+        self.badge_settlement = BadgeSettlement(db, clock, jobs)
         self.facts = Facts(clock)
         self.closing = Closing(db, clock, jobs, settings.statistics_quiet)
         self.outbox = Outbox(clock, secrets, settings.webhooks_private)
@@ -212,6 +221,8 @@ class House:
             "redemptions.tx_done": self.submission.tx_done,
             "moves.tx_refused": self.move_settlement.tx_refused,
             "moves.tx_reverted": self.move_settlement.tx_reverted,
+            "badges.tx_failed": self.badge_submission.tx_failed,
+            "badges.tx_done": self.badge_submission.tx_done,
             **{kind: self.outbox.handler(message) for kind, message in MESSAGES.items()},
         }
 
@@ -223,6 +234,7 @@ class House:
             EARNING_STREAM: self.landing.apply_events,
             REDEMPTION_STREAM: self.redemption_settlement.apply_events,
             MOVE_STREAM: self.move_settlement.apply_events,
+            BADGE_STREAM: self.badge_settlement.apply_events,
         }
 
     def routers(self) -> list[APIRouter]:
@@ -238,6 +250,7 @@ class House:
             grants_routes.build(g.db, self.auth, self.grants, g.clock),
             play_routes.build(g.db, self.play, proofs),
             boards_routes.build(g.db, self.boards),
+            badges_routes.build(g.db, self.badges, proofs),
             statistics_routes.build(g.db, self.auth, self.ledger),
             messaging_routes.build(g.db, self.auth, self.outbox, g.clock),
             offers_routes.build(g.db, self.auth, self.offers, self.codes, Pools(g.secrets), g.clock),
@@ -305,6 +318,8 @@ class House:
             "redemptions.wipe": self.redemption_settlement.wipe_due,
             "moves.submit": self.moves.submit_due,
             "moves.sweep": self.move_settlement.sweep_dead,
+            "badges.submit": self.badge_submission.submit_due,
+            "badges.sweep": self.badge_settlement.sweep_due,
         }
 
 
@@ -313,20 +328,22 @@ WANTED: Mapping[str, frozenset[EventKind]] = {
     EARNING_STREAM: mirror.MONEY | mirror.TERMS,
     REDEMPTION_STREAM: frozenset({EventKind.REDEEMED, EventKind.SPENT}),
     MOVE_STREAM: frozenset({EventKind.TOKEN_ORDER, EventKind.ACCOUNT_ORDER}),
+    BADGE_STREAM: frozenset({EventKind.BADGE}),
 }
 #: Event → the kinds of jobs that it starts.
 EVENTS: Mapping[str, tuple[str, ...]] = {
     "action.accepted": ("statistics.accepted",),
     "action.claimed": ("statistics.claimed",),
     "action.qualifies": ("earning.referrals", "earning.play"),
-    "tx.refused": ("earning.tx_failed", "redemptions.tx_failed", "moves.tx_refused"),
-    "tx.reverted": ("earning.tx_failed", "redemptions.tx_failed", "moves.tx_reverted"),
-    "tx.done": ("redemptions.tx_done",),
+    "tx.refused": ("earning.tx_failed", "redemptions.tx_failed", "moves.tx_refused", "badges.tx_failed"),
+    "tx.reverted": ("earning.tx_failed", "redemptions.tx_failed", "moves.tx_reverted", "badges.tx_failed"),
+    "tx.done": ("redemptions.tx_done", "badges.tx_done"),
     "batch.landed": ("messaging.batch",),
     "redemption.delivered": ("messaging.redemption",),
     "code.used": ("messaging.code",),
     "code.used_twice": ("messaging.used_twice",),
     "codes.low": ("messaging.codes_low",),
+    "badges.landed": ("messaging.badges",),
     "week.closed": ("messaging.statistics",),
 }
 #: Kind of job → the message to merchants that it writes.
@@ -336,6 +353,7 @@ MESSAGES: Mapping[str, MessageKind] = {
     "messaging.code": MessageKind.CODE_USED,
     "messaging.used_twice": MessageKind.CODE_USED_TWICE,
     "messaging.codes_low": MessageKind.CODES_LOW,
+    "messaging.badges": MessageKind.BADGES_LANDED,
     "messaging.statistics": MessageKind.STATISTICS_RELEASED,
 }
 

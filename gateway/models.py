@@ -8,6 +8,7 @@ from gateway.core import jobs as _jobs
 from gateway.core.db import Base
 from gateway.identity.merchants import models as _merchants
 from gateway.identity.wallets import models as _wallets
+from gateway.loyalty.badges import models as _badges
 from gateway.loyalty.campaigns import models as _campaigns
 from gateway.loyalty.earning import models as _earning
 from gateway.loyalty.earning.boards import models as _boards
@@ -25,5 +26,6 @@ from gateway.statistics import models as _statistics
 _ROOMS = (
     _indexer, _relayer, _idempotency, _jobs, _merchants, _wallets, _campaigns, _earning, _ledger, _moves, _offers,
     _redemptions, _messaging, _statistics, _referrals, _changes, _grants, _tiers, _play, _boards,
+    _badges,
 )  # fmt: skip
 metadata = Base.metadata

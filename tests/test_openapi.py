@@ -48,6 +48,8 @@ def test_every_route_is_reachable_through_the_client_or_has_a_reason(document: d
 SHORT = {
     "GET /v1/wallets/{address}/tiers": "one item for each ladder that the wallet stands on",
     "GET /v1/wallets/{address}/goals": "one item for each challenge and streak of its campaigns",
+    "GET /v1/wallets/{address}/badges/earned": "one item for each badge of its campaigns",
+    "GET /v1/campaigns/{id}/badges": "at most fifty in a campaign's rules",
     "GET /v1/campaigns/{id}/leaderboard": "the first places of a board",
     "GET /v1/campaigns/{id}/leaderboard/names": "a handful to choose from",
 }

@@ -18,6 +18,11 @@ def parts(number: bytes) -> tuple[int, int, bytes]:
     return int.from_bytes(number[:8], "big"), int.from_bytes(number[8:12], "big"), number[12:]
 
 
+def alike(number: bytes) -> tuple[bytes, bytes]:
+    """The first and the last number of the same badge of the same campaign, whoever has it."""
+    return number[:12] + bytes(20), number[:12] + b"\xff" * 20
+
+
 def uri(campaign: int, badge: int) -> str:
     """What `tokenURI` answers: made by the contract, so that it needs no server."""
     traits = [{"trait_type": "campaign", "value": campaign}, {"trait_type": "badge", "value": badge}]

@@ -13,6 +13,7 @@ from gateway.client.types import (
     ActionIn,
     ActionOut,
     AdjustmentIn,
+    BadgesOut,
     BalancesIn,
     BalancesOut,
     BoardOut,
@@ -30,6 +31,7 @@ from gateway.client.types import (
     CodeOut,
     CodesOut,
     ConfirmIn,
+    DefinitionsOut,
     DeliveryList,
     DeliveryOut,
     DoubleUses,
@@ -73,6 +75,8 @@ from gateway.client.types import (
     RulesIn,
     RulesOut,
     SettleOut,
+    StatusesOut,
+    StatusOut,
     TiersOut,
     UploadOut,
     UsesIn,
@@ -85,6 +89,7 @@ from gateway.client.types import (
     WelcomeIn,
     WhatIfIn,
     WhatIfOut,
+    WishIn,
 )
 
 
@@ -284,6 +289,40 @@ def post_campaigns_by_id_leaderboard(id: int, body: PlayerIn) -> Request[PlayerO
 def get_campaigns_by_id_leaderboard_names(id: int, *, count: int | None = None) -> Request[NamesOut]:
     """Some names that nobody plays under."""
     return made("GET", f"/v1/campaigns/{id}/leaderboard/names", query={"count": count}, secured=False)
+
+
+def get_campaigns_by_id_badges(id: int) -> Request[DefinitionsOut]:
+    """Every badge that a campaign has or had, what it takes, and how many hold it."""
+    return made("GET", f"/v1/campaigns/{id}/badges", secured=False)
+
+
+def post_campaigns_by_id_badges(id: int, body: WishIn) -> Request[StatusOut]:
+    """Asks for a badge that the wallet has earned; it goes to the chain with the campaign's next settlement."""
+    return made("POST", f"/v1/campaigns/{id}/badges", body=body, secured=False)
+
+
+def delete_campaigns_by_id_badges_by_badge_wishes_by_address(
+    id: int, badge: int, address: str, *, wallet_proof: str | None = None
+) -> Request[None]:
+    """Takes a wish back as long as it has not been sent."""
+    return made(
+        "DELETE",
+        f"/v1/campaigns/{id}/badges/{badge}/wishes/{address}",
+        headers={"Wallet-Proof": wallet_proof},
+        secured=False,
+    )
+
+
+def get_wallets_by_address_badges(
+    address: str, *, cursor: int | None = None, limit: int | None = None
+) -> Request[BadgesOut]:
+    """The badges that a wallet has on the chain, or had and renounced, the oldest first."""
+    return made("GET", f"/v1/wallets/{address}/badges", query={"cursor": cursor, "limit": limit}, secured=False)
+
+
+def get_wallets_by_address_badges_earned(address: str, *, wallet_proof: str | None = None) -> Request[StatusesOut]:
+    """How far the wallet is with every badge of the campaigns in which it did something, and what became of its wishes."""
+    return made("GET", f"/v1/wallets/{address}/badges/earned", headers={"Wallet-Proof": wallet_proof}, secured=False)
 
 
 def get_statistics(*, cursor: int | None = None, limit: int | None = None) -> Request[FigureList]:

@@ -103,6 +103,32 @@ class AnyItem(TypedDict):
     min_quantity: NotRequired[int]
 
 
+class Badge(TypedDict):
+    number: int
+    name: str
+    description: NotRequired[str | None]
+    goal: NotRequired[str | None]
+    times: NotRequired[int]
+    ladder: NotRequired[str | None]
+    rung: NotRequired[str | None]
+
+
+class BadgeOut(TypedDict):
+    campaign: int
+    badge: int
+    name: str | None
+    token_id: str
+    uri: str
+    at: int
+    block: int
+    renounced: bool
+
+
+class BadgesOut(TypedDict):
+    items: list[BadgeOut]
+    next: int | None
+
+
 class BalanceIn(TypedDict):
     points: int
     wallet: NotRequired[str | None]
@@ -365,6 +391,24 @@ class DearestItem(TypedDict):
     points: int
     per: int
     kind: Literal["dearest_item"]
+
+
+class DefinitionOut(TypedDict):
+    badge: int
+    name: str
+    description: str | None
+    takes: str
+    goal: str | None
+    times: int
+    ladder: str | None
+    rung: str | None
+    offered: bool
+    held: int
+
+
+class DefinitionsOut(TypedDict):
+    contract: str | None
+    items: list[DefinitionOut]
 
 
 class DeliveryList(TypedDict):
@@ -1121,6 +1165,7 @@ class RulesDocument_Input(TypedDict):
     ladders: NotRequired[list[Ladder_Input]]
     challenges: NotRequired[list[Challenge]]
     streaks: NotRequired[list[Streak]]
+    badges: NotRequired[list[Badge]]
     leaderboard: NotRequired[Leaderboard | None]
     refunds: NotRequired[Refunds]
 
@@ -1149,6 +1194,7 @@ class RulesDocument_Output(TypedDict):
     ladders: NotRequired[list[Ladder_Output]]
     challenges: NotRequired[list[Challenge]]
     streaks: NotRequired[list[Streak]]
+    badges: NotRequired[list[Badge]]
     leaderboard: NotRequired[Leaderboard | None]
     refunds: NotRequired[Refunds]
 
@@ -1177,6 +1223,7 @@ class RulesIn(TypedDict):
     ladders: NotRequired[list[Ladder_Input]]
     challenges: NotRequired[list[Challenge]]
     streaks: NotRequired[list[Streak]]
+    badges: NotRequired[list[Badge]]
     leaderboard: NotRequired[Leaderboard | None]
     refunds: NotRequired[Refunds]
     valid_from: NotRequired[int | None]
@@ -1197,6 +1244,24 @@ class Rung_Input(TypedDict):
 
 class SettleOut(TypedDict):
     settle_at: int
+
+
+State = Literal["open", "earned", "asked", "sent", "held", "renounced"]
+
+
+class StatusOut(TypedDict):
+    campaign: int
+    badge: int
+    name: str
+    takes: str
+    counted: int
+    needed: int
+    state: State
+    sends_at: int | None
+
+
+class StatusesOut(TypedDict):
+    items: list[StatusOut]
 
 
 class Streak(TypedDict):
@@ -1350,6 +1415,7 @@ class WhatIfIn(TypedDict):
     ladders: NotRequired[list[Ladder_Input]]
     challenges: NotRequired[list[Challenge]]
     streaks: NotRequired[list[Streak]]
+    badges: NotRequired[list[Badge]]
     leaderboard: NotRequired[Leaderboard | None]
     refunds: NotRequired[Refunds]
     since: NotRequired[int | None]
@@ -1368,6 +1434,13 @@ class WhatIfOut(TypedDict):
 
 
 Window = Literal["rolling", "month", "quarter", "year", "anniversary", "ever"]
+
+
+class WishIn(TypedDict):
+    wallet: str
+    badge: int
+    deadline: int
+    signature: str
 
 
 class gateway__identity__audit_log__schemas__ChangeOut(TypedDict):

@@ -144,6 +144,7 @@ def _database(
     yield from audit_earning.promises(session)
     yield from audit_rooms.redemptions(session, rebuilt.until(found["redemptions"]))
     yield from audit_rooms.moves(session, rebuilt.until(found["moves"]))
+    yield from audit_rooms.wishes(session, rebuilt.until(found["badges"]))
 
 
 def _totals(books: Books, logs: Logs, backing: Backing) -> dict[str, int]:

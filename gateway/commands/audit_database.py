@@ -23,7 +23,7 @@ BEGINNING: Position = (-1, -1)
 #: What the ledger adds up.
 MEASURES = frozenset(measure.name.lower() for measure in Measure)
 #: Readers of the event stream.
-ROOMS = ("ledger", "earning", "redemptions", "moves")
+ROOMS = ("ledger", "earning", "redemptions", "moves", "badges")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Holds the rebuilt books against what the rooms keep: campaigns, redemptions with their codes, moves."""
+"""Holds the rebuilt books against what the rooms keep: campaigns, redemptions with their codes, moves, badges."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from gateway.commands.audit_books import Books, Effect
 from gateway.commands.audit_model import Difference, Paid, short
 from gateway.core.limits import MAX_SUM
 from gateway.identity.merchants.models import Merchant
+from gateway.loyalty.badges.models import BadgeWish
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.moves.models import Move, MoveKind, MoveState
 from gateway.loyalty.offers import documents
@@ -187,3 +188,17 @@ def _received(row: Move, effects: list[Effect]) -> int | None:
             case MoveKind.STAY, "stay", [row.source, row.holder, row.stay]:
                 return row.amount
     return None
+
+
+# ---------------------------------------------------------------------- badges
+
+
+def wishes(session: Session, books: Books) -> Iterator[Difference]:
+    """A wish for a badge has come true when the badge landed, and not before."""
+    for row in session.scalars(sa.select(BadgeWish).order_by(BadgeWish.campaign_id, BadgeWish.badge)):
+        number = row.campaign_id << 192 | row.badge << 160 | int.from_bytes(row.wallet, "big")
+        badge = books.badges.get(number)
+        if (badge.block if badge else None) != row.landed_block:
+            where = f"badge {row.badge} of campaign {row.campaign_id}, {short(row.wallet)}"
+            landed = badge.block if badge else "not on the chain"
+            yield Difference("badge-wish", where, landed, row.landed_block or "waiting")

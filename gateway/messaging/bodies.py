@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gateway.chain.badges import parts
+from gateway.chain.badges import alike, parts
 from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning.models import Batch
@@ -122,15 +122,18 @@ def _badges(session: Session, ref: int) -> Message | None:
     campaign = session.get(Campaign, number)
     if campaign is None:
         return None
-    landed = sa.select(ChainEvent.number).where(
+    landed = sa.select(sa.func.count()).where(
         ChainEvent.block == event.block,
         ChainEvent.tx_hash == event.tx_hash,
         ChainEvent.kind == EventKind.BADGE,
         ChainEvent.holder == event.holder,
+        ChainEvent.number.between(*alike(event.number)),
         ChainEvent.orphaned == event.orphaned,
     )
-    count = sum(parts(each or b"")[:2] == (number, badge) for each in session.scalars(landed))
-    return Message(campaign.merchant_id, {"campaign": number, "badge": badge, "landed": count, "block": event.block})
+    return Message(
+        campaign.merchant_id,
+        {"campaign": number, "badge": badge, "landed": session.scalar(landed) or 0, "block": event.block},
+    )
 
 
 _BUILDERS: Mapping[MessageKind, Callable[[Session, int], Message | None]] = {

@@ -22,6 +22,7 @@ from gateway.core.problems import INVALID_REQUEST
 from gateway.identity.merchants.models import Merchant
 from gateway.loyalty.campaigns import mirror, promises, schedule
 from gateway.loyalty.campaigns.errors import (
+    BADGE_CHANGED,
     CAMPAIGN_EXISTS,
     LADDER_NOT_SHARED,
     SETTLEMENT_TOO_EXPOSED,
@@ -29,6 +30,7 @@ from gateway.loyalty.campaigns.errors import (
     UNKNOWN_CAMPAIGN,
 )
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion
+from gateway.loyalty.rules import badges
 from gateway.loyalty.rules.document import RulesDocument, parse
 
 log = structlog.get_logger(__name__)
@@ -185,13 +187,15 @@ class Campaigns:
         """New rules from `valid_from` (default: now) on, never earlier: what was done is judged by what was known."""
         now = self.clock.now()
         self.owned(session, campaign, merchant_id)
-        newest = self.rule_versions(session, [campaign])[campaign][0]
+        versions = self.rule_versions(session, [campaign])[campaign]
+        newest = versions[0]
         start = now if valid_from is None else valid_from
         if not max(now, newest.valid_from) <= start <= LAST_SECOND:
             raise INVALID_REQUEST.at("valid_from", "not in the past, and not before other rules that are to come")
         others = [m for m in self.merchants(session, campaign) if m.merchant_id != merchant_id and m.daily_quota]
         if others and not rules.shareable:
             raise LADDER_NOT_SHARED.at("ladders")
+        check_badges(versions, rules)
         return self._add_version(session, campaign, newest.version + 1, start, rules)
 
     def set_merchant(
@@ -348,3 +352,11 @@ class Campaigns:
         row.merchant_id = owner.id
         if session.get(CampaignMerchant, (row.id, owner.id)) is None:
             session.add(CampaignMerchant(campaign_id=row.id, merchant_id=owner.id, daily_quota=MAX_SUM))
+
+
+def check_badges(versions: Sequence[RuleVersion], rules: RulesDocument) -> None:
+    """`badge-changed`: somebody may have a badge already, so that its number must not come to stand for something
+    else."""
+    number = badges.changed((parse(version.document).badges for version in versions), rules.badges)
+    if number is not None:
+        raise BADGE_CHANGED.at("badges", f"number {number}")

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from gateway.core.problems import INVALID_REQUEST
 from gateway.loyalty.campaigns.errors import UNKNOWN_CAMPAIGN
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
-from gateway.loyalty.campaigns.service import Campaigns
+from gateway.loyalty.campaigns.service import Campaigns, check_badges
 from gateway.loyalty.earning import answers, reports
 from gateway.loyalty.earning.models import EARNED, Action, ActionKind
 from gateway.loyalty.earning.schemas import ActionIn
@@ -71,6 +71,7 @@ def of_past(
 ) -> WhatIf:
     """What the merchant's stored actions from `since` until `until` (Unix seconds) would have earned."""
     _own(session, campaigns, campaign, merchant)
+    check_badges(campaigns.rule_versions(session, [campaign])[campaign], document)
     new, found = prepare(document), WhatIf()
     trials, last = (Trial(), Trial()), 0
     for action, old, eligible in sorted(_stored(session, campaign, merchant, since, until), key=_moment):

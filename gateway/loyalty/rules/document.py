@@ -12,6 +12,7 @@ from pydantic.config import JsonDict
 
 from gateway.loyalty.rules import expressions
 from gateway.loyalty.rules.amounts import Rounding
+from gateway.loyalty.rules.badges import MAX_BADGES, Badge
 from gateway.loyalty.rules.calculators import Rule
 from gateway.loyalty.rules.calculators.base import OfPurchases
 from gateway.loyalty.rules.calculators.per_action import PerAction
@@ -113,6 +114,7 @@ class RulesDocument(Part):
     ladders: list[Ladder] = Field(default_factory=list, max_length=MAX_LADDERS)
     challenges: list[Challenge] = Field(default_factory=list, max_length=MAX_GOALS)
     streaks: list[Streak] = Field(default_factory=list, max_length=MAX_GOALS)
+    badges: list[Badge] = Field(default_factory=list, max_length=MAX_BADGES)
     leaderboard: Leaderboard | None = None
     refunds: Refunds = Refunds.LATER_AWARDS
 
@@ -140,7 +142,17 @@ class RulesDocument(Part):
         for rule in self.rules:
             if isinstance(rule, OfPurchases) and rule.where is not None:
                 expressions.check(rule.where, expressions.LINE)
+        self._check_badges()
         return self
+
+    def _check_badges(self) -> None:
+        unique([badge.number for badge in self.badges])
+        _known((badge.goal for badge in self.badges if badge.goal), [goal.id for goal in self.goals], "goal")
+        rungs = {(ladder.id, rung.id) for ladder in self.ladders for rung in ladder.rungs[1:]}
+        if {(badge.ladder, badge.rung) for badge in self.badges if badge.ladder} - rungs:
+            raise ValueError("names a rung that is not there, or on which everybody stands")
+        if {goal.id for goal in self.goals if not goal.points} - {badge.goal for badge in self.badges}:
+            raise ValueError("a goal earns points or a badge")
 
     def _circumstances(self) -> Iterator[Circumstances]:
         yield from self.rules

@@ -17,7 +17,8 @@ from gateway.loyalty.rules.parts import Circumstances, Part, Slug, Slugs
 
 MAX_GOALS = 20
 
-Bonus = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+#: Nothing: it is counted for a badge alone.
+Bonus = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 
 
 class Counts(StrEnum):

@@ -83,7 +83,7 @@ class Play:
             known[row.wallet][row.goal, row.period, row.place] = row
         for wallet in sorted(wallets):
             reached = course(deeds[wallet]).reached
-            due = {(key_of(reward.goal), reward.period, reward.place): reward for reward in reached}
+            due = {(key_of(r.goal), r.period, r.place): r for r in reached if r.points}
             for place, row in known[wallet].items():
                 if place not in due and row.action_id is not None:
                     self._take_back(session, row)
@@ -126,6 +126,11 @@ class Play:
         return self.secrets.mac(purpose, row.wallet + row.goal + b"".join(n.to_bytes(8, "big") for n in numbers))
 
     # ---------------------------------------------------------------- looking
+
+    def courses(self, session: Session, campaign: int, wallets: Collection[bytes]) -> dict[bytes, Course]:
+        """What these wallets' deeds in a campaign amount to."""
+        deeds = self._deeds(session, campaign, wallets)
+        return {wallet: course(deeds[wallet]) for wallet in wallets}
 
     def progress(self, session: Session, wallet: bytes) -> list[Progress]:
         """How far the wallet is with every goal of the campaigns in which it did something."""

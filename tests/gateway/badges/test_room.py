@@ -1,0 +1,243 @@
+"""Badges: for those alone who earned them and asked, once, whatever is sent, told or reorganised how often."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from gateway.chain.hexes import checksum
+from gateway.chain.relayer.models import TxState
+from gateway.core.clock import Clock
+from gateway.core.db import Database
+from gateway.core.jobs import Jobs
+from gateway.core.secrets import Secrets
+from gateway.loyalty.badges.models import BadgeWish
+from gateway.loyalty.badges.service import LONGEST, SHORTEST
+from gateway.loyalty.badges.submission import SETTLES
+from tests.gateway.badges.conftest import PROGRAMME, Corner, address, build
+from tests.gateway.earning.conftest import DAY
+
+
+@pytest.fixture
+def open_corner(corner: Corner) -> Corner:
+    """With a campaign that settles at once."""
+    corner.room.campaign(programme=PROGRAMME, began=20 * DAY)
+    return corner
+
+
+def code(answer: Any) -> tuple[int, str]:
+    return answer.status_code, answer.json().get("code", "")
+
+
+def test_from_the_till_to_the_chain(open_corner: Corner) -> None:
+    corner = open_corner
+    corner.regular("ann", days=1)
+    half = corner.statuses("ann")[1]
+    assert (half["state"], half["counted"], half["needed"]) == ("open", 1, 2)
+    assert half["takes"] == "Two cups: 2 actions in a day; 2 times"
+    assert code(corner.ask("ann")) == (409, "badge-not-earned")
+    corner.regular("ann")
+    corner.follow()
+    assert corner.state("ann") == "earned"
+    assert corner.room.hub.given == {}  # a goal without points gives none
+    assert corner.submission.submit_due() == 0  # nobody has asked
+    answer = corner.ask("ann")
+    assert (answer.status_code, answer.json()["state"]) == (202, "asked")
+    assert corner.held("ann") == []
+    assert corner.submission.submit_due() == 1
+    assert corner.state("ann") == "sent"
+    assert corner.mine() == 1
+    assert (corner.state("ann"), corner.held("ann")) == ("held", [(1, False)])
+    assert (corner.defined()[1]["held"], corner.defined()[7]["held"]) == (1, 0)
+    assert len(corner.told) == 1
+    assert corner.ask("ann").json()["state"] == "held"
+    assert (corner.submission.submit_due(), corner.queued()) == (0, [])
+
+
+def test_a_rung_that_was_reached_earns_it_too(open_corner: Corner) -> None:
+    corner = open_corner
+    corner.buy("bob", 15_000, occurred_at=corner.room.clock.now() - 12 * DAY)
+    assert code(corner.ask("bob", 7)) == (409, "badge-not-earned")
+    corner.buy("bob", 6_000, occurred_at=corner.room.clock.now() - 11 * DAY)
+    status = corner.statuses("bob")[7]  # by now it has fallen again
+    assert (status["takes"], status["state"], status["needed"]) == ("Gold of status, or above", "earned", 1)
+    assert corner.ask("bob", 7).status_code == 202
+    assert corner.submission.submit_due() == 1
+    assert corner.mine() == 1
+
+
+def test_wishes_wait_for_the_settlement_and_go_together(corner: Corner) -> None:
+    corner.room.campaign(programme=PROGRAMME, began=20 * DAY, settle_every=DAY)
+    names = ["ann", "bob", "cleo"]
+    for name in names:
+        corner.regular(name)
+        sends_at = corner.ask(name).json()["sends_at"]
+        assert sends_at % DAY == 0
+        assert 0 < sends_at - corner.room.clock.now() <= DAY
+    assert corner.withdraw(names[0]).status_code == 204
+    assert code(corner.withdraw(names[0])) == (404, "not-found")
+    assert corner.state(names[0]) == "earned"
+    assert corner.submission.submit_due() == 0
+    corner.room.clock.offset += DAY
+    assert corner.submission.submit_due() == len(names) - 1
+    assert corner.submission.submit_due() == 0
+    assert len(corner.queued()) == 1
+    assert code(corner.withdraw(names[1])) == (409, "badge-on-its-way")
+    assert corner.mine() == len(names) - 1
+    assert len(corner.told) == 1
+
+
+def test_what_is_refunded_meanwhile_is_not_sent(open_corner: Corner) -> None:
+    corner = open_corner
+    action = corner.regular("ann")[0]
+    assert corner.ask("ann").status_code == 202
+    assert corner.room.refund(action).status_code == 202
+    assert (corner.submission.submit_due(), corner.queued()) == (0, [])
+    assert corner.state("ann") == "open"
+
+
+def test_it_lands_once_through_refusals_silence_and_reorganisations(open_corner: Corner) -> None:
+    corner = open_corner
+    corner.regular("ann")
+    wish = corner.wish("ann")
+    assert corner.send(wish).json() == corner.send(wish).json()
+    corner.submission.submit_due()
+    assert corner.mine(TxState.REFUSED) == 0  # no key of ours may, say
+    assert corner.submission.submit_due() == 0
+    corner.room.clock.offset += 5
+    assert corner.submission.submit_due() == 1
+    fork = corner.block
+    assert corner.mine() == 1
+    corner.reorganise(fork)
+    assert (corner.held("ann"), corner.state("ann")) == ([], "sent")
+    corner.room.clock.offset += SETTLES
+    assert corner.submission.submit_due() == 1
+    assert corner.mine() == 1
+    # Told again, and lost: a transaction without its event is followed by another, which lands nothing.
+    with corner.db.begin() as session:
+        row = session.get_one(BadgeWish, (1, 1, address("ann")))
+        row.landed_block = None
+        corner.submission.tx_done(session, row.tx_id or 0)
+    corner.room.clock.offset += SETTLES
+    assert (corner.submission.submit_due(), corner.queued(), corner.held("ann")) == (0, [], [(1, False)])
+
+
+def test_a_restored_gateway_sends_nothing_before_it_knows(open_corner: Corner) -> None:
+    corner = open_corner
+    corner.regular("ann")
+    corner.ask("ann")
+    corner.submission.whole = lambda: False
+    assert (corner.submission.submit_due(), corner.queued()) == (0, [])
+    corner.submission.whole = lambda: True
+    assert corner.submission.submit_due() == 1
+
+
+def test_renounced_is_for_good(open_corner: Corner) -> None:
+    corner = open_corner
+    corner.regular("ann")
+    corner.ask("ann")
+    corner.submission.submit_due()
+    corner.mine()
+    fork = corner.block
+    corner.renounce("ann")
+    assert (corner.held("ann"), corner.state("ann"), corner.defined()[1]["held"]) == ([(1, True)], "renounced", 0)
+    assert code(corner.ask("ann", lasts=11 * DAY)) == (409, "badge-renounced")
+    corner.reorganise(fork - 1)
+    assert corner.held("ann") == []
+
+
+def test_wishes_are_forgotten_once_they_cannot_come_true(open_corner: Corner) -> None:
+    corner = open_corner
+    corner.regular("ann")
+    corner.regular("bob")
+    for name in ("ann", "bob"):
+        assert corner.ask(name, lasts=SHORTEST).status_code == 202
+    with corner.db.begin() as session:
+        session.get_one(BadgeWish, (1, 1, address("bob"))).retry_at = corner.room.clock.now() + 2 * SHORTEST
+    corner.submission.submit_due()
+    corner.mine()
+    corner.at_depth()
+    assert corner.settlement.sweep_due() == 0
+    corner.room.clock.offset += SHORTEST + 1
+    assert (corner.submission.submit_due(), corner.queued()) == (0, [])
+    corner.at_depth()
+    assert corner.settlement.sweep_due() == 2
+    assert (corner.state("ann"), corner.state("bob")) == ("held", "earned")
+    with corner.db.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(BadgeWish)) == 0
+
+
+def test_a_later_wish_takes_the_place_of_one_that_is_over(open_corner: Corner) -> None:
+    corner = open_corner
+    corner.regular("ann")
+    corner.ask("ann", lasts=SHORTEST)
+    corner.room.clock.offset += SHORTEST + 1
+    assert corner.submission.submit_due() == 0
+    assert corner.ask("ann").json()["state"] == "asked"
+    assert corner.submission.submit_due() == 1
+    assert corner.mine() == 1
+
+
+def test_wishes_that_are_none(open_corner: Corner) -> None:
+    corner = open_corner
+    corner.regular("ann")
+    bob = checksum(address("bob"))
+    for wish, expected in (
+        (corner.wish("ann", wallet=bob), (422, "bad-signature")),
+        (corner.wish("ann", badge=7) | {"badge": 1}, (422, "bad-signature")),
+        (corner.wish("ann") | {"deadline": corner.room.clock.now() + 9 * DAY}, (422, "bad-signature")),
+        (corner.wish("ann", lasts=SHORTEST - 1), (422, "order-expired")),
+        (corner.wish("ann", lasts=LONGEST + 1), (422, "order-expired")),
+        (corner.wish("ann", badge=2), (404, "unknown-badge")),
+        (corner.wish("ann", more=1), (422, "invalid-request")),
+        *((corner.wish("ann") | {"badge": bad}, (422, "invalid-request")) for bad in (0, -1, 10_000, "1", None, 2**70)),
+    ):
+        assert code(corner.send(wish)) == expected, wish
+    assert code(corner.send(corner.wish("ann"), campaign=2)) == (422, "bad-signature")
+    headers = {"Authorization": "Bearer x"}
+    answer = corner.room.http.post("/v1/campaigns/1/badges", json=corner.wish("ann"), headers=headers)
+    assert code(answer) == (400, "credentials-refused")
+    path = f"/v1/wallets/{checksum(address('ann'))}/badges/earned"
+    assert code(corner.room.http.get(path)) == (403, "proof-required")
+    assert code(corner.room.http.get(path, headers=corner.proof("bob"))) == (422, "bad-signature")
+    assert code(corner.room.http.get("/v1/campaigns/2/badges")) == (404, "unknown-campaign")
+    corner.room.clock.offset += 40 * DAY
+    assert code(corner.ask("ann")) == (409, "campaign-ended")
+    with corner.db.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(BadgeWish)) == 0
+
+
+def test_a_number_never_comes_to_stand_for_something_else(open_corner: Corner) -> None:
+    corner = open_corner
+    rules = {"rules": [{"kind": "per_visit", "points": 1}]}
+
+    def publish(**changes: Any) -> Any:
+        return corner.room.call("POST", "/campaigns/1/rules", rules | PROGRAMME | changes)
+
+    other = [{"number": 1, "name": "Regular", "goal": "two", "times": 3}]
+    told = publish(badges=other)
+    assert (code(told), told.json()["detail"]) == ((409, "badge-changed"), "number 1")
+    assert code(corner.room.call("POST", "/campaigns/1/rules/preview", rules | PROGRAMME | {"badges": other})) == (
+        409,
+        "badge-changed",
+    )
+    fewer = [PROGRAMME["badges"][1] | {"name": "Shining"}]
+    challenges = [PROGRAMME["challenges"][1]]
+    assert publish(badges=fewer, challenges=challenges).status_code == 201
+    corner.regular("ann")
+    assert {n: (d["name"], d["offered"]) for n, d in corner.defined().items()} == {
+        1: ("Regular", False),
+        7: ("Shining", True),
+    }
+    assert code(corner.ask("ann")) == (404, "unknown-badge")
+    assert code(publish(badges=other)) == (409, "badge-changed")  # also after it was gone
+
+
+def test_where_there_is_no_contract(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> None:
+    corner = build(db, clock, jobs, secrets, contract=None)
+    corner.room.campaign(programme=PROGRAMME, began=20 * DAY)
+    assert code(corner.ask("ann")) == (409, "no-badges")
+    assert corner.room.http.get("/v1/campaigns/1/badges").json()["contract"] is None
+    assert corner.submission.submit_due() == 0
