@@ -122,8 +122,11 @@ class Scenario:
         self.lane = self._registered(mill, "Mill Lane", lane)
         campaigns.set_quota(self.lane.client, self.lane.campaign, self.gifts.record.id, 1_000_00)
         self._until("the gateway sees the accepted merchant", self._accepted)
-        self.coffee = self._offer(self.lane, "Coffee and cake", COFFEE, None)
-        self.voucher = self._offer(self.gifts, "Gift voucher", VOUCHER, self.lane.campaign)
+        self.coffee = self._offer(
+            self.lane, "Coffee and cake", COFFEE, None, {"kind": "product", "product": "coffee_and_cake"}
+        )
+        voucher = {"kind": "gift_card", "value": {"amount": 500, "currency": "GBP"}}
+        self.voucher = self._offer(self.gifts, "Gift voucher", VOUCHER, self.lane.campaign, voucher)
         self.say("two merchants, two funded campaigns, two offers")
 
     def _founded(self, name: str, terms: Terms, pot: int) -> Founded:
@@ -147,12 +150,12 @@ class Scenario:
         members = self.public.campaign(self.lane.campaign)["merchants"]
         return any(member["merchant_id"] == self.gifts.record.id and member["accepted"] for member in members)
 
-    def _offer(self, shop: Shop, title: str, price: int, campaign: int | None) -> int:
+    def _offer(self, shop: Shop, title: str, price: int, campaign: int | None, reward: Json) -> int:
         ends_at = self.chain.reads.head().time + 90 * DAY
         text, signature = offers.document(
-            shop.key, self.chain.deployment.domains, title, price, ends_at, campaign=campaign
+            shop.key, self.chain.deployment.domains, title, price, ends_at, campaign=campaign, reward=reward
         )
-        offer: int = offers.publish(shop.client, text, signature)["id"]
+        offer: int = publish(shop.client, text, signature)["id"]
         codes = "code\n" + "".join(f"{shop.name.upper()}-{number:05}\n" for number in range(500))
         shop.client.upload_codes(offer, codes.encode(), f"codes-{offer}")
         return offer

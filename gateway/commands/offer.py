@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -12,8 +14,7 @@ from gateway.chain.hexes import checksum, from_hex, keccak256, to_hex
 from gateway.chain.signatures import address_of, personal, recover, sign
 from gateway.chain.typed_data import Domains
 from gateway.client import Client, Document, Json
-from gateway.client.types import OfferOut
-from gateway.commands import wallets
+from gateway.commands import offer_terms, wallets
 from gateway.commands.campaign import DAY, day
 from gateway.commands.console import (
     AsJson,
@@ -28,14 +29,19 @@ from gateway.commands.console import (
 )
 from gateway.commands.merchant import KIND, client_of
 from gateway.commands.orders import domains_of
+from gateway.commands.publishing import publish
 from gateway.commands.state import DEFAULT, State, StateDir
-from gateway.loyalty.offers.documents import canonical
+from gateway.core.problems import Problem
+from gateway.loyalty.offers.documents import canonical, parse
 from gateway.loyalty.offers.rewards import Kind
 
 app = typer.Typer(cls=Group, help="Offers: what points buy.", no_args_is_help=True)
 
 RUNG = ("campaign", "ladder", "rank", "price")
 Id = Annotated[int, typer.Argument(min=1, help="The offer's id at the gateway.")]
+TierPrices = Annotated[
+    list[str] | None, typer.Option(help="Cheaper from a rung on, LADDER:RANK=POINTS, e.g. status:2=250")
+]
 Merchant = Annotated[str, typer.Option(help="The merchant of this machine whose offer it is.")]
 
 
@@ -46,27 +52,35 @@ def document(
     price: int,
     ends_at: int,
     *,
+    reward: Json,
     description: str = "",
-    kind: Kind = "product",
     campaign: int | None = None,
     starts_at: int | None = None,
     code_valid: int = 90 * DAY,
+    **terms: Any,
 ) -> tuple[str, str]:
-    """(canonical document, EIP-191 signature) of a merchant's offer. Hundredths of a point, Unix seconds, seconds."""
+    """(canonical document, EIP-191 signature) of a merchant's offer. Hundredths of a point, Unix seconds, seconds;
+    `terms`: the other ones of documents.Full. CommandError when they do not fit."""
     values: Json = {
+        "version": 2,
         "merchant": checksum(address_of(key)),
         "hub": checksum(domains.hub),
         "chain_id": domains.chain_id,
         "title": title,
         "description": description,
-        "kind": kind,
+        "reward": reward,
         "price": price,
         "campaign": campaign,
         "starts_at": int(time.time()) if starts_at is None else starts_at,
         "ends_at": ends_at,
         "code_valid": code_valid,
+        **terms,
     }
     text = canonical(values)
+    try:
+        parse(text)
+    except Problem as problem:
+        raise CommandError(f"{problem.field}: {problem.detail or 'out of range'}", code="invalid-offer") from None
     return text, to_hex(sign(key, personal(text.encode())))
 
 
@@ -96,50 +110,69 @@ def create(
     merchant: Merchant,
     title: Annotated[str, typer.Option(help="What it is.")],
     price: Annotated[int, typer.Option(parser=parse_points, metavar="POINTS", help="Points, e.g. 250.00")],
+    kind: Annotated[Kind, typer.Option(help="What kind of reward it is: `loyalty offer kinds`.")] = "product",
+    reward: Annotated[list[str] | None, typer.Option(help="A term of the reward, NAME=VALUE; again for each.")] = None,
     description: Annotated[str, typer.Option(help="More about it.")] = "",
-    kind: Annotated[Kind, typer.Option(help="What kind of reward it is.")] = "product",
     campaign: Annotated[int | None, typer.Option(min=1, help="Paid from accounts of this campaign.")] = None,
-    lasts: Annotated[int, typer.Option(parser=parse_duration, help="From now to its end, e.g. 90d.")] = 365 * DAY,
-    code_valid: Annotated[int, typer.Option(parser=parse_duration, help="A code can be used so long.")] = 90 * DAY,
-    pattern: Annotated[str | None, typer.Option(help="Generate codes, e.g. CAFE-****-****-****-%")] = None,
+    tier_price: TierPrices = None,
+    only: Annotated[str | None, typer.Option(help="For this rung and higher ones alone, e.g. status:3")] = None,
+    ladders_of: Annotated[int | None, typer.Option(min=1, help="Whose ladders these are; default --campaign.")] = None,
+    limit: Annotated[list[str] | None, typer.Option(help="At most so many a wallet, e.g. 1/week or 3/ever.")] = None,
     stock: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
-    wallet_limit: Annotated[int | None, typer.Option(min=1, help="At most so many a wallet.")] = None,
+    zone: Annotated[str, typer.Option(parser=offer_terms.zone, help="Where days and weeks begin.")] = "UTC",
+    first: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="From this day on; default now.")] = None,
+    lasts: Annotated[int, typer.Option(parser=parse_duration, help="From its start to its end, e.g. 90d.")] = 365 * DAY,
+    code_valid: Annotated[int, typer.Option(parser=parse_duration, help="A code can be used so long.")] = 90 * DAY,
+    codes: Annotated[str, typer.Option(help="pool, links, signed, or a pattern: CAFE-****-****-****-%")] = "pool",
+    low_stock: Annotated[int, typer.Option(min=0, help="Webhooks tell when so many codes are left.")] = 20,
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Sign an offer with the merchant's key and publish it. Without --pattern upload codes: `loyalty codes upload`."""
+    """Sign an offer with the merchant's key and publish it, e.g. for a tenth off wine, at most once a week:
+
+    loyalty offer create --merchant cafe --title "A tenth off wine" --price 300 --kind percentage --reward percent=10
+    --reward categories=wine --campaign 1 --tier-price status:2=250 --limit 1/week --codes 'WINE-****-****-****-%'
+
+    Codes of a pool are uploaded: `loyalty codes upload`.
+    """
     local = State(state)
-    with client_of(local, local.merchant(merchant)) as client:
-        key = wallets.load_key(local, merchant, KIND)
-        ends_at = int(time.time()) + lasts
+    record = local.merchant(merchant)
+    rungs = [offer_terms.tier_price(text) for text in tier_price or ()]
+    terms: Json = {"prices": rungs, "limits": [offer_terms.limit(text) for text in limit or ()], "zone": zone}
+    terms |= {"only": offer_terms.rung(only)} if only else {}
+    terms |= {"stock": stock} if stock else {}
+    for each in (*rungs, *([terms["only"]] if only else ())):
+        if ladders_of is None and campaign is None:
+            raise CommandError("whose ladder is that?", "--ladders-of 1", "invalid-offer")
+        each["campaign"] = ladders_of or campaign
+    given = offer_terms.reward(kind, reward or (), zone)
+    starts_at = int(time.time()) if first is None else int(first.replace(tzinfo=ZoneInfo(zone)).timestamp())
+    with client_of(local, record) as client:
+        terms |= {"links": True} if codes == "links" else {}
+        terms |= {"code_key": str(client.code_key(record.id)["key"])} if codes == "signed" else {}
         text, signature = document(
-            key,
+            wallets.load_key(local, merchant, KIND),
             domains_of(client.chain()),
             title,
             price,
-            ends_at,
+            starts_at + lasts,
+            reward=given,
             description=description,
-            kind=kind,
             campaign=campaign,
+            starts_at=starts_at,
             code_valid=code_valid,
+            **terms,
         )
-        answer = publish(client, text, signature, pattern, stock, wallet_limit)
+        answer = publish(client, text, signature, codes, low_stock)
     out.result(answer, lambda: describe(answer))
 
 
-def publish(
-    client: Client,
-    text: str,
-    signature: str,
-    pattern: str | None = None,
-    stock: int | None = None,
-    wallet_limit: int | None = None,
-) -> OfferOut:
-    """Publishes a signed document; codes come from a pool unless there is a pattern."""
-    body: Json = {"document": text, "signature": signature, "source": "generated" if pattern else "pool"}
-    optional = {"pattern": pattern, "stock_limit": stock, "wallet_limit": wallet_limit}
-    body.update({name: value for name, value in optional.items() if value is not None})
-    return client.create_offer(body, idempotency_key=f"offer-{to_hex(keccak256(text.encode()))[2:]}")
+@app.command()
+def kinds(as_json: AsJson = False) -> None:
+    """The kinds of rewards, and how each is typed for `loyalty offer create`."""
+    rows = [(kind, offer_terms.example(kind).partition(" --reward ")[2]) for kind in offer_terms.EXAMPLES]
+    told = {kind: list(terms) for kind, terms in offer_terms.EXAMPLES.items()}
+    out.result(told, lambda: table("Kinds of rewards", ("--kind", "--reward"), rows))
 
 
 @app.command("list")

@@ -16,11 +16,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from gateway.chain.hexes import keccak256, to_hex
+from gateway.chain.hexes import to_hex
 from gateway.chain.signatures import personal, sign
 from gateway.client import Client, Document, Json, calls
 from gateway.commands.console import CommandError
 from gateway.commands.file_changes import Change
+from gateway.commands.publishing import publish, source_of
 from gateway.core.limits import MAX_ID
 from gateway.core.problems import Problem
 from gateway.identity.wallets.fields import Points
@@ -75,12 +76,6 @@ class OfferItem(_Part):
     codes: Annotated[str, StringConstraints(strict=True, pattern=CODES)] = "pool"
     low_stock: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 20
     closed: Annotated[bool, Field(strict=True)] = False
-
-    @property
-    def source(self) -> tuple[str, str | None]:
-        """Where the codes come from, as the gateway calls it, and their pattern."""
-        known = {"pool": "pool", "links": "pool", "signed": "signed"}
-        return (known[self.codes], None) if self.codes in known else ("generated", self.codes)
 
 
 @dataclass(frozen=True)
@@ -170,7 +165,7 @@ def _codes(client: Client, item: OfferItem, offer: Json) -> Iterator[Change]:
     """What the document does not say. ValueError for what an offer keeps: after a restore, codes that were made are
     found again by their pattern."""
     there = client.send(calls.get_offers_by_id_codes(offer["id"]))
-    if (offer["source"], there["pattern"]) != item.source:
+    if (offer["source"], there["pattern"]) != source_of(item.codes):
         kept = there["pattern"] or offer["source"]
         raise ValueError(f"offer number {offer['id']} keeps its own ({kept}); publish another ref, and close this one")
     if there["low_stock"] != item.low_stock:
@@ -181,10 +176,7 @@ def _codes(client: Client, item: OfferItem, offer: Json) -> Iterator[Change]:
 
 def _publish(publisher: Publisher, client: Client, item: OfferItem, text: str) -> Document:
     signature = to_hex(sign(publisher.key(), personal(text.encode())))
-    source, pattern = item.source
-    body: Json = {"document": text, "signature": signature, "low_stock": item.low_stock, "source": source}
-    body |= {} if pattern is None else {"pattern": pattern}
-    made = client.create_offer(body, idempotency_key=f"offer-{to_hex(keccak256(text.encode()))[2:]}")
+    made = publish(client, text, signature, item.codes, item.low_stock)
     if client.get(f"/v1/offers/{made['id']}")["active"]:
         return made
     return client.write("POST", f"/v1/offers/{made['id']}/open")  # it was published before, and closed

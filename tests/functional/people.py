@@ -23,6 +23,7 @@ from gateway.commands.campaign import DAY, Registration, Terms
 from gateway.commands.chain import Own
 from gateway.commands.holder import Holder as Wallet
 from gateway.commands.merchant import SCOPES, accept_campaign, set_delegate
+from gateway.commands.publishing import publish
 from gateway.commands.wallets import SealKeys
 from gateway.commands.wallets import Wallet as Keys
 from tests.functional.house import House, done
@@ -130,12 +131,13 @@ class Merchant:
     # ------------------------------------------------------------------ offers
 
     def offer(self, price: int, campaign: int | None = None, codes: int = 0, **more: Any) -> dict[str, Any]:
-        """A signed offer with so many uploaded codes, or generated ones with `pattern`."""
-        publishing = {name: more.pop(name) for name in ("pattern", "stock", "wallet_limit") if name in more}
+        """A signed offer of a coffee, with so many uploaded codes, or generated ones with `pattern`."""
+        source = more.pop("pattern", "pool")
+        more.setdefault("reward", {"kind": "product", "product": "coffee"})
         more.setdefault("title", f"Coffee {next(_numbers)}")
         more.setdefault("ends_at", int(time.time()) + 30 * DAY)
         text, signature = offers.document(self.key, self.house.domains, price=price, campaign=campaign, **more)
-        offer = offers.publish(self.client, text, signature, **publishing)
+        offer = publish(self.client, text, signature, source)
         if codes:
             self.client.upload_codes(offer["id"], self.csv(offer, codes))
         return offer

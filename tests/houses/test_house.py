@@ -184,7 +184,9 @@ def test_points_become_a_code_that_works_once(shops: CommandLine, tmp_path: Path
     earn(shops, "ann", 10_000)
     codes = tmp_path / "codes.csv"
     codes.write_text("code\n" + "".join(f"COFFEE-{number:04}\n" for number in range(50)))
-    offer = shops.run("offer", "create", "--merchant", "dale", "--title", "Coffee", "--price", "40").document["id"]
+    create = ("offer", "create", "--merchant", "dale", "--title", "Coffee", "--price", "40")
+    offer = shops.run(*create, "--reward", "product=coffee", "--limit", "2/week").document["id"]
+    assert shops.run("offer", "show", offer).document["limits"] == [{"times": 2, "per": "week"}]
     upload = ("codes", "upload", codes, "--offer", offer, "--merchant", "dale")
     assert shops.run(*upload).document["added"] == 50
     assert shops.run(*upload).document["added"] == 50
@@ -203,6 +205,8 @@ def test_points_become_a_code_that_works_once(shops: CommandLine, tmp_path: Path
         "reserved": 0,
         "delivered": 1,
         "used": 0,
+        "pattern": None,
+        "low_stock": 20,
     }
     assert [box["code"] for box in shops.run("wallet", "inbox", "ann", "--confirm").document] == [received["code"]]
     assert shops.run("wallet", "inbox", "ann").document == []
