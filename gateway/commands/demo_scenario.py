@@ -22,6 +22,7 @@ from gateway.commands.console import CommandError
 from gateway.commands.crowd import Crowd
 from gateway.commands.holder import Holder, Received
 from gateway.commands.house import House
+from gateway.commands.publishing import publish
 from gateway.commands.purchases import Refund, Sale
 from gateway.commands.sending import Replay, Tally, Till
 from gateway.commands.state import MerchantRecord
