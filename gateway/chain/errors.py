@@ -207,6 +207,7 @@ REVERT_SIGNATURES = (
     "ClosedLoop(uint256)",
     "ERC20InsufficientAllowance(address,uint256,uint256)",
     "ERC20InsufficientBalance(address,uint256,uint256)",
+    "ERC721NonexistentToken(uint256)",
     "InsufficientPoints(uint256,uint256)",
     "InvalidAccountNonce(address,uint256)",
     "LengthMismatch(uint256,uint256)",

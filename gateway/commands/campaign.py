@@ -15,7 +15,7 @@ from gateway.chain import calls
 from gateway.chain.hexes import checksum, from_hex, keccak256
 from gateway.client import Client, Document, Json, ProblemAnswer
 from gateway.client.types import CampaignOut
-from gateway.commands import boards, campaign_file, vips, wallets, yaml_files
+from gateway.commands import boards, campaign_badges, campaign_file, vips, wallets, yaml_files
 from gateway.commands.chain import Chain, Own, open_chain
 from gateway.commands.console import (
     AsJson,
@@ -35,6 +35,7 @@ from gateway.commands.state import DEFAULT, State, StateDir
 app = typer.Typer(cls=Group, help="Campaigns: terms, money, rules.", no_args_is_help=True)
 app.command()(vips.vip)
 app.command()(boards.board)
+app.command()(campaign_badges.badges)
 DAY = 86_400
 #: A closed campaign's points expire so long after its end, beyond twice the hold.
 SPENDING_TIME = 90 * DAY

@@ -38,6 +38,7 @@ REASONS = {
     "TermRefused": "one of the campaign's terms is out of its range",
     "SameCampaign": "from a campaign to itself",
     "ZeroAmount": "nothing to do: the amount is zero",
+    "ERC721NonexistentToken": "the wallet does not have this badge",
     "ChangePending": "another change is announced and not yet due",
 }
 

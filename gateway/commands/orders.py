@@ -19,7 +19,9 @@ VALID = 3_600
 
 def domains_of(chain: Document) -> Domains:
     """The signing domains of a deployment as `GET /v1/chain` describes it."""
-    return Domains(int(chain["chain_id"]), from_hex(chain["token"]), from_hex(chain["hub"]), str(chain["token_name"]))
+    badges = from_hex(chain["badges"]) if chain.get("badges") else None
+    contracts = (from_hex(chain["token"]), from_hex(chain["hub"]))
+    return Domains(int(chain["chain_id"]), *contracts, str(chain["token_name"]), badges)
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,15 @@ class Signer:
             "seal_key": to_hex(seal_key),
             "signature": to_hex(sign(self.key, digest)),
         }
+
+    def badge(self, campaign: int, badge: int, deadline: int) -> Json:
+        """The wish for a badge of a campaign."""
+        try:
+            digest = self.domains.badge(self.address, campaign, badge, deadline)
+        except KeyError:
+            raise CommandError("this deployment has no badges", code="no-badges") from None
+        signature = to_hex(sign(self.key, digest))
+        return {"wallet": checksum(self.address), "badge": badge, "deadline": deadline, "signature": signature}
 
     def confirm(self, redemption: int) -> str:
         """Says that the box was opened, so that the gateway forgets it."""
