@@ -13,7 +13,7 @@ import typer
 from gateway.commands.console import AsJson, CommandError, facts, out
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("peers", "ceilings", "ours", "redemptions", "growth")
+PARTS = ("peers", "ceilings", "ours", "redemptions", "history", "growth")
 
 
 def bench(

@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import psycopg
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -39,6 +38,21 @@ def add_rows(session: Session, model: type[Base], rows: Sequence[Named]) -> None
         shape.way.put(connection, map(shape.values, rows))
 
 
+def upsert(
+    session: Session,
+    model: type[Base],
+    key: Sequence[str],
+    rows: Sequence[Named],
+    sums: Mapping[str, int] | None = None,
+) -> None:
+    """As `add_rows`, but where there is a row with the same `key` columns, it gets the new values of the others. What
+    `sums` names is added to what is there, up to so much. No two of the rows have the same key."""
+    if rows:
+        connection = session.connection()
+        shape = _shape(connection.dialect, model, tuple(rows[0]))
+        shape.way.merge(connection, list(map(shape.values, rows)), key, sums or {})
+
+
 class _Way:
     """How rows with these columns go into a table."""
 
@@ -46,8 +60,10 @@ class _Way:
         quote = dialect.identifier_preparer.quote
         names = ", ".join(map(quote, columns))
         marks = ", ".join("?" * len(columns))
-        self.insert = f"INSERT INTO {quote(table.name)} ({names}) VALUES ({marks})"  # noqa: S608 - names of ours
-        self.copy = f"COPY {quote(table.name)} ({names}) FROM STDIN (FORMAT BINARY)".encode()
+        self.table, self.columns = quote(table.name), columns
+        self.into = f"INSERT INTO {self.table} ({names})"
+        self.insert = f"{self.into} VALUES ({marks})"
+        self.copy = f"COPY {self.table} ({names}) FROM STDIN (FORMAT BINARY)".encode()
         self.types = [table.c[name].type.compile(dialect).lower() for name in columns]
 
     def put(self, connection: sa.Connection, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -64,6 +80,23 @@ class _Way:
             dialect = connection.dialect
             told = DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True, dialect=dialect)
             raise told from None
+
+    def merge(
+        self, connection: sa.Connection, rows: list[tuple[Any, ...]], key: Sequence[str], sums: Mapping[str, int]
+    ) -> None:
+        sqlite = connection.dialect.name == "sqlite"
+        least = "min" if sqlite else "least"
+        new = {name: f"excluded.{name}" for name in self.columns if name not in key}
+        new |= {name: f"{least}({most}, {self.table}.{name} + excluded.{name})" for name, most in sums.items()}
+        then = f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {', '.join(map(' = '.join, new.items()))}"
+        if sqlite:
+            connection.exec_driver_sql(f"{self.insert} {then}", rows)
+            return
+        # One statement with an array a column: psycopg's executemany sends each row by itself.
+        arrays = ", ".join(f"%b::{kind}[]" for kind in self.types)
+        columns = tuple(map(list, zip(*rows, strict=True)))
+        statement = f"{self.into} SELECT * FROM unnest({arrays}) {then}"  # noqa: S608 - names of ours
+        connection.exec_driver_sql(statement, columns)
 
 
 class _Shape:
@@ -111,21 +144,18 @@ def reserve_ids(session: Session, model: type[Base], count: int) -> list[int]:
     return sorted(session.scalars(numbers))
 
 
-def insert_or(session: Session, model: type[Base]) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT of this database that can say what happens `on_conflict`."""
-    return sqlite.insert(table_of(model)) if is_sqlite(session) else postgresql.insert(table_of(model))
-
-
-def least(session: Session, *values: Any) -> sa.ColumnElement[int]:
-    """The smallest of several values of one row."""
-    return (sa.func.min if is_sqlite(session) else sa.func.least)(*values)
-
-
 def among(column: Any, ids: Collection[int]) -> sa.ColumnElement[bool]:
     """True for these ids; as one range where they are one, as those of one bulk call are."""
     if len(ids) > 2 and max(ids) - min(ids) == len(set(ids)) - 1:
         return cast("sa.ColumnElement[bool]", column.between(min(ids), max(ids)))
     return cast("sa.ColumnElement[bool]", column.in_(ids))
+
+
+def any_of(session: Session, column: Any, values: Sequence[Any]) -> sa.ColumnElement[bool]:
+    """True for these values; on PostgreSQL one parameter, however many there are: it reads each apart otherwise."""
+    if is_sqlite(session):
+        return cast("sa.ColumnElement[bool]", column.in_(values))
+    return cast("sa.ColumnElement[bool]", column == sa.any_(sa.literal(values, sa.ARRAY(column.type))))
 
 
 def is_sqlite(session: Session) -> bool:

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
-from gateway.core.bulk import among, insert_or, least
+from gateway.core.bulk import among, upsert
 from gateway.core.clock import Clock
 from gateway.core.db import get_or_add
 from gateway.core.limits import MAX_HUNDREDTHS
@@ -112,13 +112,9 @@ def _count(session: Session, week: StatWeek, counted: Sequence[tuple[Seen, Value
             sums[metric][tag] += value
     key = ["merchant_id", "week", "tag", "metric"]
     for metric, by_tag in sums.items():
-        adding = insert_or(session, StatFact)
-        total = least(session, cells.clamped(metric, MAX_HUNDREDTHS), StatFact.value + adding.excluded.value)
         place = {"merchant_id": week.merchant_id, "week": week.week, "metric": metric}
-        session.execute(
-            adding.on_conflict_do_update(index_elements=key, set_={"value": total}),
-            [place | {"tag": tag, "value": cells.clamped(metric, value)} for tag, value in sorted(by_tag.items())],
-        )
+        rows = [place | {"tag": tag, "value": cells.clamped(metric, value)} for tag, value in sorted(by_tag.items())]
+        upsert(session, StatFact, key, rows, {"value": cells.clamped(metric, MAX_HUNDREDTHS)})
 
 
 def _values(action: Seen) -> Values:

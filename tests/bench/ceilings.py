@@ -90,12 +90,12 @@ def node(size: Size) -> dict[str, float]:
     batches = max(4, size.bulks)
     with anvil(*FLAGS, chain_id=CHAIN_ID) as chain:
         rpc = Rpc(chain.url, timeout=120)
-        deployment, key, number = _campaign(rpc)
+        deployment, key, number = campaign(rpc)
         found: dict[str, float] = {}
         rpc.call("evm_setAutomine", False)
         entries = [[(secrets.token_bytes(20), 1_000) for _ in range(ENTRIES)] for _ in range(batches)]
         for name in ("fresh", "existing"):
-            raw = _signed(rpc, deployment, key, number, len(found) * batches, entries)
+            raw = signed(rpc, deployment, key, number, len(found) * batches, entries)
             started = time.monotonic()
             rpc.strict_batch([("eth_sendRawTransaction", [one]) for one in raw])
             while int(rpc.call("txpool_status")["pending"], 16):
@@ -105,7 +105,8 @@ def node(size: Size) -> dict[str, float]:
         return found
 
 
-def _campaign(rpc: Rpc) -> tuple[Any, bytes, int]:
+def campaign(rpc: Rpc) -> tuple[Any, bytes, int]:
+    """A deployment on this chain, a key, and the number of a rich campaign that this key may award."""
     key = secrets.token_bytes(32)
     local.fund_gas(rpc, address_of(key))
     deployment = local.deploy(rpc, key)
@@ -118,7 +119,8 @@ def _campaign(rpc: Rpc) -> tuple[Any, bytes, int]:
     return deployment, key, number
 
 
-def _signed(rpc: Rpc, deployment: Any, key: bytes, number: int, first: int, batches: list[Any]) -> list[str]:
+def signed(rpc: Rpc, deployment: Any, key: bytes, number: int, first: int, batches: list[Any]) -> list[str]:
+    """Signed transactions of these batches; the first gets the number above `first`."""
     nonce = int(rpc.call("eth_getTransactionCount", to_hex(address_of(key)), "pending"), 16)
     return [
         to_hex(

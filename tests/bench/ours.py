@@ -34,11 +34,14 @@ class Size:
     paced: int
     runs: int
     orders: int
+    read: int
     growth: tuple[int, ...]
 
 
-QUICK = Size(singles=600, bulks=6, bulk=500, paced=4, runs=1, orders=200, growth=(1_000, 10_000, 100_000))
-FULL = Size(singles=6_000, bulks=60, bulk=500, paced=15, runs=3, orders=500, growth=(10_000, 100_000, 1_000_000))
+QUICK = Size(singles=600, bulks=6, bulk=500, paced=4, runs=1, orders=200, read=40, growth=(1_000, 10_000, 100_000))
+FULL = Size(
+    singles=6_000, bulks=60, bulk=500, paced=15, runs=3, orders=500, read=200, growth=(10_000, 100_000, 1_000_000)
+)
 
 
 def pipeline(shop: Shop, size: Size) -> dict[str, Any]:

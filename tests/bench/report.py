@@ -28,10 +28,7 @@ class Mark:
         if self.path == ("growth",):
             grown = list(figures.get("growth", {}).values())
             return grown[-1]["together"] / grown[0]["together"] if grown and kind == "sqlite" else None
-        here: Any = {**figures.get(kind, {}), "ratios": figures.get("ratios", {}).get(kind, {})}
-        for step in self.path:
-            here = here.get(step) if isinstance(here, dict) else None
-        return None if here is None else float(here)
+        return _look({**figures.get(kind, {}), "ratios": figures.get("ratios", {}).get(kind, {})}, self.path)
 
     def cell(self, figures: dict[str, Any], kind: str) -> str:
         found = self.found(figures, kind)
@@ -50,6 +47,7 @@ MARKS = (
     Mark("accepted to minted, median, seconds", ("paced", "minted_p50_s"), 0.9, False),
     Mark("accepted to minted, 99 %, seconds", ("paced", "minted_p99_s"), 2.0, False),
     Mark("acceptance at half of the maximum load, 99 %, ms", ("paced", "accept_p99_ms"), 50, False),
+    Mark("a chain's history read, events a second", ("history", "read"), 20_000),
     Mark("cost of an action, most to fewest there already", ("growth",), 1.2, False),
     Mark("gateway's memory, MB", ("memory_mb", "gateway"), 300, False),
     Mark("worker's memory, MB", ("memory_mb", "worker"), 300, False),
@@ -62,6 +60,28 @@ CEILINGS = {
     "empty": "FastAPI, empty handler",
     "row": "FastAPI, a durable row a request",
     "rows": "FastAPI, 500 durable rows a request",
+}
+#: Tables of what is measured on each database: row by row the name, and where the figure lies.
+TABLES: dict[str, dict[str, tuple[str, ...]]] = {
+    "a second": {
+        **{f"**ours**, {name}, {what}": (key, what) for key, name in ROWS.items() for what in ("accepted", "credited")},
+        "**ours**, signed orders, accepted": ("redemptions", "accepted"),
+        "**ours**, signed orders, code delivered": ("redemptions", "delivered"),
+        **{name: ("ceilings", key) for key, name in CEILINGS.items()},
+        "a chain's history, events read": ("history", "read"),
+        "a chain's history, events read and applied by all rooms": ("history", "applied"),
+    },
+    "processor time, microseconds each": {
+        **{
+            f"{name}: {process}": (key, f"{process}_us")
+            for key, name in {**ROWS, "redemptions": "a signed order"}.items()
+            for process in ("gateway", "worker", "node")
+        },
+        **{name: ("ceilings", f"{key}_us") for key, name in CEILINGS.items()},
+        "an event of a chain's history, read": ("history", "read_us"),
+        "an event of a chain's history, read and applied by all rooms": ("history", "applied_us"),
+    },
+    "gas": {"an action of a full batch, whole transaction": ("gas",)},
 }
 
 
@@ -93,34 +113,12 @@ def databases(figures: dict[str, Any]) -> list[str]:
 def tables(figures: dict[str, Any]) -> str:
     """Everything that was measured, as Markdown."""
     kinds = databases(figures)
-
-    def has(part: str) -> bool:
-        return all(part in figures[kind] for kind in kinds)
-
     parts = [_table(["mark", "to reach", *kinds], [_mark(mark, figures, kinds) for mark in MARKS])]
-    rows = []
-    for key, name in ROWS.items():
-        for what in ("accepted", "credited"):
-            rows.append([f"**ours**, {name}, {what}", *(_n(figures[kind][key][what]) for kind in kinds)])
-    if has("redemptions"):
-        for what, name in {"accepted": "signed orders, accepted", "delivered": "signed orders, code delivered"}.items():
-            rows.append([f"**ours**, {name}", *(_n(figures[kind]["redemptions"][what]) for kind in kinds)])
-    if has("ceilings"):
-        rows += [[name, *(_n(figures[kind]["ceilings"][key]) for kind in kinds)] for key, name in CEILINGS.items()]
-    parts.append(_table(["a second", *kinds], rows))
-    rows = [
-        [f"{name}: {process}", *(_n(figures[kind][key][f"{process}_us"]) for kind in kinds)]
-        for key, name in {**ROWS, **({"redemptions": "a signed order"} if has("redemptions") else {})}.items()
-        for process in ("gateway", "worker", "node")
-    ]
-    if has("ceilings"):
-        rows += [
-            [name, *(_n(figures[kind]["ceilings"].get(f"{key}_us")) for kind in kinds)]
-            for key, name in CEILINGS.items()
-        ]
-    parts.append(_table(["processor time, microseconds each", *kinds], rows))
-    rows = [["gas an action, whole transactions", *(_n(figures[kind].get("gas")) for kind in kinds)]]
-    parts.append(_table(["", *kinds], rows))
+    for head, lines in TABLES.items():
+        found = {name: [_look(figures[kind], path) for kind in kinds] for name, path in lines.items()}
+        rows = [[name, *map(_n, values)] for name, values in found.items() if set(values) != {None}]
+        if rows:
+            parts.append(_table([head, *kinds], rows))
     others = [[name, _n(value)] for name, value in figures.get("peers", {}).items()]
     others += [
         [f"the node, packed batches of 500, {name}", _n(value)] for name, value in figures.get("node", {}).items()
@@ -128,13 +126,21 @@ def tables(figures: dict[str, Any]) -> str:
     if others:
         parts.append(_table(["mints a second", ""], others))
     if "growth" in figures:
-        grown = figures["growth"]
-        steps = list(next(iter(grown.values())))
-        rows = [[step, *(_n(grown[size][step]) for size in grown)] for step in steps]
-        heads = [f"{int(size):,} there already" for size in grown]
-        parts.append(_table(["processor time, microseconds an action; SQLite", *heads], rows))
+        parts.append(_growth(figures["growth"]))
     parts.append(_where(figures))
     return "\n\n".join(parts)
+
+
+def _look(figures: Any, path: tuple[str, ...]) -> float | None:
+    for step in path:
+        figures = figures.get(step) if isinstance(figures, dict) else None
+    return None if figures is None else float(figures)
+
+
+def _growth(grown: dict[str, Any]) -> str:
+    rows = [[step, *(_n(grown[size][step]) for size in grown)] for step in next(iter(grown.values()))]
+    heads = [f"{int(size):,} there already" for size in grown]
+    return _table(["processor time, microseconds an action; SQLite", *heads], rows)
 
 
 def _mark(mark: Mark, figures: dict[str, Any], kinds: list[str]) -> list[str]:

@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import ceilings, growth, ours, peers, redeeming
-from tests.bench.ours import FULL, QUICK
+from tests.bench import ceilings, growth, ours, peers, reading, redeeming
+from tests.bench.ours import FULL, QUICK, Size
 from tests.bench.world import ROOT, open_shop
 
 LIBRARIES = ("fastapi", "starlette", "uvicorn", "pydantic", "sqlalchemy", "psycopg", "web3", "eth-account", "coincurve")
@@ -30,26 +30,35 @@ def measure(
         say("the node, fed with batches signed before")
         found["node"] = ceilings.node(size)
     for kind in databases:
-        part = found.setdefault(kind, {})
-        if "ceilings" in parts:
-            say(f"handlers that do almost nothing, on {kind}")
-            part["ceilings"] = ceilings.http(kind, size)
-        if {"ours", "redemptions"} & set(parts):
-            say(f"the gateway on {kind}")
-            with open_shop(kind) as shop:
-                if "ours" in parts:
-                    part |= ours.pipeline(shop, size)
-                    part["paced"] = ours.minting(shop, size, part["single"]["accepted"] / 2)
-                    part["gas"] = ours.gas(shop)
-                if "redemptions" in parts:
-                    part["redemptions"] = redeeming.measure(shop, size)
-                part["memory_mb"] = ours.memory(shop)
+        found[kind] = _of_database(kind, size, parts, say)
+    if "history" in parts:
+        say("a chain's history, read")
+        for kind, figures in reading.measure(size, databases).items():
+            found[kind]["history"] = figures
     if "growth" in parts:
         say("with many actions there already")
         found["growth"] = growth.measure(size.growth)
     if "peers" in parts and "ceilings" in parts and "ours" in parts:
         found["ratios"] = {kind: ratios(found, kind) for kind in databases}
     return found
+
+
+def _of_database(kind: str, size: Size, parts: Collection[str], say: Callable[[str], None]) -> dict[str, Any]:
+    part: dict[str, Any] = {}
+    if "ceilings" in parts:
+        say(f"handlers that do almost nothing, on {kind}")
+        part["ceilings"] = ceilings.http(kind, size)
+    if {"ours", "redemptions"} & set(parts):
+        say(f"the gateway on {kind}")
+        with open_shop(kind) as shop:
+            if "ours" in parts:
+                part |= ours.pipeline(shop, size)
+                part["paced"] = ours.minting(shop, size, part["single"]["accepted"] / 2)
+                part["gas"] = ours.gas(shop)
+            if "redemptions" in parts:
+                part["redemptions"] = redeeming.measure(shop, size)
+            part["memory_mb"] = ours.memory(shop)
+    return part
 
 
 def ratios(found: dict[str, Any], kind: str) -> dict[str, float]:

@@ -92,11 +92,24 @@ BADGE_EVENTS: dict[str, Shape | None] = {
 }
 
 
-def _by_topic(events: Mapping[str, Shape | None]) -> dict[bytes, Shape | None]:
-    return {keccak256(signature.encode()): shape for signature, shape in events.items()}
+@dataclass(frozen=True)
+class Plan:
+    """Where a recorded event's columns lie in topics and data, put together: (name, first byte, end, how to read it).
 
+    Worked out once for each event: with a decoder that goes by types, reading the logs took longer than storing them.
+    """
 
-TOKEN_TOPICS, HUB_TOPICS, BADGE_TOPICS = map(_by_topic, (TOKEN_EVENTS, HUB_EVENTS, BADGE_EVENTS))
+    kind: EventKind
+    topics: int
+    size: int
+    columns: tuple[tuple[str, int, int, Callable[[bytes], Any] | None], ...]
+
+    @classmethod
+    def of(cls, shape: Shape) -> Plan:
+        names = shape.indexed + shape.data
+        places = [(name, 32 * place) for place, name in enumerate(names, 1) if name]
+        columns = tuple((n, at + 12 if n in ADDRESSES else at, at + 32, READERS.get(n)) for n, at in places)
+        return cls(shape.kind, len(shape.indexed) + 1, 32 * (len(names) + 1), columns)
 
 
 def columns(log: Mapping[str, Any], deployment: Deployment, block_time: int) -> dict[str, Any] | None:
@@ -104,26 +117,26 @@ def columns(log: Mapping[str, Any], deployment: Deployment, block_time: int) -> 
 
     `block_time` in Unix seconds. Raises UnknownLog.
     """
-    topics = [from_hex(topic) for topic in log["topics"]]
+    topics = log["topics"]
+    raw = bytes.fromhex("".join([topic[2:] for topic in topics]) + log["data"][2:])
     known = {deployment.token: TOKEN_TOPICS, deployment.badges: BADGE_TOPICS}.get(from_hex(log["address"]), HUB_TOPICS)
-    if not topics or topics[0] not in known:
+    if not topics or raw[:32] not in known:
         raise UnknownLog
-    shape = known[topics[0]]
-    if shape is None:
+    plan = known[raw[:32]]
+    if plan is None:
         return None
-    words = topics[1:] + _split(from_hex(log["data"]))
-    names = shape.indexed + shape.data
-    if len(words) != len(names):
+    if len(topics) != plan.topics or len(raw) != plan.size:
         raise UnknownLog
-    return {
-        **EMPTY,
-        "kind": shape.kind,
+    row = EMPTY | {
+        "kind": plan.kind,
         "block": int(log["blockNumber"], 16),
         "block_time": clamp_time(block_time),
         "log_index": int(log["logIndex"], 16),
         "tx_hash": from_hex(log["transactionHash"]),
-        **{name: _COLUMNS[name](word) for name, word in zip(names, words, strict=True) if name},
     }
+    for name, first, end, read in plan.columns:
+        row[name] = read(raw[first:end]) if read else raw[first:end]
+    return row
 
 
 def clamp_time(seconds: int) -> int:
@@ -131,32 +144,28 @@ def clamp_time(seconds: int) -> int:
     return min(max(seconds, FIRST_SECOND), LAST_SECOND)
 
 
-def _split(data: bytes) -> list[bytes]:
-    return [data[i : i + 32] for i in range(0, len(data), 32)]
-
-
 def _amount(word: bytes) -> int:
-    return min(int.from_bytes(word, "big"), MAX_UINT96)
+    return min(int.from_bytes(word), MAX_UINT96)
 
 
 def _small(word: bytes) -> int:
-    return min(int.from_bytes(word, "big"), MAX_ID)
+    return min(int.from_bytes(word), MAX_ID)
 
 
-def _address(word: bytes) -> bytes:
-    return word[12:]
-
-
-_COLUMNS: dict[str, Callable[[bytes], Any]] = {
+#: Columns that are numbers; the others keep the bytes, those of addresses the last 20.
+READERS: dict[str, Callable[[bytes], int]] = {
     "campaign": _small,
     "other_campaign": _small,
-    "holder": _address,
-    "counterparty": _address,
     "amount": _amount,
     "extra": _amount,
     "nonce": _small,
-    "number": bytes,
-    "offer": bytes,
-    "commitment": bytes,
 }
-EMPTY: dict[str, Any] = dict.fromkeys(_COLUMNS)
+ADDRESSES = frozenset({"holder", "counterparty"})
+EMPTY: dict[str, Any] = dict.fromkeys((*READERS, *sorted(ADDRESSES), "number", "offer", "commitment"))
+
+
+def _by_topic(events: Mapping[str, Shape | None]) -> dict[bytes, Plan | None]:
+    return {keccak256(text.encode()): Plan.of(shape) if shape else None for text, shape in events.items()}
+
+
+TOKEN_TOPICS, HUB_TOPICS, BADGE_TOPICS = map(_by_topic, (TOKEN_EVENTS, HUB_EVENTS, BADGE_EVENTS))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 #: Blocks in one request, at most; halved when a node finds that too many.
 MAX_SPAN = 2000
+#: With more logs than this in one answer the next one asks for fewer blocks: memory is bounded, not only requests.
+MANY = 10_000
 #: Stored hashes compared at once when looking for a fork.
 PAGE = 50
 #: A block without events is remembered while it is one of the last so many.
@@ -105,16 +108,16 @@ class Indexer:
                 self._span = max(1, (end - first + 1) // 2)
         blocks = self._blocks_of(logs, head)
         rows = [columns(entry, self._deployment, blocks[entry["blockHash"]].time) for entry in logs]
-        kept = [row for row in rows if row is not None]
+        kept = sorted([row for row in rows if row is not None], key=itemgetter("block", "log_index"))
         with_events = {row["block"] for row in kept}
         stored = {block.number: block for block in blocks.values() if block.number in with_events} | {end: head}
         if not self._append(last, end, kept, stored.values()):
             return 0
-        self._span = min(MAX_SPAN, self._span * 2)
+        self._span = max(1, self._span // 2) if len(logs) > MANY else min(MAX_SPAN, self._span * 2)
         return max(len(kept), int(end < target))
 
     def _logs(self, last: IndexedBlock, first: int, end: int) -> tuple[Head, list[dict[str, Any]]]:
-        """The last block of the range and the range's logs in order, from one branch of the chain: `last`'s."""
+        """The last block of the range and the range's logs, from one branch of the chain: `last`'s."""
         addresses = [to_hex(contract) for contract in self._deployment.contracts]
         block = ("eth_getBlockByNumber", [hex(end), False])
         previous = ("eth_getBlockByNumber", [hex(last.number), False])
@@ -123,7 +126,7 @@ class Indexer:
         head = parse_head(before)
         if head.hash != parse_head(after).hash or parse_head(stands).hash != last.hash:
             raise BlockUnavailable
-        return head, sorted(logs, key=lambda entry: (int(entry["blockNumber"], 16), int(entry["logIndex"], 16)))
+        return head, logs
 
     def _blocks_of(self, logs: Sequence[dict[str, Any]], head: Head) -> dict[str, Head]:
         """The blocks of the logs by their hash; from the logs themselves where the node writes the time into them."""

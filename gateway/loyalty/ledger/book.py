@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain.indexer.models import ChainEvent, EventKind
-from gateway.core.bulk import add_rows, insert_or
+from gateway.core.bulk import add_rows, any_of, table_of, upsert
 from gateway.core.limits import LAST_SECOND
 from gateway.loyalty.ledger import maturity
 from gateway.loyalty.ledger.maturity import Slot
@@ -138,21 +138,19 @@ class Book:
         by_campaign: defaultdict[int, list[bytes]] = defaultdict(list)
         for holder, campaign in sorted(places):
             by_campaign[campaign].append(holder)
-        h = Holding
+        h = table_of(Holding).c  # bare rows: a tenth of the ledger's time went into making them the ORM's
         query = sa.select(h.holder, h.matured, h.old, h.young, h.period, h.stay)
         for campaign, holders in by_campaign.items():
             for start in range(0, len(holders), CHUNK):
-                these = query.where(h.campaign == campaign, h.holder.in_(holders[start : start + CHUNK]))
+                these = query.where(
+                    h.campaign == campaign, any_of(self.session, h.holder, holders[start : start + CHUNK])
+                )
                 for holder, matured, old, young, period, stay in self.session.execute(these).tuples():
                     found[(holder, campaign)] = State(Slot(matured, old, young, period), stay, 0)
         return found
 
     def _save(self, states: dict[Place, State], terms: dict[int, Terms]) -> None:
-        saving = insert_or(self.session, Holding)
-        rows = [_row(place, state, terms[place[1]]) for place, state in states.items()]
-        if rows:
-            new = {name: saving.excluded[name] for name in rows[0] if name not in PLACE}
-            self.session.execute(saving.on_conflict_do_update(index_elements=PLACE, set_=new), rows)
+        upsert(self.session, Holding, PLACE, [_row(place, state, terms[place[1]]) for place, state in states.items()])
 
     def _add_totals(self, events: Sequence[ChainEvent], sign: int) -> None:
         sums: defaultdict[tuple[int, Measure, bytes], list[int]] = defaultdict(lambda: [0, 0])

@@ -37,16 +37,12 @@ class Measured(NamedTuple):
 
 def postings(event: ChainEvent) -> list[Posting]:
     """The entries of one event; every one that `measured` counts has at least one. ValueError: a column is empty."""
+    if event.kind == EventKind.TRANSFER:  # nearly all of them
+        return _transfer(_given(event.holder), _given(event.counterparty), _given(event.amount))
     if event.kind not in POSTED:
         return []
     campaign, amount = _campaign(event), _given(event.amount)
     match event.kind:
-        case EventKind.TRANSFER:
-            pair = [
-                Posting(_given(event.holder), WALLETS, debit=amount),
-                Posting(_given(event.counterparty), WALLETS, credit=amount),
-            ]
-            return [posting for posting in pair if amount and posting.holder != NOBODY]
         case EventKind.ACCOUNT_AWARDED:
             return [Posting(_given(event.holder), campaign, credit=amount)]
         case EventKind.ENTERED:
@@ -63,6 +59,11 @@ def postings(event: ChainEvent) -> list[Posting]:
         case EventKind.AWARD_LANDED | EventKind.CLAWBACK_LANDED:
             return [Posting(NOBODY, campaign)]
     return [Posting(_given(event.holder), campaign, debit=amount)]
+
+
+def _transfer(holder: bytes, to: bytes, amount: int) -> list[Posting]:
+    pair = [] if holder == NOBODY or not amount else [Posting(holder, WALLETS, debit=amount)]
+    return pair if to == NOBODY or not amount else [*pair, Posting(to, WALLETS, credit=amount)]
 
 
 def post(slot: Slot, kind: EventKind, credit: int, debit: int, at: int, hold: int) -> Slot:
@@ -83,12 +84,12 @@ def post(slot: Slot, kind: EventKind, credit: int, debit: int, at: int, hold: in
 
 def measured(event: ChainEvent) -> list[Measured]:
     """What one event adds to the public totals."""
+    if event.kind == EventKind.TRANSFER:
+        return _supply(event, _given(event.amount))
     if event.kind not in POSTED or event.kind in (EventKind.ACCOUNT_AWARDED, EventKind.ACCOUNT_CLAWED_BACK):
         return []  # those two are counted by their batch
     campaign, amount = _campaign(event), _given(event.amount)
     match event.kind:
-        case EventKind.TRANSFER:
-            return _supply(event, amount)
         case EventKind.ENTERED:
             return [
                 Measured(campaign, Measure.ENTERED, amount),

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from gateway.core.bulk import add_rows, among, insert_or, least, reserve_ids
+from gateway.core.bulk import add_rows, among, reserve_ids, upsert
 from gateway.core.db import Database
 from gateway.core.jobs import Job
 from gateway.core.limits import FIRST_SECOND
@@ -66,12 +66,17 @@ def test_among_is_in(db: Database) -> None:
         assert found == set(wanted)
 
 
-def test_least_in_an_upsert(db: Database) -> None:
+def test_rows_that_are_there_are_replaced_or_added_to(db: Database) -> None:
+    key = ["campaign", "measure", "party"]
+    place = {"measure": Measure.LEFT, "party": bytes(20)}
     with db.begin() as session:
-        for _ in range(3):
-            adding = insert_or(session, LedgerTotal)
-            new = least(session, 5, LedgerTotal.events + adding.excluded.events)
-            rows = [{"campaign": 1, "measure": Measure.LEFT, "party": bytes(20), "events": 2, "points": 1}]
-            key = ["campaign", "measure", "party"]
-            session.execute(adding.on_conflict_do_update(index_elements=key, set_={"events": new}), rows)
-        assert session.scalars(sa.select(LedgerTotal.events)).one() == 5
+        for points in (7, 8, 9):
+            rows = [{"campaign": n, **place, "events": 2, "points": points * n} for n in (1, 2)]
+            upsert(session, LedgerTotal, key, rows, {"events": 5})
+        upsert(session, LedgerTotal, key, [])
+        upsert(session, LedgerTotal, key, [{"campaign": 3, **place, "events": 6, "points": 2**200}])
+    with db.read() as session:
+        query = sa.select(LedgerTotal.campaign, LedgerTotal.events, LedgerTotal.points).order_by(LedgerTotal.campaign)
+        assert [tuple(row) for row in session.execute(query)] == [(1, 5, 9), (2, 5, 18), (3, 6, 2**200)]
+    with pytest.raises(IntegrityError), db.begin() as session:
+        upsert(session, LedgerTotal, key, [{"campaign": 1, **place, "events": -1, "points": 1}])
