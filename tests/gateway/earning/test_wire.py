@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.core.limits import MAX_HUNDREDTHS
 from gateway.core.problems import INVALID_REQUEST
 from gateway.loyalty.earning import wire
 from gateway.loyalty.earning.answers import Answer
@@ -21,7 +22,7 @@ from tests.gateway.earning.conftest import wallet
 #: No wall time in a test.
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TEXT = st.from_regex(r"[ -~]{1,64}", fullmatch=True)
-AMOUNT = st.integers(0, 10**9)
+AMOUNT = st.integers(0, MAX_HUNDREDTHS)
 LINE = st.fixed_dictionaries(
     {"product": TEXT, "quantity": st.integers(1, 10**6), "amount": AMOUNT},
     optional={"category": TEXT, "brand": st.none() | TEXT},
