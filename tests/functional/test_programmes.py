@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.chain import signatures
+from gateway.chain import calls, signatures
+from gateway.chain.badges import token_id
 from gateway.chain.hexes import checksum, to_hex
 from gateway.client import Json
 from gateway.commands import campaign_file
@@ -123,6 +124,42 @@ def test_coffee_shop(house: House, merchant: Merchant) -> None:
     assert received.on_chain
     assert merchant.client.code("use", received.code)["state"] == "used"
     ann.until_points(1_500)
+    badges_for_those_who_ask(house, campaign, ann, ben)
+
+
+def badges_for_those_who_ask(house: House, campaign: int, ann: Holder, ben: Holder) -> None:
+    """Ann came every week and is a regular, Ben's card is full; there is a badge on the chain for who asks for it."""
+    path = f"/v1/campaigns/{campaign}/badges"
+
+    def wish(who: Holder, badge: int) -> Json:
+        return who.wallet.signer.badge(campaign, badge, int(time.time()) + 30 * DAY)
+
+    def mine(who: Holder) -> dict[int, str]:
+        proof = who.wallet.signer.proof()
+        found = house.client().look(f"/v1/wallets/{who.name}/badges/earned", proof)["items"]
+        return {item["badge"]: item["state"] for item in found}
+
+    def shown(who: Holder) -> dict[int, bool]:
+        return {
+            each["badge"]: each["renounced"] for each in house.client().get(f"/v1/wallets/{who.name}/badges")["items"]
+        }
+
+    assert (mine(ann), mine(ben)) == (
+        {1: "open", 2: "earned", 3: "earned"},
+        {1: "earned", 2: "open", 3: "open"},
+    )
+    refused(house.call("POST", path.removeprefix("/v1"), wish(ben, 2)), 409, "badge-not-earned", "badge")
+    for who, badge in ((ann, 2), (ann, 3), (ben, 1)):
+        assert house.client().order(path, wish(who, badge))["state"] in ("asked", "sent")
+    house.until(lambda: shown(ann).keys() == {2, 3} and shown(ben).keys() == {1}, "badges on the chain")
+    held = {item["badge"]: item["held"] for item in house.client().get(path)["items"]}
+    assert held == {1: 1, 2: 1, 3: 1}
+    contract = house.deployment.badges
+    assert contract is not None
+    ann.own.do("renounced", contract, calls.renounce_badge(token_id(campaign, 3, ann.address)))
+    house.until(lambda: shown(ann) == {2: False, 3: True}, "renounced at depth")
+    refused(house.call("POST", path.removeprefix("/v1"), wish(ann, 3)), 409, "badge-renounced", "badge")
+    assert mine(ann) == {1: "open", 2: "held", 3: "renounced"}
 
 
 def test_supermarket(house: House, merchant: Merchant) -> None:
