@@ -20,6 +20,7 @@ from gateway.commands.console import points as shown
 from gateway.commands.file_changes import Change
 from gateway.commands.offers_section import OfferItem, Publisher
 from gateway.core.limits import MAX_ID, MAX_SUM
+from gateway.loyalty.rules.badges import in_words
 from gateway.loyalty.rules.document import RulesDocument
 
 Number = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
@@ -88,6 +89,7 @@ def _earning(client: Client, now: Document, wanted: RulesDocument, dry: bool) ->
                 f"; {ladder}: {', '.join(f'{count} {rung}' for rung, count in rungs.items()) or 'nobody'}"
                 for ladder, rungs in past["rungs"].items()
             )
+            + "".join(f"; badge {b.number}: {in_words(b, wanted.goals, wanted.ladders)}" for b in wanted.badges)
         )
     what = f"publish version {newest['version'] + 1} of the rules ({len(wanted.rules)} rules)"
     return [Change("earning", what, lambda: client.write("POST", path, body), detail)]

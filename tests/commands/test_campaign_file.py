@@ -103,13 +103,15 @@ class Gateway:
 PUBLISHER = Publisher(1, checksum(address_of(b"\x07" * 32)), lambda: b"\x07" * 32)
 
 
-def document(points: int) -> RulesDocument:
-    return RulesDocument.model_validate({"rules": [{"kind": "per_visit", "points": points}]})
+def document(points: int, **more: Any) -> RulesDocument:
+    return RulesDocument.model_validate({"rules": [{"kind": "per_visit", "points": points}]} | more)
 
 
 def test_a_file_is_applied_once_and_a_dry_run_changes_nothing() -> None:
     gateway = Gateway()
-    file = CampaignFile(campaign=1, earning=document(7), shares=[{"merchant": 2, "daily_quota": 100}])  # type: ignore[list-item]
+    goals = {"challenges": [{"id": "came", "period": "campaign", "points": 0}]}
+    badged = document(7, badges=[{"number": 1, "name": "Guest", "goal": "came"}], **goals)
+    file = CampaignFile(campaign=1, earning=badged, shares=[{"merchant": 2, "daily_quota": 100}])  # type: ignore[list-item]
     with Client("http://gateway", "key", transport=httpx.MockTransport(gateway)) as client:
         told = [change.told() for change in campaign_file.plan(client, 1, file, True, PUBLISHER)]
         assert [(t["section"], t["change"]) for t in told] == [
@@ -118,7 +120,7 @@ def test_a_file_is_applied_once_and_a_dry_run_changes_nothing() -> None:
         ]
         assert told[0]["in_words"] == (
             "of 9 actions of the last 90 days 7 can be judged: 5.00 points by the rules of then, 10.00 by these; "
-            "status: 6 member, 1 gold; club: nobody"
+            "status: 6 member, 1 gold; club: nobody; badge 1: came: an action in the campaign"
         )
         assert gateway.written == []
         for change in campaign_file.plan(client, 1, file, False, PUBLISHER):

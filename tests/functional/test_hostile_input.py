@@ -175,6 +175,7 @@ def shop(house: House) -> dict[str, str]:
         "merchant_id": str(merchant.id),
         "address": Holder.fresh(house).name,
         "offer": str(offer["id"]),
+        "badge": "1",
     }
 
 

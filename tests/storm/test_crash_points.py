@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,27 +33,38 @@ POINTS = 1_000
 GIFT, LARGE = 400, 10_000
 
 RELAYED = ("signed", "saved", "sent", "mined", "settled")
-PURPOSES = ("award", "clawback", "redeem", "move")
+PURPOSES = ("award", "clawback", "redeem", "move", "badge")
+#: Numbers of badges, each of which everybody may ask for once.
+BADGES = (1, 2, 3)
+BADGED: Json = {
+    "rules": [{"kind": "per_visit", "points": 100}],
+    "challenges": [{"id": "came", "period": "campaign", "points": 0}],
+    "badges": [{"number": number, "name": "Guest", "goal": "came"} for number in BADGES],
+}
 #: Place in the worker → the walk that leads there.
 IN_WORKER = [
     *((f"{place}.{walk}", walk) for place in ("folded", "batched") for walk in ("award", "clawback")),
-    *((f"submitted.{walk}", walk) for walk in ("redeem", "move")),
+    *((f"submitted.{walk}", walk) for walk in ("redeem", "move", "badge")),
     *((f"{place}.{walk}", walk) for walk in PURPOSES for place in RELAYED),
     ("indexed.award_landed", "award"),
     ("indexed.clawback_landed", "clawback"),
     ("indexed.redeemed", "redeem"),
     ("indexed.token_order", "move"),
+    ("indexed.badge", "badge"),
     *((f"{place}.ledger", walk) for place in ("applied", "credited") for walk in PURPOSES),
     *((f"{place}.earning", walk) for place in ("applied", "credited") for walk in ("award", "clawback")),
     *((f"{place}.redemptions", "redeem") for place in ("applied", "credited")),
     *((f"{place}.moves", "move") for place in ("applied", "credited")),
+    *((f"{place}.badges", "badge") for place in ("applied", "credited")),
     ("told.messaging_batch", "award"),
     ("told.redemptions_tx_done", "redeem"),
     ("told.messaging_redemption", "redeem"),
+    ("told.badges_tx_done", "badge"),
+    ("told.messaging_badges", "badge"),
 ]
 #: Place in the HTTP process → the request that leads there.
 IN_GATEWAY = [
-    *((f"{place}.{what}", what) for place in ("taken", "accepted") for what in ("action", "redeem", "move")),
+    *((f"{place}.{what}", what) for place in ("taken", "accepted") for what in ("action", "redeem", "move", "badge")),
     *((f"{place}.grant", what) for place in ("taken", "accepted") for what in ("adjustment", "approval")),
     *((f"{place}.balances", "opening") for place in ("taken", "accepted")),
     *(("accepted.claim", what) for what in ("claim", "welcome")),
@@ -67,6 +79,7 @@ class Town:
     merchant: Merchant
     campaign: int
     held: int
+    badged: int
     offer: Json
     holders: list[Holder]
     #: Purchases that landed in the campaign with a hold, to be refunded.
@@ -79,6 +92,7 @@ class Town:
     pending: Counter[bytes] = field(default_factory=Counter)
     moves: list[int] = field(default_factory=list)
     redemptions: list[tuple[Holder, int]] = field(default_factory=list)
+    badges: dict[bytes, list[int]] = field(default_factory=dict)
     _next: int = 0
 
     def send(self, walk: str) -> None:
@@ -181,6 +195,17 @@ class Town:
 
         return "POST", "/moves", body, None, None, after
 
+    def _badge(self) -> Any:
+        address, asked = min(self.badges.items(), key=lambda each: len(each[1]))
+        holder = next(each for each in self.holders if each.address == address)
+        number = BADGES[len(asked)]
+        body = holder.wallet.signer.badge(self.badged, number, int(time.time()) + 10 * DAY)
+        return "POST", f"/campaigns/{self.badged}/badges", body, None, None, lambda answer: asked.append(number)
+
+    def _badges_of(self, address: bytes) -> list[int]:
+        found = self.fleet.client().get(f"/v1/wallets/{to_hex(address)}/badges")["items"]
+        return sorted(item["badge"] for item in found)
+
     def _nonce(self, holder: Holder) -> int:
         return int(self.fleet.wallet(holder.address)["nonce"])
 
@@ -210,14 +235,17 @@ class Town:
             and all(fleet.account(a, self.held)["pending"] == points for a, points in self.pending.items())
             and all(client.redemption(number)["state"] == "delivered" for _, number in self.redemptions)
             and all(client.move_state(number)["state"] == "done" for number in self.moves)
+            and all(self._badges_of(address) == asked for address, asked in self.badges.items())
             and "0 transactions" in fleet.http.get("/ready").json()["parts"]["queue"]["detail"]
         )
 
 
 def _told(answer: httpx.Response) -> Json:
-    """What was answered, but for whether it had been asked before."""
+    """What was answered, but for whether it had been asked before, and how far a wish has got since."""
     assert answer.is_success, answer.text
     told: Json = answer.json()
+    if "sends_at" in told:
+        told |= {"state": None, "sends_at": None}
     return told | {"results": [result | {"repeated": None} for result in told.get("results", ())]}
 
 
@@ -226,16 +254,20 @@ def settle_down(fleet: Fleet) -> Town:
     merchant = Merchant.join(fleet)
     campaign = merchant.campaign()
     held = merchant.campaign(hold=DAY)
+    badged = merchant.campaign(rules=BADGED)
     offer = merchant.offer(200, pattern="CAFE-****-****-****-%")
     holders = [Holder.fresh(fleet) for _ in range(8)]
     second = merchant.client.create_key(["manage"])["key"]
     opening = done(merchant.call("POST", f"/campaigns/{campaign}/openings", {"points": 2 * GIFT}), 201)["id"]
     code = done(merchant.call("POST", f"/campaigns/{campaign}/welcome-codes", {"points": GIFT}), 201)["code"]
-    town = Town(fleet, merchant, campaign, held, offer, holders, [], second, opening, code)
+    town = Town(fleet, merchant, campaign, held, badged, offer, holders, [], second, opening, code)
     refunds = sum(1 for _, walk in IN_WORKER if walk == "clawback")
     for holder in holders:
         fleet.mint_points(holder.address, POINTS)
-        town.balances[holder.address] = POINTS
+        town.balances[holder.address] = POINTS + 100
+        town.badges[holder.address] = []
+        visit = {"campaign": badged, "kind": "visit", "occurred_at": int(time.time()), "wallet": holder.name}
+        done(merchant.report(visit), 202)
     for number in range(refunds):
         holder = holders[number % len(holders)]
         purchase = done(merchant.report(merchant.purchase(held, 500, wallet=holder.name)), 202)

@@ -63,21 +63,21 @@ class Earned:
             reached = [reward.goal for reward in course.reached]
             for badge in goals:
                 found[wallet, badge.number] = Progress(min(reached.count(badge.goal or ""), badge.times), badge.times)
-        for badge in badges:
-            if badge.ladder is not None:
-                ladder = next(ladder for ladder in rules.ladders if ladder.id == badge.ladder)
-                needed = next(rank for rank, rung in enumerate(ladder.rungs) if rung.id == badge.rung)
-                for wallet in wallets:
-                    rank = self._highest(session, campaign, badge.ladder, wallet)
-                    found[wallet, badge.number] = Progress(min(rank, needed), needed)
+        ranks = {(ladder.id, rung.id): rank for ladder in rules.ladders for rank, rung in enumerate(ladder.rungs)}
+        rungs = [(badge, ranks[badge.ladder, badge.rung]) for badge in badges if badge.ladder and badge.rung]
+        for wallet in wallets if rungs else ():
+            highest = self._highest(session, campaign, wallet)
+            for badge, needed in rungs:
+                found[wallet, badge.number] = Progress(min(highest.get(badge.ladder or "", 0), needed), needed)
         return found
 
-    def _highest(self, session: Session, campaign: int, ladder: str, wallet: bytes) -> int:
-        """The highest rank that a wallet is known to have had, by today's names."""
-        for place in self.tiers.places(session, wallet):
-            if (place.campaign, place.ladder.id) == (campaign, ladder):
-                return max(place.rank, *(change.rank for change in place.changes), 0)
-        return 0
+    def _highest(self, session: Session, campaign: int, wallet: bytes) -> dict[str, int]:
+        """By ladder the highest rank that a wallet is known to have had, by today's names."""
+        return {
+            place.ladder.id: max(place.rank, *(change.rank for change in place.changes), 0)
+            for place in self.tiers.places(session, wallet)
+            if place.campaign == campaign
+        }
 
     def _begun(self, session: Session, campaign: int) -> list[RulesDocument]:
         """All rules that are or were in force, the newest first."""

@@ -115,7 +115,7 @@ class Badges:
 
     def _keep(self, session: Session, wish: Wish) -> None:
         self._wait_for_the_ledger(session)
-        if wish.wallet in ledger.of_holders(session, wish.campaign, wish.badge, [wish.wallet]):
+        if wish.badge in ledger.of_member(session, wish.campaign, wish.wallet):
             return
         campaign, now = self.campaigns.get(session, wish.campaign, "id"), self.clock.now()
         key = (wish.campaign, wish.badge, wish.wallet)
@@ -207,11 +207,11 @@ class Badges:
             far = {(wallet, badge.number): progress for badge in badges}
         mine = (BadgeWish.campaign_id == campaign, BadgeWish.wallet == wallet)
         wishes = {row.badge: row for row in session.scalars(sa.select(BadgeWish).where(*mine))}
+        landed = ledger.of_member(session, campaign, wallet)
         found = []
         for defined in offered:
             number = defined.badge.number
-            row = ledger.of_holders(session, campaign, number, [wallet]).get(wallet)
-            state = _state(row, wishes.get(number), far[wallet, number])
+            state = _state(landed.get(number), wishes.get(number), far[wallet, number])
             sends_at = wishes[number].retry_at if state == State.ASKED else None
             found.append(Status(campaign, defined.badge, defined.words, far[wallet, number], state, sends_at))
         return found

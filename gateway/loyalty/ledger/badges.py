@@ -40,6 +40,12 @@ def of_holders(session: Session, campaign: int, badge: int, holders: Collection[
     return {row.holder: row for row in session.scalars(_the(campaign, badge, holders))}
 
 
+def of_member(session: Session, campaign: int, holder: bytes) -> dict[int, ChainBadge]:
+    """By number the campaign's badges that a wallet has, or had and renounced."""
+    query = sa.select(ChainBadge).where(ChainBadge.holder == holder, ChainBadge.campaign == campaign)
+    return {row.badge: row for row in session.scalars(query)}
+
+
 def of_holder(session: Session, holder: bytes, cursor: int, limit: int) -> list[ChainBadge]:
     """At most `limit` badges that a wallet has, or had and renounced, with an id above `cursor`."""
     query = sa.select(ChainBadge).where(ChainBadge.holder == holder, ChainBadge.id > cursor)
