@@ -31,7 +31,7 @@ EXAMPLES: Mapping[Kind, Sequence[str]] = {
     "ticket": ("event=Jazz on the roof", "at=2027-06-20T20:30", "place=Roof", "seats=2"),
 }
 MONEY = re.compile(r"(\S+) +([A-Z]{3})")
-RUNG = re.compile(r"([a-z0-9_-]+):([1-9][0-9]?)")
+RUNG = re.compile(r"([a-z0-9_]+):([1-9][0-9]?)")
 LIMIT = re.compile(r"([1-9][0-9]{0,4})/(day|week|month|year|ever)")
 
 

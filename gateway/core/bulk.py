@@ -3,7 +3,7 @@ times as long as the database itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, cast
@@ -14,9 +14,11 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from gateway.core.db import Base
+from gateway.core.db import Base, is_sqlite
 
 Row = Sequence[Any]
+#: SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535.
+CHUNK = 5_000
 Named = Mapping[str, Any]
 
 
@@ -67,7 +69,7 @@ class _Way:
         self.types = [table.c[name].type.compile(dialect).lower() for name in columns]
 
     def put(self, connection: sa.Connection, rows: Iterable[tuple[Any, ...]]) -> None:
-        if connection.dialect.name == "sqlite":
+        if is_sqlite(connection):
             connection.exec_driver_sql(self.insert, list(rows))
             return
         driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
@@ -136,12 +138,17 @@ def _processor(dialect: Dialect, column: sa.Column[Any]) -> Callable[[Any], Any]
 def reserve_ids(session: Session, model: type[Base], count: int) -> list[int]:
     """So many numbers for the primary key `id` of rows to be added, rising. On SQLite they are this transaction's
     because nobody else writes; on PostgreSQL the sequence gives each out once."""
-    if is_sqlite(session):
+    if is_sqlite(session.get_bind()):
         first = (session.scalar(sa.select(sa.func.max(table_of(model).c.id))) or 0) + 1
         return list(range(first, first + count))
     sequence = f"{model.__tablename__}_id_seq"
     numbers = sa.select(sa.func.nextval(sequence)).select_from(sa.func.generate_series(1, count))
     return sorted(session.scalars(numbers))
+
+
+def parts(items: Sequence[Any], size: int = CHUNK) -> Iterator[Sequence[Any]]:
+    """A list piece by piece: an IN takes no more than a database has parameters for."""
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def among(column: Any, ids: Collection[int]) -> sa.ColumnElement[bool]:
@@ -153,13 +160,9 @@ def among(column: Any, ids: Collection[int]) -> sa.ColumnElement[bool]:
 
 def any_of(session: Session, column: Any, values: Sequence[Any]) -> sa.ColumnElement[bool]:
     """True for these values; on PostgreSQL one parameter, however many there are: it reads each apart otherwise."""
-    if is_sqlite(session):
+    if is_sqlite(session.get_bind()):
         return cast("sa.ColumnElement[bool]", column.in_(values))
     return cast("sa.ColumnElement[bool]", column == sa.any_(sa.literal(values, sa.ARRAY(column.type))))
-
-
-def is_sqlite(session: Session) -> bool:
-    return session.get_bind().dialect.name == "sqlite"
 
 
 def table_of(model: type[Base]) -> sa.Table:

@@ -68,6 +68,11 @@ class Database:
         self.engine.dispose()
 
 
+def is_sqlite(bind: sa.Engine | sa.Connection) -> bool:
+    """Whether a session's bind is SQLite; else it is PostgreSQL."""
+    return bind.dialect.name == "sqlite"
+
+
 def get_or_add(session: Session, model: type[Row], key: Any, make: Callable[[], Row]) -> Row:
     """The row with this primary key, locked; where there is none, the one that `make` gives, or the one that another
     transaction adds at the same time."""

@@ -18,7 +18,7 @@ from gateway.chain import calls
 from gateway.chain.errors import Permanent
 from gateway.chain.relayer.models import ChainTx, Purpose, TxState
 from gateway.core import crashes
-from gateway.core.bulk import add_rows
+from gateway.core.bulk import add_rows, parts
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.limits import MAX_HUNDREDTHS
@@ -44,8 +44,6 @@ log = structlog.get_logger(__name__)
 
 #: Batches of one campaign at most that wait for a key: a large campaign must not stand before a small one for hours.
 MAX_BATCHES = 40
-#: Values in one IN.
-CHUNK = 5_000
 #: Seconds until a campaign is looked at again that the chain does not know, one of which nothing could be settled, and
 #: one that has enough batches waiting.
 PUT_OFF, STALLED, ENOUGH = 600, 5, 1
@@ -254,10 +252,8 @@ class Settlement:
         if wallets is None:
             return dict(self.session.execute(query).tuples().all())
         found: dict[bytes, int] = {}
-        ordered = sorted(wallets)
-        for start in range(0, len(ordered), CHUNK):
-            part = query.where(Carry.wallet.in_(ordered[start : start + CHUNK]))
-            found |= dict(self.session.execute(part).tuples().all())
+        for part in parts(sorted(wallets)):
+            found |= dict(self.session.execute(query.where(Carry.wallet.in_(part))).tuples().all())
         return found
 
     def _repays(self) -> bool:
@@ -315,8 +311,8 @@ class Settlement:
         for net in nets:
             groups.setdefault(batch_of.get(net.wallet), []).extend(net.actions)
         for batch_id, ids in groups.items():
-            for start in range(0, len(ids), CHUNK):
-                change = sa.update(Action).where(Action.id.in_(ids[start : start + CHUNK]))
+            for part in parts(ids):
+                change = sa.update(Action).where(Action.id.in_(part))
                 self.session.execute(
                     change.values(state=ActionState.SETTLED, batch_id=batch_id).execution_options(
                         synchronize_session=False
@@ -332,10 +328,8 @@ class Settlement:
 
     def _write_carries(self, nets: Sequence[Net]) -> None:
         rows: dict[bytes, Carry] = {}
-        wallets = [net.wallet for net in nets]
-        for start in range(0, len(wallets), CHUNK):
-            part = Carry.wallet.in_(wallets[start : start + CHUNK])
-            query = sa.select(Carry).where(Carry.campaign_id == self.campaign.id, part)
+        for part in parts([net.wallet for net in nets]):
+            query = sa.select(Carry).where(Carry.campaign_id == self.campaign.id, Carry.wallet.in_(part))
             rows |= {row.wallet: row for row in self.session.scalars(query)}
         for net in nets:
             owed = 0 if self.campaign.hold else net.shortfall

@@ -7,11 +7,12 @@ chain was told of them: a rank that rose with the claim would show the till whic
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
+from gateway.core.bulk import parts
 from gateway.loyalty.campaigns.models import RuleVersion
 from gateway.loyalty.earning.models import EARNED, Action, ActionKind, ActionState, Batch
 from gateway.loyalty.earning.refunds import Target, what_is_left
@@ -54,7 +55,7 @@ def codes_settled(session: Session, ids: Collection[int]) -> list[Tally]:
         .where(root.claim_hash.is_not(None), Action.state == ActionState.SETTLED)
     )
     found = []
-    for part in _parts(sorted(ids)):
+    for part in parts(sorted(ids), CHUNK):
         for campaign, wallet, kind, points, at, document in session.execute(query.where(Action.id.in_(part))):
             sign = -1 if kind == ActionKind.REFUND else 1
             found.append(Tally(campaign, wallet, Local(at, parse(document).zone).day, sign * int(points)))
@@ -89,7 +90,3 @@ def _named(session: Session, rows: list[tuple[Action, str]]) -> Iterator[Tally]:
         spend = rest.amount if action.kind == ActionKind.PURCHASE else 0
         day = Local(action.occurred_at, parse(document).zone).day
         yield Tally(action.campaign_id, action.wallet or b"", day, rest.points, spend, int(visit))
-
-
-def _parts(ids: list[int]) -> Iterable[list[int]]:
-    return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gateway.core.bulk import parts
 from gateway.loyalty.earning.models import CapUse
 from gateway.loyalty.rules.calendar import Period
 from gateway.loyalty.rules.caps import Per
@@ -19,7 +20,6 @@ from gateway.loyalty.rules.programme import Limit, Programme
 
 #: Campaign, holder, cap, period.
 Key = tuple[int, bytes, bytes, int]
-CHUNK = 5_000
 EVERYBODY = bytes(20)
 
 
@@ -48,8 +48,8 @@ class Uses:
         self.stored: set[Key] = set()
         self.changed: set[Key] = set()
         holders = sorted({key[1] for key in self.used})
-        for start in range(0, len(holders), CHUNK):
-            self._read(holders[start : start + CHUNK])
+        for part in parts(holders):
+            self._read(part)
 
     def _read(self, holders: Sequence[bytes]) -> None:
         campaigns, caps, periods = ({key[place] for key in self.used} for place in (0, 2, 3))

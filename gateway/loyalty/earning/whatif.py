@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gateway.core.bulk import parts
 from gateway.core.problems import INVALID_REQUEST
 from gateway.loyalty.campaigns.errors import UNKNOWN_CAMPAIGN
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
@@ -158,8 +159,7 @@ def _stored(
         .limit(MAX_PAST)
     )
     rows = list(session.execute(query).tuples())
-    for start in range(0, len(rows), CHUNK):
-        part = rows[start : start + CHUNK]
+    for part in parts(rows, CHUNK):
         counts = answers.counts_of(session, [action.id for action, _ in part])
         for action, document in part:
             yield action, programme(document), {count.rule: count.eligible for count in counts.get(action.id, [])}

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain.indexer.models import ChainEvent, EventKind
-from gateway.core.bulk import add_rows, any_of, table_of, upsert
+from gateway.core.bulk import add_rows, any_of, parts, table_of, upsert
 from gateway.core.limits import LAST_SECOND
 from gateway.loyalty.ledger import maturity
 from gateway.loyalty.ledger.maturity import Slot
@@ -19,8 +19,6 @@ from gateway.loyalty.ledger.postings import NOBODY, WALLETS, measured, post, pos
 
 Place = tuple[bytes, int]  # holder, campaign
 PLACE = ["holder", "campaign"]
-#: Holders asked for in one statement.
-CHUNK = 500
 
 
 class Terms(NamedTuple):
@@ -141,10 +139,8 @@ class Book:
         h = table_of(Holding).c  # bare rows: a tenth of the ledger's time went into making them the ORM's
         query = sa.select(h.holder, h.matured, h.old, h.young, h.period, h.stay)
         for campaign, holders in by_campaign.items():
-            for start in range(0, len(holders), CHUNK):
-                these = query.where(
-                    h.campaign == campaign, any_of(self.session, h.holder, holders[start : start + CHUNK])
-                )
+            for part in parts(holders):
+                these = query.where(h.campaign == campaign, any_of(self.session, h.holder, part))
                 for holder, matured, old, young, period, stay in self.session.execute(these).tuples():
                     found[(holder, campaign)] = State(Slot(matured, old, young, period), stay, 0)
         return found

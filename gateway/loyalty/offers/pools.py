@@ -24,7 +24,6 @@ from gateway.loyalty.offers.models import Code, CodeSource, CodeState, Offer
 
 TABLE = cast(sa.Table, Code.__table__)
 COLUMNS = ("merchant_id", "offer_id", "digest", "text_box", "draw", "state")
-CHUNK = 5_000
 
 
 @dataclass(frozen=True)
@@ -76,11 +75,11 @@ class Pools:
 
     def _known(self, session: Session, filling: Filling) -> Iterator[int]:
         """Rows of the file whose codes are in one of the merchant's pools already."""
-        for start in range(0, len(filling.digests), CHUNK):
-            digests = filling.digests[start : start + CHUNK]
+        for rows in bulk.parts(list(enumerate(filling.digests, 2))):
+            digests = [digest for _, digest in rows]
             query = sa.select(Code.digest).where(Code.merchant_id == filling.merchant, Code.digest.in_(digests))
             known = set(session.scalars(query))
-            yield from (row for row, found in enumerate(digests, start + 2) if found in known)
+            yield from (row for row, found in rows if found in known)
 
 
 def digest(secrets: Secrets, merchant: int, bare: str) -> bytes:

@@ -6,7 +6,6 @@ judged in the order in which they happened; between calls the earlier call comes
 
 from __future__ import annotations
 
-import hashlib
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -16,7 +15,7 @@ from gateway.core.limits import MAX_SUM
 from gateway.loyalty.rules.amounts import decimal
 from gateway.loyalty.rules.calendar import Local, Period, period_of
 from gateway.loyalty.rules.facts import Facts
-from gateway.loyalty.rules.parts import Part, Slug, Slugs
+from gateway.loyalty.rules.parts import Part, Slug, Slugs, name_key
 
 
 class Per(StrEnum):
@@ -53,7 +52,7 @@ class Cap(Part):
     @property
     def key(self) -> bytes:
         """What its use is counted under: the name, and whether it counts points or times."""
-        return hashlib.sha256(f"{'points' if self.times is None else 'times'} {self.id}".encode()).digest()[:8]
+        return name_key(f"{'points' if self.times is None else 'times'} {self.id}")
 
     def period_number(self, facts: Facts) -> int:
         """The period in which the action lies."""

@@ -38,7 +38,7 @@ class TierBook(Base):
 
 
 class Vip(Base):
-    """A rung that the merchant gave a wallet at its own wish. `ladder` and `rung`: see vips.key_of."""
+    """A rung that the merchant gave a wallet at its own wish. `ladder` and `rung`: see parts.name_key."""
 
     __tablename__ = "tier_vips"
 

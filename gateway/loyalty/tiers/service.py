@@ -15,6 +15,7 @@ from gateway.core.clock import Clock
 from gateway.loyalty.campaigns.models import RuleVersion
 from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.rules.ladders import By, Ladder, Window
+from gateway.loyalty.rules.parts import name_key
 from gateway.loyalty.tiers import reigns, standing, tallies, vips
 from gateway.loyalty.tiers.models import TierBook, TierDay, Vip
 from gateway.loyalty.tiers.reigns import Terms
@@ -132,7 +133,7 @@ class Tiers:
                 ranks = {}
                 for ladder in terms.ladders:
                     progress = _progress(ladder, counted.get(wallet, ()), since.get(wallet))
-                    ranks[ladder.id] = _rank(terms, ladder, progress, given.get((wallet, vips.key_of(ladder.id))), day)
+                    ranks[ladder.id] = _rank(terms, ladder, progress, given.get((wallet, name_key(ladder.id))), day)
                 known[wallet, day] = ranks
             found[one] = ranks
         return found
@@ -158,7 +159,7 @@ class Tiers:
         given = vips.given(session, campaign, [wallet])
         found = []
         for ladder in terms.ladders:
-            vip = given.get((wallet, vips.key_of(ladder.id)))
+            vip = given.get((wallet, name_key(ladder.id)))
             found.append(_place(campaign, terms, ladder, _progress(ladder, rows, None), vip, today))
         return found
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gateway.core.bulk import parts
 from gateway.loyalty.tiers.models import MAX_VISITS, TierDay
 
-CHUNK = 5_000
 COLUMNS = ("campaign_id", "wallet", "day", "points", "spend", "visits")
 
 #: Wallet, day, points and spend as the database has them (12 bytes, big-endian), visits.
@@ -75,12 +75,11 @@ def read(session: Session, campaign: int, wallets: Collection[bytes], first: int
     them and of most no more than one column is looked at."""
     columns = TierDay.__table__.c
     raw = [sa.type_coerce(columns[name], sa.types.NullType()) for name in COLUMNS[1:]]
-    ordered: Sequence[bytes] = sorted(wallets)
     found: list[Row] = []
-    for start in range(0, len(ordered), CHUNK):
+    for part in parts(sorted(wallets)):
         query = (
             sa.select(*raw)
-            .where(columns.campaign_id == campaign, columns.wallet.in_(ordered[start : start + CHUNK]))
+            .where(columns.campaign_id == campaign, columns.wallet.in_(part))
             .where(columns.day.between(first, last))
             .order_by(columns.wallet, columns.day)
         )
@@ -90,12 +89,11 @@ def read(session: Session, campaign: int, wallets: Collection[bytes], first: int
 
 def first_days(session: Session, campaign: int, wallets: Collection[bytes]) -> dict[bytes, int]:
     """The first day of each wallet that has one."""
-    ordered = sorted(wallets)
     found: dict[bytes, int] = {}
-    for start in range(0, len(ordered), CHUNK):
+    for part in parts(sorted(wallets)):
         query = (
             sa.select(TierDay.wallet, sa.func.min(TierDay.day))
-            .where(TierDay.campaign_id == campaign, TierDay.wallet.in_(ordered[start : start + CHUNK]))
+            .where(TierDay.campaign_id == campaign, TierDay.wallet.in_(part))
             .group_by(TierDay.wallet)
         )
         found |= dict(session.execute(query).tuples().all())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from datetime import date
 
@@ -10,38 +9,32 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain import signatures
+from gateway.core.bulk import parts
 from gateway.core.clock import Clock
 from gateway.core.problems import INVALID_REQUEST
 from gateway.identity.wallets.errors import BAD_SIGNATURE
 from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.rules.calendar import EPOCH
 from gateway.loyalty.rules.ladders import Ladder
+from gateway.loyalty.rules.parts import name_key
 from gateway.loyalty.tiers import reigns
 from gateway.loyalty.tiers.errors import UNKNOWN_RUNG
 from gateway.loyalty.tiers.messages import message
 from gateway.loyalty.tiers.models import LAST_DAY, Vip
-
-CHUNK = 5_000
-
-
-def key_of(name: str) -> bytes:
-    """What a ladder's or a rung's name is stored as."""
-    return hashlib.sha256(name.encode()).digest()[:8]
 
 
 def rank_of(vip: Vip, ladder: Ladder, day: int) -> int:
     """The rank that is given on a day; 0 when the rung is gone."""
     if not vip.first_day <= day <= vip.last_day:
         return 0
-    return next((rank for rank, rung in enumerate(ladder.rungs) if key_of(rung.id) == vip.rung), 0)
+    return next((rank for rank, rung in enumerate(ladder.rungs) if name_key(rung.id) == vip.rung), 0)
 
 
 def given(session: Session, campaign: int, wallets: Collection[bytes]) -> dict[tuple[bytes, bytes], Vip]:
     """What these wallets were given, by wallet and ladder."""
-    ordered = sorted(wallets)
     found: dict[tuple[bytes, bytes], Vip] = {}
-    for start in range(0, len(ordered), CHUNK):
-        query = sa.select(Vip).where(Vip.campaign_id == campaign, Vip.wallet.in_(ordered[start : start + CHUNK]))
+    for part in parts(sorted(wallets)):
+        query = sa.select(Vip).where(Vip.campaign_id == campaign, Vip.wallet.in_(part))
         found |= {(row.wallet, row.ladder): row for row in session.scalars(query)}
     return found
 
@@ -82,12 +75,12 @@ class Vips:
         last_day = last.toordinal() - EPOCH
         if not 0 <= last_day <= LAST_DAY:
             raise INVALID_REQUEST.at("last", "2079 at the latest")
-        row = session.get(Vip, (campaign, wallet, key_of(ladder)))
+        row = session.get(Vip, (campaign, wallet, name_key(ladder)))
         if row is None:
-            row = Vip(campaign_id=campaign, wallet=wallet, ladder=key_of(ladder))
+            row = Vip(campaign_id=campaign, wallet=wallet, ladder=name_key(ladder))
             session.add(row)
-        if row.rung != key_of(rung):  # what the earlier one gave is over
-            row.rung, row.first_day = key_of(rung), terms.day(now)
+        if row.rung != name_key(rung):  # what the earlier one gave is over
+            row.rung, row.first_day = name_key(rung), terms.day(now)
         row.last_day = last_day
         session.flush()
         return row

@@ -75,7 +75,7 @@ def as_csv(actions: list[dict[str, Any]]) -> bytes:
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(SALES, st.randoms(use_true_random=False))
-def test_one_by_one_in_bulk_and_from_files_it_is_the_same(shared: Room, sales: Any, chance: Any) -> None:
+def test_previewed_one_by_one_in_bulk_and_from_files_it_is_the_same(shared: Room, sales: Any, chance: Any) -> None:
     room = shared
     first, *_ = [room.campaign(next(NUMBERS)) for _ in range(4)]
     client = client_over(room.http, room.key)
@@ -84,8 +84,11 @@ def test_one_by_one_in_bulk_and_from_files_it_is_the_same(shared: Room, sales: A
     chance.shuffle(actions)  # whatever the order of arrival
     for action in actions:
         key = action.pop("key")
-        answer = room.call("POST", "/actions", action, once=key)
-        single[key.split("-")[1]] = answer.json()["points"]
+        shown = room.call("POST", "/actions/preview", action).json()
+        answer = room.call("POST", "/actions", action, once=key).json()
+        assert (shown["points"], shown["verdicts"]) == (answer["points"], answer["verdicts"])
+        assert sum(verdict["points"] for verdict in answer["verdicts"]) == answer["points"]
+        single[key.split("-")[1]] = answer["points"]
     bulk = {r["key"].split("-")[1]: r["action"]["points"] for r in report_all(client, told(room, first + 1, sales))}
     jsonl = "".join(json.dumps(action) + "\n" for action in told(room, first + 2, sales)).encode()
     files = []

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.loyalty.earning.returns import Left, Returned, take_back
 from gateway.loyalty.rules.facts import Facts
+from gateway.loyalty.rules.judging import Count, limit
 from gateway.loyalty.rules.programme import Programme
 from gateway.loyalty.rules.words import explain
 from tests.gateway.rules.support import NOON, Item, counts, points, programme, purchase
@@ -39,6 +40,19 @@ RULES = st.one_of(
         SELECTED,
     ),
 )
+#: Kinds that look at the basket as a whole: more lines may earn less, more money never does.
+WHOLE = st.one_of(
+    st.builds(
+        lambda kind, rate, per, chosen: {"kind": kind, "points": rate, "per": per} | chosen,
+        st.sampled_from(["every_item", "cheapest_item", "dearest_item"]),
+        RATES,
+        RATES,
+        SELECTED,
+    ),
+    st.builds(
+        lambda rate, least: {"kind": "any_item", "points": rate, "min_quantity": least}, RATES, st.integers(1, 9)
+    ),
+)
 MORE = st.fixed_dictionaries(
     {
         "rounding": st.sampled_from(["down", "up", "half_up", "half_even"]),
@@ -49,15 +63,28 @@ MORE = st.fixed_dictionaries(
 
 
 @st.composite
-def programmes(draw: st.DrawFn) -> Programme:
-    """Up to six rules, some of them in a group of which the best counts."""
-    rules: list[dict[str, Any]] = draw(st.lists(RULES, min_size=1, max_size=6))
+def programmes(draw: st.DrawFn, kinds: st.SearchStrategy[dict[str, Any]] = RULES) -> Programme:
+    """Up to six rules, some of them in a group of which the best counts, under a cap."""
+    rules: list[dict[str, Any]] = draw(st.lists(kinds, min_size=1, max_size=6))
     for number, rule in enumerate(rules):
         rule["id"] = f"r{number}"
         if draw(st.booleans()):
             rule["group"] = "g"
     mode = draw(st.sampled_from(["all", "best"]))
-    return programme(*rules, groups=[{"id": "g", "mode": mode}], **draw(MORE))
+    cap = {"id": "cap", "per": "wallet", "period": "day", "points": 10**6}
+    return programme(*rules, groups=[{"id": "g", "mode": mode}], caps=[cap], **draw(MORE))
+
+
+EVERY = programmes(RULES | WHOLE)
+#: What the cap leaves; None: more than is wanted.
+ROOMS = st.none() | st.integers(0, 3_000)
+
+
+def awarded(rules: Programme, facts: Facts, room: int | None) -> dict[int, Count]:
+    """What is given, cap included."""
+    wanted = counts(rules, facts)
+    given = limit(rules.limits, {number: count.points for number, count in wanted.items()}, [room])
+    return {n: Count(n, count.eligible, given[n], count.points) for n, count in wanted.items()}
 
 
 BASKETS = st.lists(ITEMS, min_size=1, max_size=6)
@@ -74,14 +101,22 @@ def test_who_spends_more_earns_no_less(rules: Programme, basket: list[Item], dat
 
 
 @settings(max_examples=100, deadline=None)
-@given(programmes(), BASKETS)
-def test_the_explanation_adds_up_to_the_award(rules: Programme, basket: list[Item]) -> None:
+@given(EVERY, BASKETS, st.data())
+def test_the_same_things_dearer_earn_no_less(rules: Programme, basket: list[Item], data: st.DataObject) -> None:
+    dearer = [replace(item, amount=item.amount + data.draw(st.integers(0, 500))) for item in basket]
+    assert points(rules, purchase(*dearer)) >= points(rules, purchase(*basket))
+
+
+@settings(max_examples=100, deadline=None)
+@given(EVERY, BASKETS, ROOMS)
+def test_the_explanation_adds_up_to_the_award(rules: Programme, basket: list[Item], room: int | None) -> None:
     facts = purchase(*basket)
-    given_ = counts(rules, facts)
-    told = explain(rules, facts, given_)
+    award = awarded(rules, facts, room)
+    told = explain(rules, facts, award)
     assert len(told) == len(rules.rules)
-    assert sum(verdict.points for verdict in told) == sum(count.points for count in given_.values())
+    assert sum(verdict.points for verdict in told) == sum(count.points for count in award.values()) <= (room or 10**9)
     assert all(verdict.why for verdict in told)
+    assert all(("wanted" in verdict.why) == (verdict.points < verdict.wanted) for verdict in told)
 
 
 def back(rules: Programme, facts: Facts, left: Left, returned: Returned) -> int:
@@ -94,16 +129,21 @@ def back(rules: Programme, facts: Facts, left: Left, returned: Returned) -> int:
 
 
 @settings(max_examples=150, deadline=None)
-@given(programmes(), BASKETS, st.data())
-def test_an_award_less_all_its_refunds_is_nothing(rules: Programme, basket: list[Item], data: st.DataObject) -> None:
-    """Line by line in any order, or some lines and then the rest at once."""
+@given(EVERY, BASKETS, ROOMS, st.data())
+def test_an_award_less_all_its_refunds_is_nothing(
+    rules: Programme, basket: list[Item], room: int | None, data: st.DataObject
+) -> None:
+    """Line by line in any order, or some lines and then the rest at once; with the receipt where it is needed."""
     facts = purchase(*basket, at=NOON)
-    award = counts(rules, facts)
+    award = awarded(rules, facts, room)
     left = Left(facts.amount, dict(award), True)
     total = left.points
     order = data.draw(st.permutations(basket))
     alone = data.draw(st.integers(0, len(order)))
-    taken = sum(back(rules, facts, left, Returned(lines=[item])) for item in order[:alone])
+    taken = 0
+    for place in range(alone):
+        receipt = order[place:] if rules.needs_receipt else None
+        taken += back(rules, facts, left, Returned(lines=[order[place]], receipt=receipt))
     if not left.nothing:
         taken += back(rules, facts, left, Returned())
     assert taken == total

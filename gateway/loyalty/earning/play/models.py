@@ -10,7 +10,7 @@ from gateway.core.db import Base
 
 
 class PlayReward(Base):
-    """The reward number `place` for a goal (service.key_of) in a period. `action_id`: the bonus, None while it is taken
+    """The reward number `place` for a goal (parts.name_key) in a period. `action_id`: the bonus, None while it is taken
     back; `given`: how often it was given."""
 
     __tablename__ = "play_rewards"

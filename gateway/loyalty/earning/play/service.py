@@ -6,7 +6,6 @@ nothing is given twice, whatever is told twice or late or at the same time. The 
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gateway.core.bulk import parts
 from gateway.core.clock import Clock
 from gateway.core.secrets import Secrets
 from gateway.loyalty.campaigns import promises, schedule
@@ -26,6 +26,7 @@ from gateway.loyalty.earning.play.models import PlayReward
 from gateway.loyalty.earning.refunds import what_is_left
 from gateway.loyalty.rules.calendar import Local, period_of
 from gateway.loyalty.rules.document import Refunds
+from gateway.loyalty.rules.parts import name_key
 from gateway.loyalty.rules.play import Challenge, Streak
 from gateway.loyalty.rules.programme import programme
 
@@ -33,11 +34,6 @@ from gateway.loyalty.rules.programme import programme
 CHUNK = 2_000
 
 Place = tuple[bytes, int, int]
-
-
-def key_of(goal: str) -> bytes:
-    """What a goal's name is stored as."""
-    return hashlib.sha256(goal.encode()).digest()[:8]
 
 
 @dataclass(frozen=True)
@@ -83,7 +79,7 @@ class Play:
             known[row.wallet][row.goal, row.period, row.place] = row
         for wallet in sorted(wallets):
             reached = course(deeds[wallet]).reached
-            due = {(key_of(r.goal), r.period, r.place): r for r in reached if r.points}
+            due = {(name_key(r.goal), r.period, r.place): r for r in reached if r.points}
             for place, row in known[wallet].items():
                 if place not in due and row.action_id is not None:
                     self._take_back(session, row)
@@ -158,8 +154,8 @@ class Play:
         )
         rows = [(action, document) for action, document in session.execute(query).tuples() if goals_of(document)]
         found: dict[bytes, list[Deed]] = defaultdict(list)
-        for start in range(0, len(rows), CHUNK):
-            for wallet, deed in _read(session, rows[start : start + CHUNK]):
+        for part in parts(rows, CHUNK):
+            for wallet, deed in _read(session, part):
                 found[wallet].append(deed)
         return found
 
