@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gateway.core.bulk import add_rows
 from gateway.core.clock import Clock
 from gateway.core.limits import MAX_ID
 from gateway.core.problems import INVALID_REQUEST, Problem
@@ -332,7 +333,7 @@ class _Opening:
     def write(self) -> None:
         if not self.rows:
             return
-        self.session.execute(sa.insert(Action).execution_options(render_nulls=True), self.rows)
+        add_rows(self.session, Action, self.rows)
         self.grant.used += self.allowance.taken
         promises.keep(self.session, self.allowance)
         self.session.flush()
