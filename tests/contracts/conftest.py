@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from ape.api import ReceiptAPI
 from ape_ethereum.trace import TransactionTrace
 
 from tests.contracts.support import DAY, NO_HASH, PAR, domains, entry, know_errors
@@ -31,8 +32,10 @@ class People:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_call_trees():
-    """Ape traces and draws every refused transaction; here refusals are wanted by the hundred, and read otherwise."""
+    """Ape traces every transaction for what it printed, and draws every refused one; here nothing prints, and refusals
+    are wanted by the hundred and read otherwise."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ReceiptAPI, "show_debug_logs", lambda *_, **__: None)
         patch.setattr(TransactionTrace, "show", lambda *_, **__: None)
         patch.setattr(TransactionTrace, "get_addresses_used", lambda *_, **__: iter(()))
         yield
