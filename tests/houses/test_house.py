@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,49 +12,12 @@ from gateway.client import ProblemAnswer
 from gateway.commands.house import House
 from gateway.commands.wallets import listed as listed_wallets
 from tests.commands.conftest import CommandLine
+from tests.houses.shops import OFFERS, TIERED, balance, earn, until
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 ANN = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 EXAMPLES = Path(__file__).parents[2] / "docs/examples"
 pytestmark = pytest.mark.timeout(300)
-
-
-def until(done: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.3)
-
-
-@pytest.fixture(scope="module")
-def shops(loyalty: CommandLine) -> CommandLine:
-    """Merchant "hill" with the open campaign 1, "dale" with the closed campaign 2 (10 % bonus), both funded."""
-    for name in ("hill", "dale"):
-        loyalty.run("merchant", "new", name, "--title", name.title())
-        loyalty.run("faucet", name, "--asset", 10**12)
-    common = ("--settle-every", 0, "--min-wallets", 1, "--starts", "2010-12-01")
-    loyalty.run("campaign", "create", "--merchant", "hill", "--name", "Hill", *common)
-    loyalty.run("campaign", "create", "--merchant", "dale", "--name", "Dale", "--closed", "--bonus", 10, *common)
-    loyalty.run("campaign", "fund", 1, "--merchant", "hill", "--budget", 50_000)
-    loyalty.run("campaign", "fund", 2, "--merchant", "dale", "--budget", 50_000, "--pot", 100)
-    return loyalty
-
-
-def balance(loyalty: CommandLine, who: str, campaign: int = 0) -> int:
-    answer = loyalty.run("wallet", "balance", who).document
-    if not campaign:
-        return int(answer["balance"])
-    return sum(account["matured"] for account in answer["accounts"] if account["campaign"] == campaign)
-
-
-def earn(loyalty: CommandLine, name: str, points: int) -> None:
-    """A guest's receipt, claimed by a new wallet."""
-    address = loyalty.run("wallet", "new", name).document["address"]
-    with loyalty.client("hill") as client:
-        action = {"campaign": 1, "kind": "purchase", "occurred_at": int(time.time()), "claim": True, "amount": points}
-        code = client.report(action, f"receipt-{name}")["claim"]["code"]
-    assert loyalty.run("wallet", "claim", name, code).document["points"] == points
-    until(lambda: balance(loyalty, address) == points)
 
 
 def test_everything_is_green_after_setting_up(shops: CommandLine) -> None:
@@ -333,19 +295,6 @@ def test_a_holder_leaves_when_the_gateway_is_gone(shops: CommandLine, house: Hou
     until(lambda: balance(shops, "emil") == 1_500)
 
 
-OFFERS = """
-offers:
-  - ref: coffee
-    title: Coffee
-    reward: {kind: product, product: coffee}
-    price: PRICE
-    paid_from: wallet
-    first: 2026-01-01
-    last: 2036-12-31
-    codes: signed
-"""
-
-
 def test_rewards_from_a_file_to_a_till_without_a_network(shops: CommandLine, tmp_path: Path) -> None:
     file = tmp_path / "campaign.yaml"
     file.write_text(OFFERS.replace("PRICE", "500"))
@@ -388,24 +337,6 @@ def test_points_behind_a_link(shops: CommandLine) -> None:
     until(lambda: balance(shops, "jon") == 400)
     assert balance(shops, "ida") == 600
     assert shops.run("wallet", "take", "ida", link, fails=1).document["error"]["code"] == "gift-empty"
-
-
-TIERED = """
-earning:
-  rules: [{kind: per_currency, points: 100, per: 100}]
-  ladders:
-    - {id: status, by: points, rungs: [{id: member, at: 0, name: Member}, {id: gold, at: 99999900, name: Gold}]}
-offers:
-  - ref: cake
-    title: Cake
-    reward: {kind: fixed, discount: {amount: 500, currency: EUR}}
-    price: 500
-    prices: [{ladder: status, rank: 1, price: 300}]
-    paid_from: wallet
-    first: 2026-01-01
-    last: 2036-12-31
-    codes: CAKE-****-****-****-%
-"""
 
 
 def test_who_stands_higher_pays_less(shops: CommandLine, tmp_path: Path) -> None:

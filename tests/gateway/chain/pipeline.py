@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import sqlalchemy as sa
 
 from gateway.chain import calls
+from gateway.chain.hexes import to_hex
 from gateway.chain.relayer.decisions import RelayerSettings
 from gateway.chain.relayer.models import ChainTx, Purpose, SignedTx, TxState
 from gateway.chain.relayer.service import Relayer
@@ -116,3 +120,39 @@ class Pipeline:
         for number, person in self.awards.items():
             assert self.world.reads.landed(self.campaign, number), number
             assert self.world.balance_of(person) == points, number
+
+
+def nonces(pipeline: Pipeline) -> list[int]:
+    return [row.nonce for row in pipeline.rows() if row.nonce is not None]
+
+
+def mined(pipeline: Pipeline) -> int:
+    return int(pipeline.world.rpc.call("eth_getTransactionCount", to_hex(pipeline.world.relayer), "latest"), 16)
+
+
+def drive(pipeline: Pipeline, relayers: Sequence[Any]) -> None:
+    """All at once, each in a thread of its own, on a chain that mines ten blocks a second."""
+    errors: list[BaseException] = []
+    stop = threading.Event()
+
+    def work(relayer: Any) -> None:
+        try:
+            while not stop.is_set():
+                relayer.step()
+        except BaseException as error:
+            errors.append(error)
+
+    pipeline.settings = replace(pipeline.settings, look_every=0)
+    threads = [threading.Thread(target=work, args=(relayer,)) for relayer in relayers]
+    for thread in threads:
+        thread.start()
+    for _ in range(300):
+        pipeline.mine()
+        if not pipeline.open() or errors:
+            break
+        stop.wait(0.1)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert not pipeline.open()

@@ -9,34 +9,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.chain import calls, local
+from gateway.chain import local
 from gateway.chain.deployment import WrongDeployment
 from gateway.chain.errors import ChainError, NodeDown, NodeTimeout, NonceTooLow
 from gateway.chain.hexes import to_hex
 from gateway.chain.reads import Reads
-from gateway.chain.relayer.decisions import GWEI
 from gateway.chain.relayer.models import KeyState, Purpose, TxState
 from gateway.chain.sender import Sender
 from gateway.core.clock import Clock
 from gateway.core.db import Database
-from tests.gateway.chain.pipeline import Pipeline
+from tests.gateway.chain.pipeline import Pipeline, mined, nonces
 from tests.gateway.chain.world import Crash, FaultyRpc, World, build, connect, wallet
 from tests.support.anvil import anvil
-
-
-def nonces(pipeline: Pipeline) -> list[int]:
-    return [row.nonce for row in pipeline.rows() if row.nonce is not None]
-
-
-def mined(pipeline: Pipeline) -> int:
-    return int(pipeline.world.rpc.call("eth_getTransactionCount", to_hex(pipeline.world.relayer), "latest"), 16)
-
 
 # --------------------------------------------------------------------- crashes
 
@@ -259,78 +248,6 @@ def stop_sends(method: str, params: Sequence[Any]) -> None:
         raise Crash
 
 
-# ------------------------------------------------------------------------ fees
-
-
-def base_fee(pipeline: Pipeline, wei: int) -> None:
-    pipeline.world.node.rpc("anvil_setNextBlockBaseFeePerGas", hex(wei))
-    pipeline.mine()
-
-
-def test_a_fee_that_fell_behind_is_raised_at_the_same_nonce(pipeline: Pipeline) -> None:
-    pipeline.award(3)
-    pipeline.relayer.step()
-    base_fee(pipeline, 50 * GWEI)
-    assert mined(pipeline) == 0
-    pipeline.relayer.step()
-    forms = pipeline.forms()
-    assert len(forms) == 6
-    for old, new in zip(forms[::2], forms[1::2], strict=True):
-        assert old.tx_id == new.tx_id
-        assert new.max_fee * 8 >= old.max_fee * 9
-        assert new.tip * 8 >= old.tip * 9
-    assert nonces(pipeline) == [0, 1, 2]
-    pipeline.run()
-    pipeline.check_landed()
-    assert mined(pipeline) == 3
-
-
-def test_a_stuck_transaction_gets_a_higher_fee_in_time(pipeline: Pipeline) -> None:
-    """Nobody mines it although it pays the base fee: here because the pool loses it each time."""
-    pipeline.award(2)
-    pipeline.rpc.after = lambda method, answer: (
-        pipeline.world.node.rpc("anvil_dropAllTransactions") if method == "eth_sendRawTransaction" else None
-    )
-    pipeline.relayer.step()
-    for _ in range(5):
-        pipeline.mine()
-        pipeline.later(5)
-        pipeline.relayer.step()
-    assert len(pipeline.forms()) == 2  # not yet
-    pipeline.later(10)
-    pipeline.relayer.step()
-    assert len(pipeline.forms()) == 3  # only the one that the chain waits for
-    pipeline.rpc.after = lambda method, answer: None
-    pipeline.later()
-    pipeline.run()
-    pipeline.check_landed()
-
-
-def test_a_chain_that_stands_still_costs_nobody_more(pipeline: Pipeline) -> None:
-    pipeline.award()
-    for _ in range(20):
-        pipeline.relayer.step()
-        pipeline.later(60)
-    assert len(pipeline.forms()) == 1
-
-
-def test_an_older_form_may_be_the_one_that_is_mined(pipeline: Pipeline) -> None:
-    pipeline.award()
-    pipeline.relayer.step()
-    base_fee(pipeline, 50 * GWEI)
-    pipeline.relayer.step()
-    old, new = pipeline.forms()
-    pipeline.world.node.rpc("anvil_dropTransaction", to_hex(new.hash))
-    base_fee(pipeline, GWEI)
-    pipeline.world.rpc.call("eth_sendRawTransaction", to_hex(old.raw))
-    pipeline.mine(2)
-    pipeline.later()
-    pipeline.run()
-    assert pipeline.states() == [TxState.DONE]
-    assert pipeline.world.rpc.call("eth_getTransactionReceipt", to_hex(new.hash)) is None
-    pipeline.check_landed()
-
-
 # ------------------------------------------------------------ chains that go back
 
 
@@ -449,83 +366,3 @@ def wait_until_saved(state: Path) -> None:
             return
         threading.Event().wait(0.1)
     raise AssertionError("anvil does not save its state")
-
-
-# --------------------------------------------------------------------- several
-
-
-def test_several_workers_with_one_key(pipeline: Pipeline) -> None:
-    pipeline.award(40)
-    drive(pipeline, [pipeline.another(FaultyRpc(pipeline.world.node.url)) for _ in range(3)])
-    pipeline.check_landed()
-    assert sorted(nonces(pipeline)) == list(range(40))
-    assert len(pipeline.told()) == 40
-    assert set(pipeline.told().values()) == {1}
-
-
-def test_a_worker_that_looked_before_another_signed(pipeline: Pipeline) -> None:
-    """One wants 16 and the other, with awards that came meanwhile, 16 others; together they sign 16, each once."""
-    release = calls.release(pipeline.campaign, [wallet()])
-    for _ in range(20):
-        pipeline.enqueue(Purpose.RELEASE, release)
-    slow = FaultyRpc(pipeline.world.node.url)
-    fast = pipeline.another()
-
-    def be_overtaken(method: str, params: Sequence[Any]) -> None:
-        if method == "eth_call":
-            slow.before = lambda method, params: None
-            pipeline.award(12)
-            fast.step()
-
-    slow.before = be_overtaken
-    pipeline.another(slow).step()
-    assert sorted(nonces(pipeline)) == list(range(16))
-    pipeline.run()
-    pipeline.check_landed()
-    assert sorted(nonces(pipeline)) == list(range(32))
-
-
-def test_several_keys_share_the_queue(pipeline: Pipeline) -> None:
-    world = pipeline.world
-    world.node.rpc("evm_setAutomine", True)
-    other = replace(world, relayer_key=b"\x42" * 32)
-    local.fund_gas(world.rpc, other.relayer)
-    world.hub(local.calls.set_operator(pipeline.campaign, other.relayer, 10**9))
-    world.node.rpc("evm_setAutomine", False)
-    pipeline.settings = replace(pipeline.settings, in_flight=4)
-    pipeline.award(40)
-    first = pipeline.restart()
-    pipeline.world = other
-    second = pipeline.another(FaultyRpc(world.node.url))
-    drive(pipeline, [first, second])
-    pipeline.check_landed()
-    senders = {row.sender for row in pipeline.rows()}
-    assert senders == {world.relayer, other.relayer}
-
-
-def drive(pipeline: Pipeline, relayers: Sequence[Any]) -> None:
-    """All at once, each in a thread of its own, on a chain that mines ten blocks a second."""
-    errors: list[BaseException] = []
-    stop = threading.Event()
-
-    def work(relayer: Any) -> None:
-        try:
-            while not stop.is_set():
-                relayer.step()
-        except BaseException as error:
-            errors.append(error)
-
-    pipeline.settings = replace(pipeline.settings, look_every=0)
-    threads = [threading.Thread(target=work, args=(relayer,)) for relayer in relayers]
-    for thread in threads:
-        thread.start()
-    for _ in range(300):
-        pipeline.mine()
-        if not pipeline.open() or errors:
-            break
-        stop.wait(0.1)
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    assert not pipeline.open()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import structlog
@@ -13,8 +15,7 @@ from gateway.chain.relayer import decisions
 from gateway.chain.relayer.models import Purpose, TxState
 from gateway.chain.signatures import address_of
 from gateway.web.checks import Checks
-from tests.gateway.chain.pipeline import Pipeline
-from tests.gateway.chain.test_relayer_failures import drive
+from tests.gateway.chain.pipeline import Pipeline, drive, nonces
 from tests.gateway.chain.world import FaultyRpc, wallet
 
 SECOND = b"\x42" * 32
@@ -141,3 +142,52 @@ def test_holders_orders_do_not_wait_for_all_awards(pipeline: Pipeline, keys: tup
     order = pipeline.enqueue(Purpose.RELEASE, calls.release(pipeline.campaign, [wallet()]))
     pipeline.relayer.step()
     assert pipeline.row(order).state is TxState.SIGNED
+
+
+def test_several_workers_with_one_key(pipeline: Pipeline) -> None:
+    pipeline.award(40)
+    drive(pipeline, [pipeline.another(FaultyRpc(pipeline.world.node.url)) for _ in range(3)])
+    pipeline.check_landed()
+    assert sorted(nonces(pipeline)) == list(range(40))
+    assert len(pipeline.told()) == 40
+    assert set(pipeline.told().values()) == {1}
+
+
+def test_a_worker_that_looked_before_another_signed(pipeline: Pipeline) -> None:
+    """One wants 16 and the other, with awards that came meanwhile, 16 others; together they sign 16, each once."""
+    release = calls.release(pipeline.campaign, [wallet()])
+    for _ in range(20):
+        pipeline.enqueue(Purpose.RELEASE, release)
+    slow = FaultyRpc(pipeline.world.node.url)
+    fast = pipeline.another()
+
+    def be_overtaken(method: str, params: Sequence[Any]) -> None:
+        if method == "eth_call":
+            slow.before = lambda method, params: None
+            pipeline.award(12)
+            fast.step()
+
+    slow.before = be_overtaken
+    pipeline.another(slow).step()
+    assert sorted(nonces(pipeline)) == list(range(16))
+    pipeline.run()
+    pipeline.check_landed()
+    assert sorted(nonces(pipeline)) == list(range(32))
+
+
+def test_several_keys_share_the_queue(pipeline: Pipeline) -> None:
+    world = pipeline.world
+    world.node.rpc("evm_setAutomine", True)
+    other = replace(world, relayer_key=b"\x42" * 32)
+    local.fund_gas(world.rpc, other.relayer)
+    world.hub(local.calls.set_operator(pipeline.campaign, other.relayer, 10**9))
+    world.node.rpc("evm_setAutomine", False)
+    pipeline.settings = replace(pipeline.settings, in_flight=4)
+    pipeline.award(40)
+    first = pipeline.restart()
+    pipeline.world = other
+    second = pipeline.another(FaultyRpc(world.node.url))
+    drive(pipeline, [first, second])
+    pipeline.check_landed()
+    senders = {row.sender for row in pipeline.rows()}
+    assert senders == {world.relayer, other.relayer}

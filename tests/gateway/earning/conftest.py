@@ -39,6 +39,7 @@ from gateway.loyalty.earning.claims import Claims
 from gateway.loyalty.earning.grants import routes as grants_routes
 from gateway.loyalty.earning.grants.service import Grants
 from gateway.loyalty.earning.landing import Landing
+from gateway.loyalty.earning.models import Batch
 from gateway.loyalty.earning.play import routes as play_routes
 from gateway.loyalty.earning.play.service import Play
 from gateway.loyalty.earning.referrals import routes as referrals_routes
@@ -341,3 +342,13 @@ def clock() -> Clock:
 @pytest.fixture
 def room(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> Room:
     return build_room(db, clock, jobs, secrets)
+
+
+def batches(room: Room) -> list[Batch]:
+    with room.db.begin() as session:
+        return list(session.scalars(sa.select(Batch).order_by(Batch.id)))
+
+
+def transactions(room: Room) -> list[ChainTx]:
+    with room.db.begin() as session:
+        return list(session.scalars(sa.select(ChainTx).order_by(ChainTx.id)))

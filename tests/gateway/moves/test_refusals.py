@@ -13,7 +13,8 @@ from gateway.chain.relayer.models import ChainTx
 from gateway.chain.signatures import HALF_ORDER
 from gateway.identity.wallets.models import OpenOrder
 from gateway.loyalty.moves.models import Move
-from tests.gateway.redemptions.world import CLOSED, DAY, IN_OPEN, IN_WALLET, OPEN, SHORT, World, address_of, refused
+from tests.gateway.redemptions.market import CLOSED, DAY, IN_OPEN, IN_WALLET, OPEN, SHORT, address_of
+from tests.gateway.redemptions.world import World, refused
 
 
 @pytest.fixture(autouse=True)

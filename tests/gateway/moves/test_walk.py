@@ -11,17 +11,8 @@ from gateway.chain import calls
 from gateway.chain.relayer.models import ChainTx
 from gateway.identity.wallets.models import OpenOrder
 from gateway.loyalty.moves.models import Move, MoveState
-from tests.gateway.redemptions.world import (
-    CLOSED,
-    IN_CLOSED,
-    IN_OPEN,
-    IN_WALLET,
-    OPEN,
-    POT,
-    World,
-    address_of,
-    refused,
-)
+from tests.gateway.redemptions.market import CLOSED, IN_CLOSED, IN_OPEN, IN_WALLET, OPEN, POT, address_of
+from tests.gateway.redemptions.world import World, refused
 
 
 def held(world: World, name: str, campaign: int = 0) -> int:

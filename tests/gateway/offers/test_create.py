@@ -8,7 +8,8 @@ from gateway.chain.hexes import checksum, keccak256, to_hex
 from gateway.core.idempotency import IdempotentWrite
 from gateway.loyalty.campaigns.models import CampaignMerchant
 from gateway.loyalty.offers.models import Offer
-from tests.gateway.redemptions.world import CLOSED, OPEN, World, address_of, refused
+from tests.gateway.redemptions.market import CLOSED, OPEN, address_of
+from tests.gateway.redemptions.world import World, refused
 
 
 def count(world: World) -> int:

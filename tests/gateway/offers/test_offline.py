@@ -15,7 +15,8 @@ from gateway.commands import audit_rooms
 from gateway.loyalty.offers import tokens
 from gateway.loyalty.offers.models import Code, CodeState, OfflineUse
 from gateway.loyalty.redemptions.sealing import unseal
-from tests.gateway.redemptions.world import DAY, SealKey, World, refused
+from tests.gateway.redemptions.market import DAY
+from tests.gateway.redemptions.world import SealKey, World, refused
 
 
 @pytest.fixture

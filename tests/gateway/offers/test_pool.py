@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from gateway.chain.hexes import checksum
 from gateway.core.problems import Problem
 from gateway.loyalty.offers.models import Code, CodeState, Offer
-from tests.gateway.redemptions.world import World, address_of, refused
+from tests.gateway.redemptions.market import address_of
+from tests.gateway.redemptions.world import World, refused
 
 TOLD = {"pattern": None, "low_stock": 20}
 

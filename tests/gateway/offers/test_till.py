@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from gateway.core.idempotency import IdempotentWrite
 from gateway.loyalty.offers.misses import MOST
 from gateway.loyalty.offers.models import Code
-from tests.gateway.redemptions.world import DAY, World, refused
+from tests.gateway.redemptions.market import DAY
+from tests.gateway.redemptions.world import World, refused
 
 
 @pytest.fixture

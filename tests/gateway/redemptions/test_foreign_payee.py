@@ -9,7 +9,8 @@ from gateway.chain.calls import OrderData
 from gateway.chain.hexes import checksum, from_hex
 from gateway.loyalty.offers.models import Code, CodeState
 from gateway.loyalty.redemptions.models import Redemption, RedemptionState
-from tests.gateway.redemptions.world import World, address_of
+from tests.gateway.redemptions.market import address_of
+from tests.gateway.redemptions.world import World
 
 
 def test_a_holder_who_pays_a_second_wallet_with_the_same_commitment_gets_no_code(world: World) -> None:

@@ -15,7 +15,8 @@ from gateway.chain.signatures import HALF_ORDER
 from gateway.identity.wallets.models import OpenOrder
 from gateway.loyalty.offers.models import Code, CodeState
 from gateway.loyalty.redemptions.models import Redemption
-from tests.gateway.redemptions.world import CLOSED, DAY, IN_WALLET, OPEN, World, address_of, refused
+from tests.gateway.redemptions.market import CLOSED, DAY, IN_WALLET, OPEN, address_of
+from tests.gateway.redemptions.world import World, refused
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from gateway.chain.relayer.models import ChainTx
 from gateway.identity.wallets.models import OpenOrder
 from gateway.loyalty.offers.models import Code, CodeState, Offer
 from gateway.loyalty.redemptions.models import Redemption, RedemptionState
-from tests.gateway.redemptions.world import CLOSED, DAY, SealKey, World, address_of, key_of, refused
+from tests.gateway.redemptions.market import CLOSED, DAY, address_of, key_of
+from tests.gateway.redemptions.world import SealKey, World, refused
 
 
 def row(world: World, number: int = 1) -> Redemption:

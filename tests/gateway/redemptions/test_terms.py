@@ -13,7 +13,8 @@ from gateway.chain.signatures import personal, sign
 from gateway.identity.wallets import proofs
 from gateway.loyalty.offers.models import Offer
 from gateway.loyalty.redemptions.models import Redemption, RedemptionState
-from tests.gateway.redemptions.world import CLOSED, DAY, OPEN, World, address_of, key_of, refused
+from tests.gateway.redemptions.market import CLOSED, DAY, OPEN, address_of, key_of
+from tests.gateway.redemptions.world import World, refused
 
 GOLD = {"campaign": OPEN, "ladder": "status", "rank": 2}
 

@@ -6,7 +6,8 @@ import pytest
 
 from gateway.chain.hexes import keccak256, to_hex
 from gateway.loyalty.redemptions.sealing import unseal
-from tests.gateway.redemptions.world import CLOSED, IN_CLOSED, IN_WALLET, SealKey, World, address_of
+from tests.gateway.redemptions.market import CLOSED, IN_CLOSED, IN_WALLET, address_of
+from tests.gateway.redemptions.world import SealKey, World
 
 
 @pytest.mark.parametrize("campaign", [None, CLOSED])

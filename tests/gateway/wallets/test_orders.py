@@ -11,7 +11,8 @@ from gateway.chain import calls
 from gateway.chain.indexer.models import IndexedBlock, Subscription
 from gateway.identity.wallets.models import OpenOrder, OrderKind
 from gateway.identity.wallets.orders import LOOK_EVERY, Claim
-from tests.gateway.redemptions.world import OPEN, World, address_of
+from tests.gateway.redemptions.market import OPEN, address_of
+from tests.gateway.redemptions.world import World
 
 
 def add(world: World, nonce: int, campaign: int = 0, seconds: int = 3_600, amount: int = 100) -> Claim:

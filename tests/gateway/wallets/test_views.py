@@ -9,17 +9,8 @@ from gateway.chain.signatures import personal, sign
 from gateway.identity.wallets.proofs import message
 from gateway.loyalty.campaigns.models import RuleVersion
 from gateway.loyalty.earning.models import Action, ActionKind, ActionState, Batch, BatchKind, BatchState
-from tests.gateway.redemptions.world import (
-    CLOSED,
-    IN_CLOSED,
-    IN_OPEN,
-    IN_WALLET,
-    OPEN,
-    World,
-    address_of,
-    key_of,
-    refused,
-)
+from tests.gateway.redemptions.market import CLOSED, IN_CLOSED, IN_OPEN, IN_WALLET, OPEN, address_of, key_of
+from tests.gateway.redemptions.world import World, refused
 
 ANN = checksum(address_of("ann"))
 
