@@ -54,7 +54,7 @@ def badges(
     with _client(state) as client:
         held = list(client.items(f"/v1/wallets/{address}/badges", anonymous=True))
     shown = [(b["campaign"], b["badge"], b["name"], _day(b["at"]), "renounced" if b["renounced"] else "") for b in held]
-    out.result(held, lambda: table(f"Badges of {address}", ("campaign", "badge", "name", "since", ""), shown))
+    out.result(held, lambda: table(f"Badges of {address}", ("campaign", "badge", "name", "since (UTC)", ""), shown))
 
 
 def ask_badge(

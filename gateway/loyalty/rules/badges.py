@@ -12,9 +12,9 @@ from pydantic import Field, model_validator
 
 from gateway.loyalty.rules.amounts import decimal
 from gateway.loyalty.rules.calendar import Period
-from gateway.loyalty.rules.ladders import Ladder, Words
+from gateway.loyalty.rules.ladders import By, Ladder, Words
 from gateway.loyalty.rules.parts import Part, Slug
-from gateway.loyalty.rules.play import Challenge, Counts, Streak
+from gateway.loyalty.rules.play import Challenge, Counts, Goal, Streak
 
 MAX_BADGES = 50
 #: Shown as the contract counts them; small, so that nobody writes anything into one.
@@ -60,25 +60,41 @@ def changed(before: Iterable[Sequence[Badge]], now: Sequence[Badge]) -> int | No
 
 
 def in_words(badge: Badge, goals: Iterable[Challenge | Streak], ladders: Iterable[Ladder]) -> str:
-    """What it takes, for people, in the merchant's published words and ours."""
+    """Everything that it says of who has it, for people, in the merchant's published words and ours."""
     if badge.ladder is not None:
         ladder = next(ladder for ladder in ladders if ladder.id == badge.ladder)
         rung = next(rung for rung in ladder.rungs if rung.id == badge.rung)
-        return f"{rung.name or rung.id} of {badge.ladder}, or above"
+        return f"{rung.name or rung.id} of {badge.ladder}, or above: {_amount(ladder.by, rung.at)}"
     goal = next(goal for goal in goals if goal.id == badge.goal)
     where = "the campaign" if goal.period is Period.CAMPAIGN else f"a {goal.period}"
     if isinstance(goal, Streak):
         where += f", {goal.length} in a row"
     often = f"; {badge.times} times" if badge.times > 1 else ""
-    return f"{goal.name or goal.id}: {_target(goal)} in {where}{often}"
+    return f"{goal.name or goal.id}: {_amount(goal.counts, goal.target)} in {where}{often}{_circumstances(goal)}"
 
 
-def _target(goal: Challenge | Streak) -> str:
-    match goal.counts:
-        case Counts.SPEND:
-            return f"{decimal(goal.target)} spent"
-        case Counts.POINTS:
-            return f"{decimal(goal.target)} points earned"
-    if goal.target > 1:
-        return f"{goal.target} {goal.counts}"
-    return "an action" if goal.counts is Counts.ACTIONS else "a day"
+def _amount(of: Counts | By, amount: int) -> str:
+    match of:
+        case Counts.SPEND | By.SPEND:
+            return f"{decimal(amount)} spent"
+        case Counts.POINTS | By.POINTS:
+            return f"{decimal(amount)} points earned"
+        case By.VISITS:
+            return f"{amount} days with a visit"
+        case Counts.ACTIONS:
+            return f"{amount} actions" if amount > 1 else "an action"
+        case Counts.DAYS:
+            return f"{amount} days" if amount > 1 else "a day"
+
+
+def _circumstances(goal: Goal) -> str:
+    """What else must hold of what counts."""
+    said = [
+        f"by {', '.join(goal.rules)}" if goal.rules else "",
+        f"at {', '.join(f'merchant {id}' for id in goal.merchants)}" if goal.merchants else "",
+        goal.hours.say() if goal.hours else "",
+        goal.dates.say() if goal.dates else "",
+        *(f"from rank {rank} of {ladder} on" for ladder, rank in (goal.tiers or {}).items()),
+        f"when {goal.when}" if goal.when else "",
+    ]
+    return "".join(f"; {part}" for part in said if part)
