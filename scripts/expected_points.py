@@ -18,15 +18,19 @@ GOODS = r"\d{5}|DCGS|gift_"
 #: Hundredths of a point a day and wallet; the first four rules count.
 A_DAY = 50_000
 LARGEST = 999_999_999
+#: The ladder: what the days of the last thirty have earned together, and what a rung makes of each point.
+MARKS, PERCENTS = (20_000, 60_000), (100, 120, 150)
+WINDOW = 30
 
 
 @dataclass
 class Sale:
-    """One invoice: what counts for each rule, what each gave, and the room that it had that day."""
+    """One invoice: what counts for each rule, what each gave, and how high its wallet stood that day."""
 
     invoice: str
     wallet: str
     at: pd.Timestamp
+    rank: int = 0
     #: Money on goods, money on lights, pieces of lights, all money.
     goods: int = 0
     lights: int = 0
@@ -37,9 +41,9 @@ class Sale:
     def wanted(self) -> list[int]:
         """What base, lights, dozen, big basket and first purchase would give without caps."""
         local = self.at.tz_localize("UTC").tz_convert(LONDON)
-        percent = 100
+        percent = PERCENTS[self.rank]
         if pd.Timestamp("2010-12-01").date() <= local.date() <= pd.Timestamp("2010-12-24").date():
-            percent = 133
+            percent = max(percent, 133)
         if local.day_name() == "Thursday" and 12 <= local.hour < 14:
             percent = 200  # the best of those that hold
         base = self.goods * percent // 100
@@ -132,15 +136,23 @@ def _sales(lines: pd.DataFrame) -> tuple[dict[str, Sale], Shelf]:
         if customer:
             for line in part.itertuples():
                 shelf[(customer, line.product)].append(Bought(place, invoice, line.quantity, line.money))
-    used: dict[tuple[str, object], int] = defaultdict(int)
-    met: set[str] = set()
-    for sale in sorted(sales.values(), key=lambda sale: sale.at):
-        day = (sale.wallet, sale.at.tz_localize("UTC").tz_convert(LONDON).date())
-        sale.given = capped(sale.wanted(), A_DAY - used[day], int(sale.wallet not in met))
-        used[day] += sum(sale.given[:4])
-        if sale.given[4]:
-            met.add(sale.wallet)
+    _award(sales)
     return sales, shelf
+
+
+def _award(sales: dict[str, Sale]) -> None:
+    """In the order of time: the day's room, the first purchase, and the rank by what the days before have earned."""
+    used: dict[tuple[str, object], int] = defaultdict(int)
+    earned: dict[str, list[tuple[pd.Timestamp, int]]] = defaultdict(list)
+    for sale in sorted(sales.values(), key=lambda sale: sale.at):
+        today = sale.at.tz_localize("UTC").tz_convert(LONDON).tz_localize(None).normalize()
+        since = today - pd.Timedelta(days=WINDOW)
+        sum_of_window = sum(points for day, points in earned[sale.wallet] if since <= day < today)
+        sale.rank = sum(sum_of_window >= mark for mark in MARKS)
+        day = (sale.wallet, today)
+        sale.given = capped(sale.wanted(), A_DAY - used[day], int(not earned[sale.wallet]))
+        used[day] += sum(sale.given[:4])
+        earned[sale.wallet].append((today, sum(sale.given)))
 
 
 def _refunds(lines: pd.DataFrame, sales: dict[str, Sale], shelf: Shelf) -> tuple[int, int]:
