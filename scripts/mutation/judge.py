@@ -38,11 +38,11 @@ OTHERS = ("sequences", "liveness", "tampering")
 # Which of tests/contracts are about a file; the others follow.
 UNITS = {
     "contracts/LoyaltyToken.sol": ("token_issuing", "token_orders", "token_standard"),
-    "contracts/libraries/Orders.sol": ("token_orders", "hub_accounts"),
+    "contracts/libraries/Orders.sol": ("token_orders", "hub_accounts", "hub_moves"),
     "contracts/libraries/Accounts.sol": ("hub_awards", "hub_accounts"),
     "contracts/hub/Awards.sol": ("hub_awards", "hostile"),
     "contracts/hub/Campaigns.sol": ("hub_terms", "hub_money"),
-    "contracts/hub/HolderAccounts.sol": ("hub_accounts", "hostile"),
+    "contracts/hub/HolderAccounts.sol": ("hub_accounts", "hub_moves", "hub_expiry", "hostile"),
     "contracts/hub/Redemptions.sol": ("hub_redemptions",),
 }
 

@@ -243,3 +243,9 @@ def sums(token: Any, hub: Any, asset: Any, campaigns: Any, holders: Any) -> bool
     assert token.balanceOf(hub) == accounts
     assert asset.balanceOf(hub) == PAR * funds
     return True
+
+
+def move_order(hub: Any, signer: Any, source: int, target: int, **changed: Any) -> Any:
+    """A signed order to move points; `changed`: some of its fields."""
+    order = {"holder": signer, "from": source, "to": target, "amount": 200, "minReceived": 210}
+    return sign(signer, hub, "Move", order | {"nonce": 0, "deadline": FAR} | changed).whole
