@@ -23,6 +23,7 @@ from gateway.client import Client, Document, Json
 from gateway.commands.action_files import BadFile, Defaults, Reported, Unreadable, read
 from gateway.commands.bulk import BULK, report_all
 from gateway.commands.console import AsJson, CommandError, Group, facts, out, points, table
+from gateway.commands.previewing import preview
 from gateway.commands.state import DEFAULT, State, StateDir
 
 app = typer.Typer(cls=Group, help="Purchases, visits and other actions.", no_args_is_help=True)
@@ -34,6 +35,9 @@ Item = Reported | Unreadable
 @app.callback()
 def group() -> None:
     """Purchases, visits and other actions."""
+
+
+app.command()(preview)
 
 
 @dataclass

@@ -1,4 +1,5 @@
-"""Of `loyalty wallet`: where a wallet stands, its wish for a rung, and how far it is with challenges and streaks."""
+"""Of `loyalty wallet`: where a wallet stands, its wish for a rung, how far it is with challenges and streaks, and who
+brought it."""
 
 from __future__ import annotations
 
@@ -6,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from gateway.chain.hexes import checksum, to_hex
+from gateway.chain.hexes import checksum, from_hex, to_hex
 from gateway.chain.signatures import personal, sign
 from gateway.client import Client, Json
 from gateway.commands import wallets
-from gateway.commands.console import AsJson, out, points, table
+from gateway.commands.console import AsJson, facts, out, points, table
 from gateway.commands.holder import Holder
 from gateway.commands.state import DEFAULT, State, StateDir
+from gateway.loyalty.earning.referrals import messages as referrals
 from gateway.loyalty.tiers.messages import message
 
 Name = Annotated[str, typer.Argument(help="The wallet's name on this machine.")]
@@ -91,3 +93,26 @@ def goals(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> Non
         )
     heads = ("campaign", "goal", "so far", "in a row", "reached", "earns")
     out.result(found, lambda: table("Goals", heads, rows))
+
+
+def brought_by(
+    name: Name,
+    campaign: Campaign,
+    referrer: Annotated[str, typer.Argument(help="Who did: an address, or a wallet of this machine.")],
+    state: StateDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Say who brought this wallet to a campaign, before it earns there: both get what the campaign gives for it.
+
+    Example: loyalty wallet brought-by bob 1 0x70997970C51812dc3A010C7d01b50e0d17dc79C8
+    """
+    local = State(state)
+    by = from_hex(wallets.address_of_name(local, referrer))
+    wallet = wallets.open_wallet(local, name)
+    with Client(local.endpoints()["gateway"]) as client:
+        text = referrals.message(wallet.address, by, campaign, int(client.chain()["chain_id"]))
+        body = {"wallet": checksum(wallet.address), "referrer": checksum(by)}
+        signature = to_hex(sign(wallet.key, personal(text.encode())))
+        client.order(f"/v1/campaigns/{campaign}/referrals", body | {"signature": signature})
+    answer = {"campaign": campaign} | body
+    out.result(answer, lambda: facts("Brought by", answer.items()))

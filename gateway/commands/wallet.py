@@ -27,6 +27,7 @@ Direct = Annotated[bool, typer.Option("--direct", help="Own transaction, without
 app.command()(tiers.tiers)
 app.command()(tiers.ask_rung)
 app.command()(tiers.goals)
+app.command()(tiers.brought_by)
 app.command("board")(boards.play)
 for badge_command in (badges.badges, badges.ask_badge, badges.renounce_badge):
     app.command()(badge_command)

@@ -11,7 +11,7 @@ import typer
 from pydantic import TypeAdapter
 
 from gateway.chain.typed_data import Domains
-from gateway.commands import offer, offer_terms
+from gateway.commands import offer, offer_terms, previewing
 from gateway.commands.console import CommandError
 from gateway.commands.publishing import source_of
 from gateway.loyalty.offers.documents import Full, parse
@@ -87,6 +87,15 @@ def test_a_wrong_term_is_named_with_an_example(kind: Kind, terms: list[str]) -> 
 def test_what_cannot_be_read(read: Any, text: str) -> None:
     with pytest.raises(typer.BadParameter):
         read(text)
+
+
+def test_a_line_of_a_receipt() -> None:
+    told = previewing.line("product=espresso category=coffee quantity=2 amount=5.00")
+    assert told == {"product": "espresso", "category": "coffee", "quantity": 2, "amount": 500}
+    assert previewing.line("product=tea amount=1")["quantity"] == 1
+    for wrong in ("espresso", "product=tea", "product=tea amount=1 colour=red", "product=tea amount=x", ""):
+        with pytest.raises(typer.BadParameter):
+            previewing.line(wrong)
 
 
 def test_the_document_has_all_its_terms_and_is_refused_as_a_whole() -> None:

@@ -19,7 +19,7 @@ from gateway.commands import campaign_file
 from gateway.commands.campaign import DAY
 from gateway.commands.console import CommandError
 from gateway.commands.offers_section import Publisher
-from gateway.loyalty.earning.referrals.service import message
+from gateway.loyalty.earning.referrals.messages import message
 from tests.functional.house import House, done, refused
 from tests.functional.people import RULES, Holder, Merchant
 

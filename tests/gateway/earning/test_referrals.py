@@ -10,8 +10,8 @@ from gateway.chain import signatures
 from gateway.chain.hexes import checksum, to_hex
 from gateway.core.jobs import Job
 from gateway.loyalty.earning.models import Action, ActionKind
+from gateway.loyalty.earning.referrals.messages import message
 from gateway.loyalty.earning.referrals.models import Referral
-from gateway.loyalty.earning.referrals.service import message
 from tests.gateway.earning.conftest import CHAIN, DAY, HUB, Room
 
 KEYS = [bytes([n]) * 32 for n in range(1, 8)]

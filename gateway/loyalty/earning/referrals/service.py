@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain import signatures
-from gateway.chain.hexes import checksum
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.secrets import Secrets
@@ -29,6 +28,7 @@ from gateway.loyalty.earning.referrals.errors import (
     REFERRAL_EXISTS,
     REFERRAL_REFUSED,
 )
+from gateway.loyalty.earning.referrals.messages import message
 from gateway.loyalty.earning.referrals.models import Referral
 from gateway.loyalty.earning.refunds import what_is_left
 from gateway.loyalty.rules import referral as rules
@@ -38,11 +38,6 @@ from gateway.loyalty.rules.programme import Programme, programme
 
 #: A ring is looked for so far up.
 MAX_CHAIN = 1_000
-
-
-def message(wallet: bytes, referrer: bytes, campaign: int, chain_id: int) -> str:
-    """What the newcomer signs (EIP-191)."""
-    return f"{checksum(wallet)} was brought to campaign {campaign} on chain {chain_id} by {checksum(referrer)}"
 
 
 class Referrals:
