@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
 from gateway.client import Client, Json, calls
+from gateway.client.types import PreviewIn
 from gateway.commands.console import AsJson, CommandError, out, parse_points, points, table
 from gateway.commands.state import DEFAULT, State, StateDir
 from gateway.commands.wallets import address_of_name
@@ -56,7 +57,7 @@ def preview(
     optional = {"amount": amount, "action": action, "wallet": address_of_name(local, wallet) if wallet else None}
     told |= {name: value for name, value in optional.items() if value is not None}
     with Client(local.endpoints()["gateway"], token) as client:
-        answer: Any = client.send(calls.post_actions_preview(told))  # type: ignore[arg-type]
-    rows = [(verdict["name"], points(verdict["points"]), verdict["why"]) for verdict in answer["verdicts"]]
+        answer = client.send(calls.post_actions_preview(cast(PreviewIn, told)))
+    rows = [(verdict["id"], points(verdict["points"]), verdict["why"]) for verdict in answer["verdicts"]]
     heading = f"{points(answer['points'])} points"
     out.result(answer, lambda: table(heading, ("rule", "points", "why"), rows))

@@ -370,7 +370,7 @@ def test_a_wallet_plays_climbs_and_is_given_a_rung(shops: CommandLine, tmp_path:
     zoe = shops.run("wallet", "new", "zoe").document["address"]
     line = ("--line", "product=espresso category=coffee quantity=2 amount=6.00")
     shown = shops.run("actions", "preview", campaign, "--merchant", "hill", "--wallet", "zoe", *line).document
-    assert {v["name"]: v["points"] for v in shown["verdicts"] if v["points"]} == {"cups": 20}
+    assert {v["id"]: v["points"] for v in shown["verdicts"] if v["points"]} == {"cups": 20}
     brought = shops.run("wallet", "brought-by", "zoe", campaign, ANN, fails=1)
     assert brought.document["error"]["code"] == "no-referrals"  # the signature was good
     cup = {"product": "espresso", "category": "coffee", "quantity": 1, "amount": 300}
