@@ -58,6 +58,6 @@ def preview(
     told |= {name: value for name, value in optional.items() if value is not None}
     with Client(local.endpoints()["gateway"], token) as client:
         answer = client.send(calls.post_actions_preview(cast(PreviewIn, told)))
-    rows = [(verdict["id"], points(verdict["points"]), verdict["why"]) for verdict in answer["verdicts"]]
+    rows = [(verdict["id"], points(verdict["points"]), verdict["why"]) for verdict in answer["verdicts"] or ()]
     heading = f"{points(answer['points'])} points"
     out.result(answer, lambda: table(heading, ("rule", "points", "why"), rows))
