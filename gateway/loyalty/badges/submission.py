@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from gateway.chain import calls, signatures
 from gateway.chain.calls import WishData
-from gateway.chain.relayer.models import Purpose
+from gateway.chain.relayer.models import ChainTx, Purpose, TxState
 from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -26,6 +26,8 @@ from gateway.loyalty.ledger import badges as ledger
 
 #: In one transaction: about 12 million gas when all of them are their holders' first.
 MAX_BATCH = 200
+#: Transactions under way at once: a badge can wait, and holders' orders go through the same queue.
+AT_ONCE = 4
 MAX_BACKOFF = 3_600
 #: Seconds after a transaction is through until a wish without its event is sent again.
 SETTLES = 60
@@ -57,18 +59,27 @@ class Submission:
     def submit_due(self, limit: int = 1_000) -> int:
         """Hands due wishes to the relayer; returns how many. What is no longer earned (a refund, say) is dropped."""
         now = self.clock.now()
-        groups: defaultdict[Group, list[bytes]] = defaultdict(list)
         with self.db.read() as session:
-            due = sa.select(BadgeWish.campaign_id, BadgeWish.badge, BadgeWish.wallet).where(BadgeWish.retry_at <= now)
-            for campaign, badge, wallet in session.execute(due.order_by(BadgeWish.retry_at).limit(limit)).tuples():
-                groups[campaign, badge].append(wallet)
-        if not groups or self.contract is None or not self.whole():
+            batches = self._batches(session, now, limit)
+            room = AT_ONCE - self._under_way(session) if batches else 0
+        if room <= 0 or self.contract is None or not self.whole():
             return 0
-        sent = 0
-        for group, wallets in groups.items():
-            for start in range(0, len(wallets), MAX_BATCH):
-                sent += self._submit(group, wallets[start : start + MAX_BATCH], self.contract, now)
-        return sent
+        return sum(self._submit(group, wallets, self.contract, now) for group, wallets in batches[:room])
+
+    def _batches(self, session: Session, now: int, limit: int) -> list[tuple[Group, list[bytes]]]:
+        groups: defaultdict[Group, list[bytes]] = defaultdict(list)
+        due = sa.select(BadgeWish.campaign_id, BadgeWish.badge, BadgeWish.wallet).where(BadgeWish.retry_at <= now)
+        for campaign, badge, wallet in session.execute(due.order_by(BadgeWish.retry_at).limit(limit)).tuples():
+            groups[campaign, badge].append(wallet)
+        return [
+            (group, wallets[start : start + MAX_BATCH])
+            for group, wallets in groups.items()
+            for start in range(0, len(wallets), MAX_BATCH)
+        ]
+
+    def _under_way(self, session: Session) -> int:
+        open_ = (ChainTx.purpose == Purpose.BADGE, ChainTx.state.in_((TxState.QUEUED, TxState.SIGNED)))
+        return session.scalar(sa.select(sa.func.count()).where(*open_)) or 0
 
     def _submit(self, group: Group, wallets: Sequence[bytes], contract: bytes, now: int) -> int:
         campaign, badge = group

@@ -21,10 +21,11 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Jobs
 from gateway.core.secrets import Secrets
+from gateway.loyalty.badges import submission
 from gateway.loyalty.badges.models import BadgeWish
 from gateway.loyalty.badges.schemas import WishIn
 from gateway.loyalty.badges.service import LONGEST, SHORTEST
-from gateway.loyalty.badges.submission import SETTLES
+from gateway.loyalty.badges.submission import AT_ONCE, SETTLES
 from tests.gateway.badges.conftest import PROGRAMME, Corner, address, build
 from tests.gateway.earning.conftest import DAY, HUB, StoppedClock
 
@@ -151,6 +152,21 @@ def test_it_lands_once_through_refusals_silence_and_reorganisations(open_corner:
     assert (corner.submission.submit_due(), corner.queued(), corner.held("ann")) == (0, [], [(1, False)])
 
 
+@ON_ONE
+def test_badges_do_not_crowd_holders_orders_out(open_corner: Corner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submission, "MAX_BATCH", 1)
+    corner = open_corner
+    names = [f"holder {n}" for n in range(AT_ONCE + 1)]
+    for name in names:
+        corner.regular(name)
+        corner.ask(name)
+    assert corner.submission.submit_due() == len(corner.queued()) == AT_ONCE
+    assert corner.submission.submit_due() == 0
+    assert corner.mine() == AT_ONCE
+    assert corner.submission.submit_due() == 1
+    assert corner.mine() == 1
+
+
 def test_several_workers_and_askers_are_one(open_corner: Corner) -> None:
     corner = open_corner
     corner.regular("ann")
@@ -192,6 +208,7 @@ def test_a_restored_gateway_sends_nothing_before_it_knows(shared: Corner) -> Non
     assert corner.mine() == 1
 
 
+@ON_ONE
 def test_renounced_is_for_good(open_corner: Corner) -> None:
     corner = open_corner
     corner.regular("ann")
@@ -206,6 +223,7 @@ def test_renounced_is_for_good(open_corner: Corner) -> None:
     assert corner.held("ann") == []
 
 
+@ON_ONE
 def test_wishes_are_forgotten_once_they_cannot_come_true(open_corner: Corner) -> None:
     corner = open_corner
     corner.regular("ann")
