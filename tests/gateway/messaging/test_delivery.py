@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -17,6 +19,8 @@ from gateway.messaging.courier import LEASE, PAUSES, Courier
 from gateway.messaging.models import DeliveryState, MessageKind
 from tests.gateway.messaging.conftest import HOLDER, Scene
 from tests.gateway.messaging.receiver import PEM, Received, Receiver, listening
+
+HOWTO = Path(__file__).parents[3] / "docs/howto/receive-webhooks.md"
 
 
 def states(scene: Scene) -> list[DeliveryState]:
@@ -48,6 +52,8 @@ def test_every_kind_arrives_signed_and_says_ids_and_totals_only(scene: Scene, re
         },
         "badges.landed": {"campaign": 5, "badge": 3, "landed": 2, "block": 78},
     }  # fmt: skip
+    rows = re.findall(r"^\| `([\w.]+)` \| [^|]* \| (.*) \|$", HOWTO.read_text(), re.MULTILINE)
+    assert {kind: set(re.findall(r"`(\w+)`", told)) for kind, told in rows} == {k: set(v) for k, v in bodies.items()}
     sent = " ".join(received.body for received in receiver.received).lower()
     assert HOLDER.hex() not in sent
     assert "secret" not in sent
