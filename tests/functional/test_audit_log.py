@@ -70,7 +70,9 @@ def test_changes_are_seen_with_old_and_new_values(house: House, merchant: Mercha
     for quota in (500, 700):
         done(merchant.call("PUT", f"/campaigns/{campaign}/merchants/{other.id}", {"daily_quota": quota}))
     offer = merchant.offer(2_500, codes=3)["id"]
-    done(merchant.call("POST", f"/offers/{offer}/close"))
+    for verb in ("close", "open"):
+        done(merchant.call("POST", f"/offers/{offer}/{verb}"))
+    done(merchant.call("PUT", f"/offers/{offer}/codes", {"low_stock": 7}))
     hook = done(merchant.call("POST", "/webhooks", {"url": "http://127.0.0.1:9/hook"}), 201)["id"]
     assert merchant.call("DELETE", f"/webhooks/{hook}").status_code == 204
     key = done(merchant.call("POST", "/keys", {"scopes": ["codes"]}, once="k"), 201)["id"]
@@ -82,7 +84,8 @@ def test_changes_are_seen_with_old_and_new_values(house: House, merchant: Mercha
     told = [(c["what"], c["subject"], c["before"], c["after"]) for c in reversed(log(merchant))]
     expected = [LOGGED["POST /v1/merchants"], LOGGED["POST /v1/keys"], "campaign.registered", "campaign.rules"]
     expected += ["campaign.paused"] * 2 + ["campaign.share"] * 2
-    expected += ["offer.created", "offer.codes", "offer.closed", "webhook.added", "webhook.removed"]
+    expected += ["offer.created", "offer.codes", "offer.closed", "offer.opened", "offer.low_stock"]
+    expected += ["webhook.added", "webhook.removed"]
     expected += ["key.issued", "key.rotated", "key.revoked"]
     # Settling a campaign that settles at once changes its time only when the clock has ticked.
     assert [what for what, *_ in told if what != "campaign.settle"] == expected
@@ -101,6 +104,8 @@ def test_changes_are_seen_with_old_and_new_values(house: House, merchant: Mercha
     )
     assert seen["offer.codes"] == (offer, None, {"added": 3})
     assert seen["offer.closed"] == (offer, {"active": True}, {"active": False})
+    assert seen["offer.opened"] == (offer, {"active": False}, {"active": True})
+    assert seen["offer.low_stock"] == (offer, {"low_stock": 20}, {"low_stock": 7})
     assert seen["webhook.removed"] == (hook, {"url": "http://127.0.0.1:9/hook"}, None)
     assert seen["key.rotated"][0] == key
     assert seen["key.rotated"][2]["new_key"] == rotated
