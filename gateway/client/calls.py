@@ -376,6 +376,7 @@ def get_offers(
     kind: Literal["percentage", "fixed", "product", "experience", "partner", "gift_card", "access_code", "ticket"]
     | None = None,
     points_of: int | None = None,
+    closed: bool | None = None,
 ) -> Request[OfferList]:
     """The catalogue: offers that are not closed and have not ended, oldest first."""
     return made(
@@ -388,6 +389,7 @@ def get_offers(
             "merchant_id": merchant_id,
             "kind": kind,
             "points_of": points_of,
+            "closed": closed,
         },
         secured=False,
     )

@@ -23,7 +23,7 @@ from gateway.commands.console import CommandError
 from gateway.commands.file_changes import Change
 from gateway.commands.publishing import publish, source_of
 from gateway.core.limits import MAX_ID
-from gateway.core.problems import Problem
+from gateway.core.problems import INVALID_REQUEST, Problem
 from gateway.identity.wallets.fields import Points
 from gateway.loyalty.offers import documents, prices
 from gateway.loyalty.offers.documents import MAX_STOCK, Limit
@@ -96,20 +96,17 @@ def plan(publisher: Publisher, client: Client, now: Document, wanted: Sequence[O
         return []
     chain, code_key = client.chain(), str(client.code_key(publisher.id)["key"])
     there: dict[str, list[Json]] = {}
-    for offer in client.items("/v1/offers", merchant_id=publisher.id):
+    for offer in client.items("/v1/offers", merchant_id=publisher.id, closed="true"):
         there.setdefault(str(json.loads(offer["document"]).get("ref")), []).append(offer)
     changes: list[Change] = []
     for place, item in enumerate(wanted):
         text = document(item, int(now["id"]), publisher, chain, code_key)
         try:
             documents.parse(text)
+            changes += _changes(publisher, client, item, text, there.get(item.ref, []))
         except Problem as problem:
             reason = f"offers[{place}]: {problem.field}: {problem.detail or 'out of range'}"
             raise CommandError(reason, code="invalid-file") from None
-        try:
-            changes += _changes(publisher, client, item, text, there.get(item.ref, []))
-        except ValueError as error:
-            raise CommandError(f"offers[{place}].codes: {error}", code="invalid-file") from None
     return changes
 
 
@@ -148,10 +145,10 @@ def _midnight(day: date, zone: str) -> int:
 
 
 def _changes(publisher: Publisher, client: Client, item: OfferItem, text: str, there: Sequence[Json]) -> list[Change]:
-    same = [offer for offer in there if offer["document"] == text]
-    old = [offer for offer in there if item.closed or offer["document"] != text]
-    changes = [] if item.closed else [each for offer in same for each in _codes(client, item, offer)]
-    if not item.closed and not same:
+    same = next((offer for offer in there if offer["document"] == text and not item.closed), None)
+    old = [offer for offer in there if offer["active"] and offer != same]
+    changes = [] if same is None else [*_again(client, item, same)]
+    if same is None and not item.closed:
         words = "; ".join([item.reward.say(), *prices.say(documents.parse(text))])
         what = f"publish offer {item.ref}" + (f" instead of number {old[-1]['id']}" if old else "")
         changes.append(Change("offers", what, partial(_publish, publisher, client, item, text), {"in_words": words}))
@@ -161,13 +158,18 @@ def _changes(publisher: Publisher, client: Client, item: OfferItem, text: str, t
     return changes
 
 
-def _codes(client: Client, item: OfferItem, offer: Json) -> Iterator[Change]:
-    """What the document does not say. ValueError for what an offer keeps: after a restore, codes that were made are
-    found again by their pattern."""
+def _again(client: Client, item: OfferItem, offer: Json) -> Iterator[Change]:
+    """What a published offer lacks that its document does not say. A Problem for what it keeps: after a restore, codes
+    that were made are found again by their pattern."""
     there = client.send(calls.get_offers_by_id_codes(offer["id"]))
     if (offer["source"], there["pattern"]) != source_of(item.codes):
         kept = there["pattern"] or offer["source"]
-        raise ValueError(f"offer number {offer['id']} keeps its own ({kept}); publish another ref, and close this one")
+        raise INVALID_REQUEST.at(
+            "codes", f"number {offer['id']} keeps its own ({kept}); close it, and take another ref"
+        )
+    if not offer["active"]:
+        reopen = partial(client.write, "POST", f"/v1/offers/{offer['id']}/open")
+        yield Change("offers", f"open offer number {offer['id']} again ({item.ref})", reopen)
     if there["low_stock"] != item.low_stock:
         what = f"tell when {item.low_stock} codes of offer number {offer['id']} ({item.ref}) are left"
         watch = calls.put_offers_by_id_codes(offer["id"], {"low_stock": item.low_stock})
@@ -176,7 +178,4 @@ def _codes(client: Client, item: OfferItem, offer: Json) -> Iterator[Change]:
 
 def _publish(publisher: Publisher, client: Client, item: OfferItem, text: str) -> Document:
     signature = to_hex(sign(publisher.key(), personal(text.encode())))
-    made = publish(client, text, signature, item.codes, item.low_stock)
-    if client.get(f"/v1/offers/{made['id']}")["active"]:
-        return made
-    return client.write("POST", f"/v1/offers/{made['id']}/open")  # it was published before, and closed
+    return publish(client, text, signature, item.codes, item.low_stock)

@@ -259,11 +259,18 @@ def test_what_an_offer_s_document_does_not_say(house: House, merchant: Merchant)
     assert apply(low_stock=5) == []
     assert apply() == [f"tell when 20 codes of offer number {number} (cake) are left"]
     for codes in ("PIE-****-****-****-%", "pool"):
-        with pytest.raises(CommandError, match=r"offers\[0\].codes: .* keeps its own \(CAKE"):
+        with pytest.raises(CommandError, match=r"offers\[0\]: codes: .* keeps its own \(CAKE"):
             apply(codes=codes)
     assert apply(closed=True) == [f"close offer number {number} (cake)"]
-    assert apply() == ["publish offer cake"]
-    assert (offer()["id"], apply()) == (number, [])  # the same one, open again
+    assert apply(closed=True) == []
+    again = [f"open offer number {number} again (cake)", f"tell when 9 codes of offer number {number} (cake) are left"]
+    assert apply(low_stock=9) == again
+    assert (offer()["id"], apply(low_stock=9)) == (number, [])
+    assert apply(price=600, low_stock=9) == [
+        f"publish offer cake instead of number {number}",
+        f"close offer number {number} (cake)",
+    ]
+    assert offer()["price"] == 600
 
 
 def test_coalition(house: House, merchant: Merchant) -> None:

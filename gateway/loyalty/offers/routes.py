@@ -93,9 +93,10 @@ def _add_offers(router: APIRouter, db: Database, auth: Auth, offers: Offers, clo
         merchant_id: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
         kind: Kind | None = None,
         points_of: Annotated[int | None, Query(ge=1, le=MAX_ID, description="What its points buy")] = None,
+        closed: Annotated[bool, Query(description="Also those that take no orders for now")] = False,
     ) -> OfferList:
         """The catalogue: offers that are not closed and have not ended, oldest first. Public."""
-        sought = Sought(campaign, merchant_id, RewardKind[kind.upper()] if kind else None, points_of)
+        sought = Sought(campaign, merchant_id, RewardKind[kind.upper()] if kind else None, points_of, closed)
         with db.read() as session:
             rows = offers.page(session, cursor, limit, sought)
             items = [OfferOut.of(row, offers.merchant(session, row)) for row in rows]

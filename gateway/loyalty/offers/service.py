@@ -47,12 +47,14 @@ class NewOffer:
 @dataclass(frozen=True)
 class Sought:
     """Which offers: paid from this `campaign` (0: from the wallet); of this merchant; of this kind; bought with
-    `points_of` a campaign, from its accounts and, where its points are free, from wallets at its merchants."""
+    `points_of` a campaign, from its accounts and, where its points are free, from wallets at its merchants; also those
+    that are `closed`."""
 
     campaign: int | None = None
     merchant: int | None = None
     kind: RewardKind | None = None
     points_of: int | None = None
+    closed: bool = False
 
 
 class Offers:
@@ -150,8 +152,10 @@ class Offers:
         return session.get_one(Merchant, offer.merchant_id)
 
     def page(self, session: Session, cursor: int, limit: int, sought: Sought) -> list[Offer]:
-        """At most `limit` offers that are not closed and have not ended, with ids above `cursor`; `not-found`."""
-        query = sa.select(Offer).where(Offer.id > cursor, Offer.active == 1, Offer.ends_at > self.clock.now())
+        """At most `limit` offers that have not ended, with ids above `cursor`; `not-found`."""
+        query = sa.select(Offer).where(Offer.id > cursor, Offer.ends_at > self.clock.now())
+        if not sought.closed:
+            query = query.where(Offer.active == 1)
         if sought.campaign is not None:
             query = query.where(Offer.campaign_id == (sought.campaign or None))
         if sought.merchant is not None:
