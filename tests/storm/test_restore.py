@@ -7,6 +7,7 @@ Docs: docs/decisions/0120-after-a-restore-the-chain-is-asked-first.md.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +15,16 @@ from typing import Any
 
 from gateway.client import Json
 from tests.functional.house import done, refused
-from tests.functional.people import Holder, Merchant
+from tests.functional.people import RULES, Holder, Merchant
 from tests.functional.till import refund
 from tests.storm.fleet import Fleet
 from tests.support.postgres import server
 
 DAY = 86_400
+BADGED: Json = RULES | {
+    "challenges": [{"id": "came", "period": "campaign", "points": 0}],
+    "badges": [{"number": 1, "name": "Guest", "goal": "came"}],
+}
 
 
 @dataclass
@@ -30,6 +35,7 @@ class Tills:
     merchant: Merchant
     sent: list[tuple[str, str, Json, str | None, str | None]] = field(default_factory=list)
     receipts: int = 0
+    wishes: list[Holder] = field(default_factory=list)
     wallets: Counter[bytes] = field(default_factory=Counter)
     pending: Counter[bytes] = field(default_factory=Counter)
 
@@ -63,6 +69,16 @@ class Tills:
         assert opened.on_chain
         return opened.code
 
+    def wish(self, holder: Holder, campaign: int) -> None:
+        body = holder.wallet.signer.badge(campaign, 1, int(time.time()) + 10 * DAY)
+        self.send("POST", f"/campaigns/{campaign}/badges", body)
+        self.wishes.append(holder)
+
+    def badged(self) -> bool:
+        """Everybody who asked for a badge has it."""
+        client = self.fleet.client()
+        return all(len(client.get(f"/v1/wallets/{holder.name}/badges")["items"]) == 1 for holder in self.wishes)
+
     def again(self) -> None:
         """As tills do: the same requests under the same keys, in the order in which they were sent."""
         for method, path, body, key, once in self.sent:
@@ -95,7 +111,7 @@ def back_up(fleet: Fleet, folder: Path) -> str:
 
 def test_a_restored_database_takes_back_in_what_it_forgot(fleet: Fleet, tmp_path: Path) -> None:
     merchant = Merchant.join(fleet)
-    instant, held = merchant.campaign(), merchant.campaign(hold=DAY)
+    instant, held = merchant.campaign(rules=BADGED), merchant.campaign(hold=DAY)
     pool, made = merchant.offer(200, codes=20), merchant.offer(300, pattern="CAFE-****-****-****-%")
     people = [Holder.fresh(fleet) for _ in range(5)]
     tills = Tills(fleet, merchant)
@@ -110,13 +126,15 @@ def test_a_restored_database_takes_back_in_what_it_forgot(fleet: Fleet, tmp_path
     # Accepted before the backup, settled after it.
     fleet.forks["worker"].end()
     tills.wallets[people[1].address] += tills.buy(instant, 70, people[1])["points"]
+    tills.wish(people[0], instant)
     backup = back_up(fleet, tmp_path)
     fleet.work()
     tills.sent.clear()
     later = forgotten(tills, people, instant, held, guest, pending[0])
     sold = [tills.redeem(people[1], pool), tills.redeem(people[1], made)]
     send(tills, people)
-    fleet.until(lambda: tills.settled(held), "everything has landed")
+    tills.wish(people[1], instant)
+    fleet.until(lambda: tills.settled(held) and tills.badged(), "everything has landed")
     lose(tills, backup, people, instant, later)
 
     # Before the tills have told again: who was paid for a code is not yet clear.
@@ -125,7 +143,7 @@ def test_a_restored_database_takes_back_in_what_it_forgot(fleet: Fleet, tmp_path
     tills.again()
     tills.again()
     tills.wallets[people[4].address] += tills.buy(instant, 90, people[4])["points"]
-    fleet.until(lambda: tills.settled(held), "everybody has what is theirs, once", 60)
+    fleet.until(lambda: tills.settled(held) and tills.badged(), "everybody has what is theirs, once", 60)
     codes = [known, *sold, tills.redeem(people[3], pool)]
     assert len(set(codes)) == 4
     fleet.until(lambda: tills.settled(held), "paid")
