@@ -218,19 +218,8 @@ def test_a_merchant_runs_its_campaigns_and_offers(shops: CommandLine, tmp_path: 
     assert shops.run("campaign", "resume", 2, *dale).document["paused"] is False
     shops.run("campaign", "settle", 2, *dale)
 
-    made = (
-        "offer",
-        "create",
-        *hill,
-        "--title",
-        "Tea",
-        "--price",
-        "5",
-        "--campaign",
-        2,
-        "--pattern",
-        "TEA-****-****-****-%",
-    )
+    terms = ("--price", "5", "--campaign", 2, "--reward", "product=tea", "--codes", "TEA-****-****-****-%")
+    made = ("offer", "create", *hill, "--title", "Tea", *terms)
     offer = shops.run(*made).document["id"]
     assert offer in [listed["id"] for listed in shops.run("offer", "list", "--campaign", 2).document]
     assert shops.run("offer", "show", offer).document["campaign"] == 2
@@ -238,7 +227,8 @@ def test_a_merchant_runs_its_campaigns_and_offers(shops: CommandLine, tmp_path: 
     shops.run("wallet", "enter", "fred", 2, 20)
     code = shops.run("wallet", "redeem", "fred", offer).document["code"]
     assert shops.run("codes", "use", code, *hill).document["state"] == "used"
-    assert shops.run("offer", "close", offer, *hill).document["active"] is False
+    for verb, active in (("close", False), ("open", True), ("close", False)):
+        assert shops.run("offer", verb, offer, *hill).document["active"] is active
     shops.run("wallet", "redeem", "fred", offer, fails=1)
     assert shops.run("wallet", "pending", "fred").document == []
     shops.run("wallet", "enter", "fred", 1, 5)
