@@ -292,15 +292,13 @@ def test_a_number_never_comes_to_stand_for_something_else(open_corner: Corner) -
     rules = {"rules": [{"kind": "per_visit", "points": 1}]}
 
     def publish(**changes: Any) -> Any:
-        return corner.room.call("POST", "/campaigns/1/rules", rules | PROGRAMME | changes)
+        return corner.publish(rules | PROGRAMME | changes)
 
     other = [{"number": 1, "name": "Regular", "goal": "two", "times": 3}]
     told = publish(badges=other)
     assert (code(told), told.json()["detail"]) == ((409, "badge-changed"), "number 1")
-    assert code(corner.room.call("POST", "/campaigns/1/rules/preview", rules | PROGRAMME | {"badges": other})) == (
-        409,
-        "badge-changed",
-    )
+    tried = corner.publish(rules | PROGRAMME | {"badges": other}, "rules/preview")
+    assert code(tried) == (409, "badge-changed")
     fewer = [PROGRAMME["badges"][1] | {"name": "Shining"}]
     challenges = [PROGRAMME["challenges"][1]]
     assert publish(badges=fewer, challenges=challenges).status_code == 201
