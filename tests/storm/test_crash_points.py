@@ -241,11 +241,11 @@ class Town:
 
 
 def _told(answer: httpx.Response) -> Json:
-    """What was answered, but for whether it had been asked before, and how far a wish has got since."""
+    """What was answered, but for whether it had been asked before, and how far an order or a wish has got since."""
     assert answer.is_success, answer.text
     told: Json = answer.json()
-    if "sends_at" in told:
-        told |= {"state": None, "sends_at": None}
+    if "sends_at" in told or "nonce" in told:
+        told |= dict.fromkeys(("state", "sends_at", "box", "received"))
     return told | {"results": [result | {"repeated": None} for result in told.get("results", ())]}
 
 
