@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -14,7 +16,14 @@ from gateway.web import errors, openapi
 
 def build(house: House) -> FastAPI:
     """The application over an open house."""
-    app = FastAPI(title="Loyalty gateway", version=version("loyalty"), summary="Points that belong to who earned them")
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        house.close()  # the server has answered what was at work
+
+    about = "Points that belong to who earned them"
+    app = FastAPI(title="Loyalty gateway", version=version("loyalty"), summary=about, lifespan=life)
     errors.install(app)
     for router in house.routers():
         app.include_router(router)

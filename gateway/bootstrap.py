@@ -157,7 +157,9 @@ class House:
         self.ledger = Ledger()
         self.tiers = Tiers(self.campaigns, clock)
         self.vips = Vips(self.campaigns, clock, deployment.chain_id)
-        self.earning = Earning(self.campaigns, secrets, jobs, clock, frozenset(contracts), self.tiers)
+        self.earning = Earning(
+            self.campaigns, secrets, jobs, clock, frozenset(contracts), self.tiers, settings.max_backlog
+        )
         self.grants = Grants(self.campaigns, secrets, clock, frozenset(contracts), settings.approval_above)
         self.claims = Claims(db, clock, jobs, frozenset(contracts), self.grants.welcome, self.fence.trusted)
         self.boards = Leaderboards(db, self.campaigns, clock, deployment.chain_id)
@@ -225,6 +227,11 @@ class House:
             "badges.tx_done": self.badge_submission.tx_done,
             **{kind: self.outbox.handler(message) for kind, message in MESSAGES.items()},
         }
+
+    def close(self) -> None:
+        """Gives connections back; to be called when nothing is at work any more."""
+        self.ground.db.dispose()
+        self.ground.rpc.close()
 
     def streams(self) -> Mapping[str, Apply]:
         """Who reads the chain's events, by the name of its cursor. The ledger comes first: others ask it. `WANTED` says

@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     stuck_after: int = Field(30, ge=1, le=3_600, description="Seconds until an unmined transaction gets a higher fee")
     max_fee_gwei: int = Field(500, ge=1, le=1_000_000, description="Never offer more than this for gas")
     max_queue_age: int = Field(900, ge=1, le=7 * 86_400, description="Seconds after which the queue counts as stuck")
+    max_backlog: int = Field(
+        21_600, ge=60, le=30 * 86_400, description="Seconds that accepted actions may be late before more are refused"
+    )
     statistics_quiet: int = Field(86_400, ge=0, le=7 * 86_400, description="A week closes after so many silent seconds")
     min_wallets: int = Field(20, ge=1, le=10_000, description="Smallest settlement a campaign may choose")
     min_window: int = Field(3_600, ge=0, le=7 * 86_400, description="Shortest settlement window a campaign may choose")

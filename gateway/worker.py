@@ -33,8 +33,14 @@ class Worker:
         self.stopping = threading.Event()
 
     def turn(self) -> int:
-        """One turn of every wheel; how much was done."""
-        return sum(self._turn(name) for name in self.wheels if time.monotonic() >= self.not_before[name])
+        """One turn of every wheel, or of those until somebody asks to stop; how much was done."""
+        done = 0
+        for name in self.wheels:
+            if self.stopping.is_set():
+                break
+            if time.monotonic() >= self.not_before[name]:
+                done += self._turn(name)
+        return done
 
     def _turn(self, name: str) -> int:
         try:
@@ -56,7 +62,7 @@ class Worker:
                 self.stopping.wait(IDLE)
 
     def stop(self) -> None:
-        """Lets the running turn end, then returns from `run`."""
+        """Lets the wheel that turns come to its end, then returns from `run`."""
         self.stopping.set()
 
 
@@ -70,6 +76,7 @@ def main() -> None:
         signal.signal(number, lambda *_: worker.stop())
     log.info("worker.started")
     worker.run()
+    worker.house.close()
     log.info("worker.stopped")
 
 

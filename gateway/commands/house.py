@@ -162,7 +162,9 @@ class House:
         environment = self.environment()
         server = [sys.executable, "-m", "uvicorn", "--factory", "gateway.app:create", "--host", HOST]
         # No access log: it would keep addresses.
+        # What a child is given to stop in is twenty seconds (see Child.stop).
         server += ["--port", str(self.port), "--no-access-log", "--log-level", "warning"]
+        server += ["--timeout-graceful-shutdown", "15"]
         self.children.append(Child("the gateway", server, self.state.logs / "gateway.log", environment))
         worker = [sys.executable, "-m", "gateway.worker"]
         self.children.append(Child("the worker", worker, self.state.logs / "worker.log", environment))

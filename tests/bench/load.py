@@ -97,6 +97,7 @@ class _Connection(asyncio.Protocol):
         self.length = -1
         self.status = 0
         self.sent = 0.0
+        self.waits = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -111,6 +112,7 @@ class _Connection(asyncio.Protocol):
         content = next(self.work.rest, None)
         if content is not None:
             self.sent = time.monotonic() if due is None else due.popleft()
+            self.waits = True
             self.transport.write(content)
 
     def data_received(self, data: bytes) -> None:
@@ -131,12 +133,12 @@ class _Connection(asyncio.Protocol):
         answers.statuses[self.status] += 1
         if self.work.keep:
             answers.bodies.append(self.buffer[self.head : self.length])
-        self.buffer, self.length = b"", -1
+        self.buffer, self.length, self.waits = b"", -1, False
         if len(answers.latencies) == len(self.work.requests):
             self.work.finished.set_result(None)
         else:
             self.next()
 
     def connection_lost(self, error: Exception | None) -> None:
-        if not self.work.finished.done():
+        if self.waits and not self.work.finished.done():  # one that has nothing left to send may be closed
             self.work.finished.set_exception(ConnectionError("the server closed a connection"))

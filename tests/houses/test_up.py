@@ -92,6 +92,7 @@ def test_a_killed_house_goes_on_and_nothing_is_lost_or_doubled(tmp_path: Path, m
         assert (audit["ok"], audit["totals"]["supply"]) == (True, 1_000)
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
+    assert not (state.root / "gateway.db-wal").exists(), "who closes the last connection tidies up"
     assert port_is_free(port)
     assert port_is_free(rpc_port)
     assert json.loads(state.house.read_text())["gateway"].endswith(str(port))

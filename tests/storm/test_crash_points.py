@@ -6,8 +6,11 @@ of what the next worker finds.
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import signal
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,7 +26,7 @@ from gateway.client import Json
 from tests.functional.house import done
 from tests.functional.people import Holder, Merchant
 from tests.functional.till import refund
-from tests.storm.fleet import Fleet
+from tests.storm.fleet import Fleet, answers
 from tests.support.processes import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -291,7 +294,37 @@ def test_nothing_is_lost_and_nothing_happens_twice(fleet: Fleet) -> None:
         assert dying.wait(20) == -signal.SIGKILL, f"{place} was not reached\n{fleet.tails()}"
     fleet.work()
     town.check()
+    _ask_gateway_to_end(town)
+    for walk in PURPOSES:
+        town.send(walk)
+        worker = fleet.forks["worker"]
+        os.kill(worker.pid, signal.SIGTERM)
+        assert worker.wait(10) == 0, fleet.tails()
+        fleet.work()
+    town.check()
     assert not fleet.faults(), "\n".join(fleet.faults()[:20])
+
+
+def _ask_gateway_to_end(town: Town) -> None:
+    """A request that has begun when SIGTERM comes is answered, and no other is begun."""
+    method, path, body, key, once, after = town._action()
+    port, content = free_port(), json.dumps(body).encode()
+    process = town.fleet.serve("ending", port)
+    head = [f"{method} /v1{path} HTTP/1.1", "Host: here", "Content-Type: application/json"]
+    head += [f"Content-Length: {len(content)}", f"Authorization: Bearer {key}", f"Idempotency-Key: {once}", "", ""]
+    with socket.create_connection(("127.0.0.1", port)) as till:
+        till.sendall("\r\n".join(head).encode() + content[:20])
+        time.sleep(0.3)  # until the server has read so much
+        os.kill(process.pid, signal.SIGTERM)
+        town.fleet.until(lambda: not answers(port), "no other request is begun")
+        assert process.poll() is None
+        till.sendall(content[20:])
+        told = b"".join(iter(lambda: till.recv(65_536), b""))
+    assert process.wait(10) == -signal.SIGTERM, town.fleet.tails()  # by its own hand, after everything was answered
+    assert told.startswith(b"HTTP/1.1 202 "), told
+    first = json.loads(told.partition(b"\r\n\r\n")[2])
+    assert _told(town.fleet.call(method, path, body, key=key, once=once)) == first | {"results": []}
+    after(first)
 
 
 def test_every_place_in_the_code_is_tried() -> None:

@@ -61,6 +61,8 @@ class Desk:
     freed: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     #: After a restore, by campaign: what its wallets were paid for actions that were forgotten and not told again.
     ahead: dict[int, dict[bytes, int]] = field(default_factory=dict)
+    #: Campaigns whose actions wait for too long.
+    late: frozenset[int] = frozenset()
 
     def promise(self, report: ActionIn, points: int) -> None:
         """Takes the points of a report from what may be promised; see Allowance.take."""

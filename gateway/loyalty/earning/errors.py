@@ -27,4 +27,7 @@ CLAIM_LAPSED = Refusal("claim-lapsed", 410, "The code was not claimed in time")
 CLAIM_IN_DOUBT = Refusal(
     "claim-in-doubt", 409, "Since a restore it is not clear whether this code was claimed before; try again later"
 )
+BACKLOG = Refusal(
+    "backlog", 429, "The campaign's accepted actions wait for too long; the same request may be sent again"
+)
 TOO_FEW_WALLETS = Refusal("too-few-wallets", 409, "Settling so few wallets now would show who earned what")

@@ -18,7 +18,9 @@ from gateway.loyalty.campaigns.errors import UNKNOWN_CAMPAIGN
 from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning import awards, codes, counting, desk, receipts, reports
 from gateway.loyalty.earning.answers import Answer, Ground
+from gateway.loyalty.earning.backlog import COME_BACK, Backlog
 from gateway.loyalty.earning.desk import Desk, Report, open_desk
+from gateway.loyalty.earning.errors import BACKLOG
 from gateway.loyalty.earning.models import Action, ActionKind, ActionLine, ActionState
 from gateway.loyalty.earning.receipts import Kept
 from gateway.loyalty.earning.refunds import Targets, receipt_digest
@@ -56,10 +58,16 @@ class Intake:
     """`refused` are the addresses that can be nobody's wallet."""
 
     def __init__(
-        self, campaigns: Campaigns, standing: Standing, secrets: Secrets, jobs: Jobs, refused: frozenset[bytes]
+        self,
+        campaigns: Campaigns,
+        standing: Standing,
+        secrets: Secrets,
+        jobs: Jobs,
+        refused: frozenset[bytes],
+        backlog: Backlog,
     ) -> None:
         self.campaigns, self.standing, self.secrets, self.jobs = campaigns, standing, secrets, jobs
-        self.refused = refused
+        self.refused, self.backlog = refused, backlog
 
     def take(self, session: Session, merchant_id: int, items: Sequence[Report], now: int) -> list[Result]:
         """The answer or the problem of each report, in their order.
@@ -107,7 +115,9 @@ class Intake:
         return BUSY.at(retry_after=1)
 
     def _desk(self, session: Session, merchant_id: int, items: Sequence[Report], now: int) -> Desk:
-        return open_desk(session, self.campaigns, self.standing, self.secrets, merchant_id, items, now)
+        at = open_desk(session, self.campaigns, self.standing, self.secrets, merchant_id, items, now)
+        at.late = self.backlog.late(session, at.campaigns.values(), now)
+        return at
 
     def _turn(self, session: Session, merchant_id: int, items: Sequence[Report], now: int) -> list[Result]:
         at = self._desk(session, merchant_id, items, now)
@@ -195,6 +205,8 @@ class Intake:
         kind = reports.check_shape(report, self.refused)
         campaign = at.campaigns[report.campaign]
         reports.check_window(report, campaign, at.now)
+        if campaign.id in at.late:
+            raise BACKLOG.at("campaign", retry_after=COME_BACK)
         earned = awards.earn(at, report, kind)
         at.promise(report, earned.points)
         awards.count_uses(at, earned)

@@ -17,6 +17,7 @@ from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning import answers
 from gateway.loyalty.earning.answers import Answer
+from gateway.loyalty.earning.backlog import Backlog
 from gateway.loyalty.earning.desk import Report
 from gateway.loyalty.earning.errors import TOO_FEW_WALLETS
 from gateway.loyalty.earning.intake import Intake, Result
@@ -69,9 +70,12 @@ class Earning:
         clock: Clock,
         refused: frozenset[bytes],
         standing: Standing | None = None,
+        max_backlog: int = 21_600,
     ) -> None:
+        """`max_backlog` in seconds: see Backlog."""
         self.campaigns, self.secrets, self.clock = campaigns, secrets, clock
-        self.intake = Intake(campaigns, standing or NoLadders(), secrets, jobs, refused | {NOBODY})
+        backlog = Backlog(max_backlog)
+        self.intake = Intake(campaigns, standing or NoLadders(), secrets, jobs, refused | {NOBODY}, backlog)
 
     def accept(self, session: Session, merchant_id: int, key: str, action: ActionIn) -> Answer:
         """Takes one action in; raises the Problem that speaks against it. The same key and body: the first answer."""

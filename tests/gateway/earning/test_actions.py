@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.core.problems import Problem
+from gateway.loyalty.earning.backlog import Backlog
 from gateway.loyalty.earning.desk import Report
 from gateway.loyalty.earning.schemas import ActionIn
 from tests.gateway.earning.conftest import ASSET, DAY, HUB, TOKEN, Room, address, wallet
@@ -343,3 +344,33 @@ def test_one_key_at_once_is_one_action(room: Room) -> None:
     assert sum(not answer.repeated for answer in accepted) == 1
     assert {answer.refusal.code for answer in answers if isinstance(answer, Problem)} == {"idempotency-conflict"}
     assert room.row(1).reserved + room.row(2).reserved == 10
+
+
+def test_a_campaign_whose_actions_wait_too_long_takes_no_more(room: Room) -> None:
+    room.earning.intake.backlog = Backlog(21_600)
+    room.campaign()
+    room.campaign(2, settle_every=DAY, min_wallets=1)
+    body = {"wallet": wallet(1), "amount": 100, "occurred_at": room.clock.now()}
+    first = room.report("a", **body)
+    old = room.report(amount=100, claim=True).json()["claim"]["code"]
+
+    def answers() -> list[tuple[int, str | None]]:
+        reported = [room.report(campaign=number, wallet=wallet(2), amount=100) for number in (1, 2)]
+        return [(answer.status_code, answer.headers.get("Retry-After")) for answer in reported]
+
+    room.clock.offset += 21_600 - 10
+    assert answers() == [(202, None), (202, None)]
+    room.clock.offset += 20
+    assert answers() == [(429, "60"), (202, None)], "the other campaign's day is not over"
+    refused = room.report(wallet=wallet(2), amount=100).json()
+    assert (refused["code"], refused["field"]) == ("backlog", "campaign")
+    assert room.report("a", **body).json() == first.json(), "what was accepted is"
+    assert room.refund(first.json()["id"]).status_code == 202
+
+    room.settler.settle_due()
+    room.clock.offset += 21_600
+    assert answers()[0] == (429, "60"), "the batch has not landed"
+    room.settle()
+    room.clock.offset += 10
+    assert room.claim(old, 3).status_code == 200, "a code is as old as its receipt, and waits for nothing yet"
+    assert answers()[0] == (202, None)
