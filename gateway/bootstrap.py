@@ -1,4 +1,4 @@
-"""The only place that builds objects, and the table of who listens to what."""
+"""The only place that builds objects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from gateway import migrations
 from gateway.chain import keystore
 from gateway.chain.deployment import Deployment, WrongDeployment
 from gateway.chain.errors import ChainError
-from gateway.chain.indexer.models import EventKind
 from gateway.chain.indexer.service import Indexer
 from gateway.chain.indexer.stream import Apply, applied_block, drain
 from gateway.chain.reads import Reads
@@ -37,13 +36,13 @@ from gateway.identity.merchants.keys import ApiKeys
 from gateway.identity.merchants.service import Merchants
 from gateway.identity.wallets.orders import OpenOrders
 from gateway.identity.wallets.proofs import Proofs
+from gateway.listeners import EVENTS, MESSAGES, WANTED
 from gateway.loyalty.badges import routes as badges_routes
 from gateway.loyalty.badges.earned import Earned
 from gateway.loyalty.badges.models import STREAM as BADGE_STREAM
 from gateway.loyalty.badges.service import Badges
 from gateway.loyalty.badges.settlement import Settlement as BadgeSettlement
 from gateway.loyalty.badges.submission import Submission as BadgeSubmission
-from gateway.loyalty.campaigns import mirror
 from gateway.loyalty.campaigns import routes as campaigns_routes
 from gateway.loyalty.campaigns.service import STREAM as EARNING_STREAM
 from gateway.loyalty.campaigns.service import Campaigns
@@ -86,7 +85,6 @@ from gateway.loyalty.wallet_views import routes as wallets_routes
 from gateway.messaging import routes as messaging_routes
 from gateway.messaging.aside import Aside
 from gateway.messaging.courier import Courier
-from gateway.messaging.models import MessageKind
 from gateway.messaging.outbox import Outbox
 from gateway.settings import Settings
 from gateway.statistics import routes as statistics_routes
@@ -145,6 +143,7 @@ class House:
         db, clock, jobs, reads, deployment = ground.db, ground.clock, ground.jobs, ground.reads, ground.deployment
         desk, secrets, settings = ground.desk, ground.secrets, ground.settings
         contracts = (deployment.token, deployment.hub, deployment.asset)
+        refused = frozenset(contracts)
 
         self.fence = Fence(db, ground.rpc, desk.addresses, applied_block, (self._unread,))
         self.keys = ApiKeys()
@@ -157,14 +156,12 @@ class House:
         self.ledger = Ledger()
         self.tiers = Tiers(self.campaigns, clock)
         self.vips = Vips(self.campaigns, clock, deployment.chain_id)
-        self.earning = Earning(
-            self.campaigns, secrets, jobs, clock, frozenset(contracts), self.tiers, settings.max_backlog
-        )
-        self.grants = Grants(self.campaigns, secrets, clock, frozenset(contracts), settings.approval_above)
-        self.claims = Claims(db, clock, jobs, frozenset(contracts), self.grants.welcome, self.fence.trusted)
+        self.earning = Earning(self.campaigns, secrets, jobs, clock, refused, self.tiers, settings.max_backlog)
+        self.grants = Grants(self.campaigns, secrets, clock, refused, settings.approval_above)
+        self.claims = Claims(db, clock, jobs, refused, self.grants.welcome, self.fence.trusted)
         self.boards = Leaderboards(db, self.campaigns, clock, deployment.chain_id)
         self.play = Play(self.campaigns, secrets, clock)
-        self.referrals = Referrals(db, self.campaigns, secrets, clock, deployment.chain_id, frozenset(contracts))
+        self.referrals = Referrals(db, self.campaigns, secrets, clock, deployment.chain_id, refused)
         self.settler = Settler(db, clock, reads, desk, deployment.hub, self.tiers, self.fence.complete)
         self.recounts = Recounts(db, self.tiers)
         self.landing = Landing(db, clock, jobs, self.campaigns, reads, desk, deployment.hub)
@@ -328,41 +325,6 @@ class House:
             "badges.submit": self.badge_submission.submit_due,
             "badges.sweep": self.badge_settlement.sweep_due,
         }
-
-
-#: Kinds of the chain's events that a room asks for; who is not named here reads all.
-WANTED: Mapping[str, frozenset[EventKind]] = {
-    EARNING_STREAM: mirror.MONEY | mirror.TERMS,
-    REDEMPTION_STREAM: frozenset({EventKind.REDEEMED, EventKind.SPENT}),
-    MOVE_STREAM: frozenset({EventKind.TOKEN_ORDER, EventKind.ACCOUNT_ORDER}),
-    BADGE_STREAM: frozenset({EventKind.BADGE}),
-}
-#: Event → the kinds of jobs that it starts.
-EVENTS: Mapping[str, tuple[str, ...]] = {
-    "action.accepted": ("statistics.accepted",),
-    "action.claimed": ("statistics.claimed",),
-    "action.qualifies": ("earning.referrals", "earning.play"),
-    "tx.refused": ("earning.tx_failed", "redemptions.tx_failed", "moves.tx_refused", "badges.tx_failed"),
-    "tx.reverted": ("earning.tx_failed", "redemptions.tx_failed", "moves.tx_reverted", "badges.tx_failed"),
-    "tx.done": ("redemptions.tx_done", "badges.tx_done"),
-    "batch.landed": ("messaging.batch",),
-    "redemption.delivered": ("messaging.redemption",),
-    "code.used": ("messaging.code",),
-    "code.used_twice": ("messaging.used_twice",),
-    "codes.low": ("messaging.codes_low",),
-    "badges.landed": ("messaging.badges",),
-    "week.closed": ("messaging.statistics",),
-}
-#: Kind of job → the message to merchants that it writes.
-MESSAGES: Mapping[str, MessageKind] = {
-    "messaging.batch": MessageKind.BATCH_LANDED,
-    "messaging.redemption": MessageKind.REDEMPTION_DELIVERED,
-    "messaging.code": MessageKind.CODE_USED,
-    "messaging.used_twice": MessageKind.CODE_USED_TWICE,
-    "messaging.codes_low": MessageKind.CODES_LOW,
-    "messaging.badges": MessageKind.BADGES_LANDED,
-    "messaging.statistics": MessageKind.STATISTICS_RELEASED,
-}
 
 
 def open_house(settings: Settings, clock: Clock | None = None) -> House:

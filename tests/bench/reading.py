@@ -11,7 +11,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from gateway.bootstrap import WANTED, Ground, House
+from gateway.bootstrap import Ground, House
 from gateway.chain.deployment import Deployment
 from gateway.chain.indexer.models import ChainEvent, IndexedBlock
 from gateway.chain.indexer.service import Indexer
@@ -23,6 +23,7 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Jobs
 from gateway.core.secrets import Secrets
+from gateway.listeners import WANTED
 from gateway.models import metadata
 from gateway.settings import Settings
 from tests.bench import ceilings, world
