@@ -71,6 +71,7 @@ from gateway.loyalty.offers import routes as offers_routes
 from gateway.loyalty.offers.codes import Codes
 from gateway.loyalty.offers.pools import Pools
 from gateway.loyalty.offers.service import Offers
+from gateway.loyalty.offers.uploads import Uploads
 from gateway.loyalty.redemptions import routes as redemptions_routes
 from gateway.loyalty.redemptions.recovery import Recovery as RedemptionRecovery
 from gateway.loyalty.redemptions.service import Redemptions
@@ -134,6 +135,7 @@ class House:
             "boards.forget",
             "statistics.close",
             *(f"{room}.sweep" for room in ("redemptions", "moves", "badges")),
+            "offers.uploads",
             "redemptions.wipe",
         }
     )
@@ -146,14 +148,13 @@ class House:
         refused = frozenset(contracts)
 
         self.fence = Fence(db, ground.rpc, desk.addresses, applied_block, (self._unread,))
-        self.keys = ApiKeys()
+        self.ledger, self.keys = Ledger(), ApiKeys()
         self.auth = Auth(db, self.keys, clock)
         self.merchants = Merchants(contracts)
         self.orders = OpenOrders(db, reads, clock)
         self.campaigns = Campaigns(
             db, reads, clock, desk.addresses, least_wallets=settings.min_wallets, least_window=settings.min_window
         )
-        self.ledger = Ledger()
         self.tiers = Tiers(self.campaigns, clock)
         self.vips = Vips(self.campaigns, clock, deployment.chain_id)
         self.earning = Earning(self.campaigns, secrets, jobs, clock, refused, self.tiers, settings.max_backlog)
@@ -168,6 +169,7 @@ class House:
         self.recovery = BatchRecovery(db, ground.rpc, clock, self.landing, desk.addresses, deployment.hub)
         self.releaser = Releaser(db, clock, desk, deployment.hub, self._releasable)
         self.codes = Codes(secrets, jobs, clock)
+        self.uploads = Uploads(db, clock, Pools(secrets))
         self.offers = Offers(clock, deployment.chain_id, deployment.hub, self.codes.public_key)
         self.redemptions = Redemptions(
             db,
@@ -257,7 +259,7 @@ class House:
             badges_routes.build(g.db, self.badges, proofs),
             statistics_routes.build(g.db, self.auth, self.ledger),
             messaging_routes.build(g.db, self.auth, self.outbox, g.clock),
-            offers_routes.build(g.db, self.auth, self.offers, self.codes, Pools(g.secrets), g.clock),
+            offers_routes.build(g.db, self.auth, self.offers, self.codes, self.uploads.pools, g.clock),
             redemptions_routes.build(g.db, self.redemptions),
             moves_routes.build(g.db, self.moves),
             tiers_routes.build(g.db, self.auth, self.tiers, self.vips, proofs, g.clock),
@@ -317,6 +319,7 @@ class House:
             "boards.forget": self.boards.forget_due,
             "statistics.close": self.closing.close_due,
             "messaging.deliver": Aside(self.courier.deliver_due).turn,
+            "offers.uploads": self.uploads.sweep_due,
             "redemptions.submit": self.submission.submit_due,
             "redemptions.sweep": self.redemption_settlement.sweep_dead,
             "redemptions.wipe": self.redemption_settlement.wipe_due,

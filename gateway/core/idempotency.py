@@ -48,14 +48,23 @@ def once(
     `route` and `body` together are what the key stands for: another body or route is refused with 409. Runs in the
     caller's transaction; of two at the same time one fails on the primary key and is tried again by its client.
     """
-    digest = key_hash(key)
-    body_hash = hashlib.sha256(route.encode() + b"\0" + body).digest()
-    row = session.get(IdempotentWrite, (owner, digest))
-    if row is not None:
-        if row.body_hash != body_hash:
-            raise IDEMPOTENCY_CONFLICT.at("Idempotency-Key")
-        return row.response
+    known = answered(session, owner, key, route, body)
+    if known is not None:
+        return known
     response = write()
-    session.add(IdempotentWrite(owner=owner, key_hash=digest, body_hash=body_hash, response=response, created_at=now))
+    digests = {"key_hash": key_hash(key), "body_hash": _body_hash(route, body)}
+    session.add(IdempotentWrite(owner=owner, **digests, response=response, created_at=now))
     session.flush()
     return response
+
+
+def answered(session: Session, owner: int, key: str | None, route: str, body: bytes) -> str | None:
+    """The stored answer of what `once` ran with these; None when it was not run. Raises as `once`."""
+    row = session.get(IdempotentWrite, (owner, key_hash(key)))
+    if row is not None and row.body_hash != _body_hash(route, body):
+        raise IDEMPOTENCY_CONFLICT.at("Idempotency-Key")
+    return None if row is None else row.response
+
+
+def _body_hash(route: str, body: bytes) -> bytes:
+    return hashlib.sha256(route.encode() + b"\0" + body).digest()

@@ -66,7 +66,7 @@ class Codes:
         """How many codes of the offer are in each state."""
         query = sa.select(Code.state, sa.func.count()).where(Code.offer_id == offer_id).group_by(Code.state)
         found = {CodeState(state): count for state, count in session.execute(query)}
-        return {state.name.lower(): found.get(state, 0) for state in CodeState}
+        return {state.name.lower(): found.get(state, 0) for state in CodeState if state != CodeState.STAGED}
 
     def watch(self, session: Session, offer_id: int, low_stock: int) -> tuple[int, Offer]:
         """From now on the merchant is told when `low_stock` codes or fewer are left, at once if that is so and it was
@@ -238,7 +238,7 @@ class Codes:
         query = sa.select(Code).where(Code.merchant_id == merchant_id, Code.digest == self.digest(merchant_id, text))
         code = session.scalar(query.with_for_update() if lock else query)
         # Which codes are still free or reserved is nobody's business: it would tell when one is drawn.
-        if code is None or code.state in (CodeState.FREE, CodeState.RESERVED):
+        if code is None or code.state not in (CodeState.DELIVERED, CodeState.USED):
             raise CODE_UNKNOWN.at("code")
         return code
 

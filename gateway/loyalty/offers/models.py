@@ -64,6 +64,11 @@ class Offer(Base):
     active: Mapped[bool] = mapped_column(Flag(), default=True)
     created_at: Mapped[int] = mapped_column(Seconds())
 
+    def add_free(self, count: int) -> None:
+        """So many more codes can be drawn."""
+        self.free += count
+        self.low_told = self.low_told and self.free <= self.low_stock
+
     @property
     def signed(self) -> bool:
         """Its codes are tokens that tills check without a network."""
@@ -75,6 +80,25 @@ class CodeState(IntEnum):
     RESERVED = 2  # drawn for an order that is not yet at depth
     DELIVERED = 3
     USED = 4
+    STAGED = 5  # of a file that is not decided or not let out yet
+
+
+class UploadState(IntEnum):
+    STAGED = 1
+    DECIDED = 2  # all of its codes count
+    GIVEN_UP = 3  # none of them does
+
+
+class CodeUpload(Base):
+    """A large file of codes, while it is taken in (uploads.py)."""
+
+    __tablename__ = "code_uploads"
+    __table_args__ = ({"info": {"side": "merchant"}},)
+
+    id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
+    offer_id: Mapped[int] = mapped_column(sa.ForeignKey("offers.id"))
+    state: Mapped[UploadState] = mapped_column(Choice(UploadState))
+    touched_at: Mapped[int] = mapped_column(Seconds())
 
 
 class Code(Base):
@@ -84,6 +108,13 @@ class Code(Base):
     __table_args__ = (
         sa.UniqueConstraint("merchant_id", "digest"),
         sa.Index("ix_codes_draw", "offer_id", "state", "draw"),
+        # Of files that are being taken in only.
+        sa.Index(
+            "ix_codes_upload",
+            "upload_id",
+            sqlite_where=sa.text("upload_id IS NOT NULL"),
+            postgresql_where=sa.text("upload_id IS NOT NULL"),
+        ),
         {"info": {"side": "merchant"}},
     )
 
@@ -99,6 +130,8 @@ class Code(Base):
     used_at: Mapped[int | None] = mapped_column(Seconds())
     #: Id of the API key that used it: only the same till may undo.
     used_by: Mapped[int | None] = mapped_column(Int())
+    #: The file that it is staged with; empty once it may be drawn.
+    upload_id: Mapped[int | None] = mapped_column(Int(1))
 
 
 class OfflineUse(Base):

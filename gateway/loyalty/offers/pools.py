@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from gateway.core import bulk
 from gateway.core.limits import MAX_SUM
+from gateway.core.problems import BUSY, Problem
 from gateway.core.secrets import Secrets
 from gateway.loyalty.offers import documents, texts
 from gateway.loyalty.offers.errors import CODES_ALREADY_UPLOADED, OFFER_HAS_NO_POOL
@@ -24,6 +25,8 @@ from gateway.loyalty.offers.models import Code, CodeSource, CodeState, Offer
 
 TABLE = cast(sa.Table, Code.__table__)
 COLUMNS = ("merchant_id", "offer_id", "digest", "text_box", "draw", "state")
+#: Seconds after which to come back for a file that shares a code with one that is being taken in.
+COME_BACK = 30
 
 
 @dataclass(frozen=True)
@@ -65,21 +68,28 @@ class Pools:
         try:
             bulk.insert(session, TABLE, COLUMNS, filling.rows)
         except IntegrityError:
-            # One of them was there; which is looked up only now, because it hardly ever happens.
-            row = next(self._known(session, filling), 1)
-            raise CODES_ALREADY_UPLOADED.at(f"rows[{row}].code", f"row {row}") from None
-        offer.free += len(filling.rows)
-        offer.low_told = offer.low_told and offer.free <= offer.low_stock
+            raise refusal(session, filling) from None
+        offer.add_free(len(filling.rows))
         session.flush()
         return len(filling.rows)
 
-    def _known(self, session: Session, filling: Filling) -> Iterator[int]:
-        """Rows of the file whose codes are in one of the merchant's pools already."""
-        for rows in bulk.parts(list(enumerate(filling.digests, 2))):
-            digests = [digest for _, digest in rows]
-            query = sa.select(Code.digest).where(Code.merchant_id == filling.merchant, Code.digest.in_(digests))
-            known = set(session.scalars(query))
-            yield from (row for row, found in rows if found in known)
+
+def refusal(session: Session, filling: Filling) -> Problem:
+    """What speaks against a file of which a code was there; which one is looked up only now, because it hardly ever
+    happens."""
+    row = next(_known(session, filling), None)
+    if row is None:  # staged with another file, of which nobody knows yet whether it counts
+        return BUSY.at(retry_after=COME_BACK)
+    return CODES_ALREADY_UPLOADED.at(f"rows[{row}].code", f"row {row}")
+
+
+def _known(session: Session, filling: Filling) -> Iterator[int]:
+    """Rows of the file whose codes are in one of the merchant's pools already."""
+    for rows in bulk.parts(list(enumerate(filling.digests, 2))):
+        digests = [digest for _, digest in rows]
+        query = sa.select(Code.digest).where(Code.merchant_id == filling.merchant, Code.digest.in_(digests))
+        known = set(session.scalars(query.where(Code.state != CodeState.STAGED)))
+        yield from (row for row, found in rows if found in known)
 
 
 def digest(secrets: Secrets, merchant: int, bare: str) -> bytes:

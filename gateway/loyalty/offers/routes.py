@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from gateway.core import changes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
-from gateway.core.idempotency import once
+from gateway.core.idempotency import answered, once
 from gateway.core.limits import MAX_ID
 from gateway.core.problems import NOT_FOUND
 from gateway.identity.merchants.auth import Auth
@@ -39,6 +39,7 @@ from gateway.loyalty.offers.schemas import (
     UsesOut,
 )
 from gateway.loyalty.offers.service import Offers, Sought
+from gateway.loyalty.offers.uploads import Uploads
 
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
@@ -139,7 +140,7 @@ def _add_turning(router: APIRouter, db: Database, auth: Auth, offers: Offers, cl
 def _add_pool(
     router: APIRouter, db: Database, auth: Auth, offers: Offers, codes: Codes, pools: Pools, clock: Clock
 ) -> None:
-    manager = Depends(auth.require(Scope.MANAGE))
+    manager, uploads = Depends(auth.require(Scope.MANAGE)), Uploads(db, clock, pools)
 
     @router.post("/offers/{id}/codes", status_code=201, response_model=UploadOut, openapi_extra=CSV)
     def upload(
@@ -149,18 +150,21 @@ def _add_pool(
         key: IdempotencyKey = None,
     ) -> Response:
         """Adds a CSV file of codes (header `code`) to the pool: all of them or none."""
-        sent = codes.fingerprint(data)
+        sent, route = codes.fingerprint(data), f"POST /offers/{id}/codes"
         with db.read() as session:
             offer = offers.get(session, id, caller.merchant)
+            known = answered(session, caller.merchant, key, route, sent)
+        if known is not None:
+            return _json(known, 201)
         filling = pools.read(offer, data)
-        with db.begin() as session:
+        with uploads.staged(filling) as add, db.begin() as session:
 
             def write() -> str:
-                added = pools.add(session, filling)
+                added = add(session)
                 changes.record(session, caller, "offer.codes", id, None, {"added": added}, clock.now())
                 return UploadOut(offer=id, added=added).model_dump_json()
 
-            answer = once(session, caller.merchant, key, f"POST /offers/{id}/codes", sent, clock.now(), write)
+            answer = once(session, caller.merchant, key, route, sent, clock.now(), write)
         return _json(answer, 201)
 
     @router.get("/offers/{id}/codes")

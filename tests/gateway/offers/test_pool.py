@@ -11,7 +11,10 @@ import sqlalchemy as sa
 
 from gateway.chain.hexes import checksum
 from gateway.core.problems import Problem
-from gateway.loyalty.offers.models import Code, CodeState, Offer
+from gateway.loyalty.offers import uploads
+from gateway.loyalty.offers.models import Code, CodeState, CodeUpload, Offer
+from gateway.loyalty.offers.pools import Filling, Pools
+from gateway.loyalty.offers.uploads import Uploads
 from tests.gateway.redemptions.market import address_of
 from tests.gateway.redemptions.world import World, refused
 
@@ -180,3 +183,55 @@ def test_an_offer_of_links(world: World) -> None:
     assert {each.text.decode() for each in drawn} == {link, link.lower()}
     assert world.call("POST", "/codes/use", {"code": link}, "corner").status_code == 200
     assert world.call("POST", "/codes/check", {"code": link.lower()}, "corner").json()["state"] == "delivered"
+
+
+@pytest.fixture
+def in_parts(world: World, monkeypatch: pytest.MonkeyPatch) -> Uploads:
+    """Files of more than ten codes count as large."""
+    monkeypatch.setattr(uploads, "PART", 10)
+    return Uploads(world.db, world.clock, Pools(world.codes.secrets))
+
+
+def filling(world: World, offer: int, first: int = 0) -> Filling:
+    data = "code\n" + "".join(f"PART-{number:03}\n" for number in range(first, first + 35))
+    with world.db.read() as session:
+        return Pools(world.codes.secrets).read(session.get_one(Offer, offer), data.encode())
+
+
+def test_a_large_file_comes_in_parts_and_counts_as_a_whole(world: World, in_parts: Uploads) -> None:
+    offer = world.offer()["id"]
+    data = "code\n" + "".join(f"PART-{number:03}\n" for number in range(30))  # as many as three parts hold
+    assert world.upload(offer, data, once="large").json() == {"offer": offer, "added": 30}
+    assert counts(world, offer)["free"] == 30
+    assert world.upload(offer, data, once="large").json() == {"offer": offer, "added": 30}
+    refused(world.upload(offer, data + "PART-X\n"), 409, "codes-already-uploaded", "rows[2].code")
+    late = "code\n" + "".join(f"LATE-{number:03}\n" for number in range(25)) + "part-007\n"
+    refused(world.upload(offer, late), 409, "codes-already-uploaded", "rows[27].code")
+    assert len({draw(world, offer) for _ in range(30)}) == 30
+    with world.db.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Code)) == 30
+        assert session.scalar(sa.select(CodeUpload.id)) is None
+
+
+def test_a_file_whose_sender_died_is_taken_away_or_let_out(world: World, in_parts: Uploads) -> None:
+    offer, other = world.offer()["id"], world.offer()["id"]
+    in_parts.stage(filling(world, offer))
+    decided = in_parts.stage(filling(world, other, 100))
+    with world.db.begin() as session:
+        assert in_parts.decide(session, decided, 35) == 35
+    for number in (offer, other):
+        assert counts(world, number) == {"free": 0, "reserved": 0, "delivered": 0, "used": 0, **TOLD}
+        with pytest.raises(Problem):
+            draw(world, number)
+    answer = world.upload(offer, "code\nPART-003\n")
+    refused(answer, 503, "busy")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert in_parts.sweep_due() == 0, "somebody may be at work on them"
+    world.clock.offset += uploads.STALE + 1
+    while in_parts.sweep_due():
+        pass
+    assert counts(world, offer)["free"] == 0
+    assert counts(world, other)["free"] == 35
+    assert world.upload(offer, "code\nPART-003\n").status_code == 201
+    with world.db.begin() as session, pytest.raises(Problem):
+        in_parts.decide(session, decided - 1, 35)  # its sender lives after all, and is told to come back
