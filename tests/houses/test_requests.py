@@ -95,6 +95,7 @@ def live(house: House) -> dict[str, str]:
         "merchant_id": str(merchant.id),
         "address": holder.name,
         "offer": str(offer["id"]),
+        "badge": "1",
     }
 
 
