@@ -245,7 +245,8 @@ class House:
 
     def routers(self) -> list[APIRouter]:
         """Everything that HTTP offers."""
-        g, checks = self.ground, self._checks().all()
+        g, looking = self.ground, self._checks()
+        checks = looking.all()
         proofs = Proofs(g.clock, g.deployment.chain_id)
         return [
             merchants_routes.build(g.db, self.auth, self.merchants, self.keys, g.secrets, g.clock),
@@ -265,7 +266,7 @@ class House:
             tiers_routes.build(g.db, self.auth, self.tiers, self.vips, proofs, g.clock),
             wallets_routes.build(g.db, g.clock, g.reads, self.orders, self.ledger, self.redemptions, proofs),
             chain_routes.build(g.reads, g.deployment),
-            health_routes.build(checks, Figures(g.db, g.clock, checks)),
+            health_routes.build(checks, Figures(g.db, g.clock, checks, looking.funds)),
         ]
 
     def _releasable(self, session: Session, campaign: int, now: int, limit: int) -> list[bytes]:

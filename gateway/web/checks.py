@@ -119,11 +119,15 @@ class Checks:
             late = int(session.scalar(sa.select(sa.func.sum(StatWeek.late))) or 0)
         return Finding(True, f"{late} actions were reported too late to be counted", late)
 
+    def funds(self) -> list[int]:
+        """What each key has, in wei. Raises ChainErrors."""
+        calls = [("eth_getBalance", [to_hex(sender), "latest"]) for sender in self.senders]
+        return [int(each, 16) for each in self.rpc.strict_batch(calls)]
+
     def gas(self) -> Finding:
         """What the poorest key can pay for; told before it stops."""
-        funds = self.rpc.strict_batch([("eth_getBalance", [to_hex(sender), "latest"]) for sender in self.senders])
         base_fee = self.reads.head().base_fee
-        batches = [decisions.full_batches(int(each, 16), base_fee) for each in funds]
+        batches = [decisions.full_batches(each, base_fee) for each in self.funds()]
         low = sum(1 for each in batches if each < decisions.LOW)
         what = "the key can pay" if len(batches) == 1 else f"{low} of {len(batches)} keys are low; the poorest can pay"
         return Finding(not low, f"{what} for {min(batches)} full batches", min(batches))

@@ -5,7 +5,8 @@ No label holds an address, a merchant or a campaign. docs/grafana.json draws the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import sqlalchemy as sa
 import structlog
@@ -13,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 from sqlalchemy.orm import Session
 
+from gateway.chain.errors import ChainError
 from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.chain.relayer.models import ChainTx, KeyState, TxState
 from gateway.core.clock import Clock
@@ -28,10 +30,12 @@ UNDER_WAY = (TxState.QUEUED, TxState.SIGNED)
 
 
 class Figures(Collector):
-    """`checks` are those of readiness."""
+    """`checks` are those of readiness, `funds` what each key has, in wei."""
 
-    def __init__(self, db: Database, clock: Clock, checks: Mapping[str, Check]) -> None:
-        self.db, self.clock, self.checks = db, clock, checks
+    def __init__(
+        self, db: Database, clock: Clock, checks: Mapping[str, Check], funds: Callable[[], Sequence[int]]
+    ) -> None:
+        self.db, self.clock, self.checks, self.funds = db, clock, checks, funds
 
     def describe(self) -> list[Metric]:
         """Nothing is asked when the collector is registered."""
@@ -39,6 +43,8 @@ class Figures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from self._of_checks()
+        with suppress(ChainError):  # the node's own check tells
+            yield self._of_keys()
         try:
             with self.db.read() as session:
                 found = [*self._queue(session), *self._chain(session), *self._later(session), _landing(session)]
@@ -55,6 +61,13 @@ class Figures(Collector):
             state.add_metric([name], finding.ok)
             value.add_metric([name], finding.value)
         yield from (state, value)
+
+    def _of_keys(self) -> Metric:
+        """By a key's place among the keystores: its address is nobody's business here."""
+        family = GaugeMetricFamily("loyalty_key_ether", "What a key has for gas", labels=["key"])
+        for place, wei in enumerate(self.funds(), 1):
+            family.add_metric([str(place)], wei / 10**18)
+        return family
 
     def _queue(self, session: Session) -> Iterator[Metric]:
         now = self.clock.now()

@@ -24,7 +24,8 @@ FUNCTIONS = {"histogram_quantile", "increase", "rate", "sum", "by", "le", "code"
 def scrape(db: Database, clock: Clock) -> dict[str, dict[str, float]]:
     """By sample and labels, what a scrape tells."""
     registry = CollectorRegistry()
-    registry.register(Figures(db, clock, {"database": Check(lambda: Finding(True, "answers", 7))}))
+    checks = {"database": Check(lambda: Finding(True, "answers", 7))}
+    registry.register(Figures(db, clock, checks, lambda: [10**18, 5 * 10**17]))
     text = (generate_latest(registry) + generate_latest(REGISTRY)).decode()
     found: dict[str, dict[str, float]] = {}
     for family in text_string_to_metric_families(text):
@@ -50,6 +51,7 @@ def test_figures_are_those_of_the_tables(db: Database, clock: Clock) -> None:
     assert (found["loyalty_queue_depth"]["jobs"], found["loyalty_jobs_failing"][""]) == (1, 1)
     assert found["loyalty_transactions_total"] == {"done": 3, "reverted": 0, "refused": 0}
     assert (found["loyalty_keys_out_of_gas"][""], found["loyalty_fees_ether_total"][""]) == (1, 0.5)
+    assert found["loyalty_key_ether"] == {"1": 1, "2": 0.5}
     buckets = found["loyalty_accepted_to_minted_seconds_bucket"]
     assert (buckets["2.0"], buckets["5.0"], buckets["604800.0"], buckets["+Inf"]) == (0, 3, 3, 4)
     assert found["loyalty_check_value"] == {"database": 7}
