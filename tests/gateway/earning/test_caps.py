@@ -129,13 +129,15 @@ def test_refunds_of_a_claimed_code_take_no_more_than_it_gave(room: Room, settled
     room.check()
 
 
-def test_caps_hold_when_many_tills_report_at_once(room: Room) -> None:
-    room.campaign(rules=[BASE], programme=capped(points=1_000))
+@pytest.mark.parametrize("per", ["wallet", "merchant", "campaign"])
+def test_caps_hold_when_many_tills_report_at_once(room: Room, per: str) -> None:
+    room.campaign(rules=[BASE], programme=capped(per=per, points=1_000))
     given: list[int] = []
 
     def till(number: int) -> None:
         for n in range(4):
-            given.append(room.report(f"t{number}-{n}", wallet=wallet(5), amount=130).json()["points"])
+            who = wallet(5 if per == "wallet" else 5 + number)
+            given.append(room.report(f"t{number}-{n}", wallet=who, amount=130).json()["points"])
 
     threads = [threading.Thread(target=till, args=(number,)) for number in range(4)]
     for thread in threads:
