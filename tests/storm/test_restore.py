@@ -96,17 +96,15 @@ class Tills:
 
 
 def back_up(fleet: Fleet, folder: Path) -> str:
-    """As docs/operations.md says, while everything runs on SQLite; a copy of the database on PostgreSQL."""
+    """As docs/operations.md says, while everything runs; the URL of what is to take the database's place."""
     if fleet.database_url.startswith("sqlite"):
         copy = folder / "backup.db"
         with sqlite3.connect(fleet.database_url.removeprefix("sqlite:///")) as connection:
             connection.execute("VACUUM INTO ?", (str(copy),))
         connection.close()
         return f"sqlite:///{copy}"
-    fleet.forks["gateway"].end()
-    copied = server().create_database(fleet.database_url)
-    fleet.serve()
-    return copied
+    server().dump(fleet.database_url, folder / "backup.dump")
+    return server().restore(folder / "backup.dump")
 
 
 def test_a_restored_database_takes_back_in_what_it_forgot(fleet: Fleet, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ class Server:
         self.folder = Path(tempfile.mkdtemp(prefix="loyalty-pg-", dir="/tmp"))
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         self._numbers = itertools.count(1)
-        binaries = _binaries(self.folder)
+        binaries = self.binaries = _binaries(self.folder)
         user = None
         if os.geteuid() == 0:
             user = UNPRIVILEGED
@@ -113,11 +113,22 @@ class Server:
         """Ends the server before its process does."""
         processes.stop(self._process, signal.SIGQUIT)
 
-    def create_database(self, like: str = "") -> str:
-        """Create a database, empty or a copy of the one at the URL `like`, which nobody may be using; its URL."""
+    def dump(self, url: str, file: Path) -> None:
+        """Backs the database at `url` up as docs/operations.md says."""
+        command = ["pg_dump", "--format=custom", f"--file={file}", self.dsn(make_url(url).database or "")]
+        subprocess.run([self.binaries / command[0], *command[1:]], check=True)
+
+    def restore(self, file: Path) -> str:
+        """The URL of a database with what was dumped into `file`."""
+        url = self.create_database()
+        into = self.dsn(make_url(url).database or "")
+        subprocess.run([self.binaries / "pg_restore", f"--dbname={into}", file], check=True)
+        return url
+
+    def create_database(self) -> str:
+        """Create an empty database and return its URL."""
         name = f"test_{next(self._numbers)}"
-        template = sql.Identifier((make_url(like).database if like else None) or "template0")
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), template)
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
         with psycopg.connect(self.dsn(), autocommit=True) as connection:
             connection.execute(statement)
         return self.url(name)
