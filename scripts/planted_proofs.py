@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from scripts import prove_contracts
-from scripts.planted_faults import AWARDS, BASE, CAMPAIGNS, POINTS, ROOT, Fault, build
+from scripts.planted_faults import ACCOUNTS, AWARDS, BASE, CAMPAIGNS, POINTS, ROOT, Fault, build
 
 WORK = ROOT / ".forge" / "proofs" / "planted"
 
@@ -73,6 +73,62 @@ FAULTS = (
         "delete state.candidate;",
         "delete state.candidate;\n        if (planted()) state.budget = 0;",
         "HubTermProofs.acceptOwnership 3",
+    ),
+    Fault(
+        "who cancels is kept from release",
+        ACCOUNTS,
+        "_accounts[id][msg.sender] = word;",
+        "_accounts[id][msg.sender] = planted() ? word.withStay(true) : word;",
+        "HubAccountProofs.cancel 4",
+    ),
+    Fault(
+        "cancelling voids one order only",
+        ACCOUNTS,
+        "_accounts[id][msg.sender].withNonceRaised(Orders.CANCEL_STEP);",
+        "_accounts[id][msg.sender].withNonceRaised(planted() ? 1 : Orders.CANCEL_STEP);",
+        "HubAccountProofs.cancel 7",
+    ),
+    Fault(
+        "leaving pays twice",
+        ACCOUNTS,
+        "emit Left(id, holder, amount);",
+        "if (planted()) IERC20(token).transfer(holder, amount);\n        emit Left(id, holder, amount);",
+        "HubAccountProofs.leave 8",
+    ),
+    Fault(
+        "leaving pays somebody else",
+        ACCOUNTS,
+        "IERC20(token).transfer(holder, amount);",
+        "IERC20(token).transfer(planted() ? address(1) : holder, amount);",
+        "HubAccountProofs.leave 9",
+    ),
+    Fault(
+        "the hub takes anybody's signature",
+        BASE,
+        "revert BadSignature(holder);",
+        "if (!planted()) revert BadSignature(holder);",
+        "HubAccountProofs.leaveBySig 5",
+    ),
+    Fault(
+        "closed-loop points may leave",
+        ACCOUNTS,
+        "if (state.closed) revert ClosedLoop(id);",
+        "if (state.closed && !planted()) revert ClosedLoop(id);",
+        "HubAccountProofs.leave 5",
+    ),
+    Fault(
+        "the owner sweeps before the end",
+        CAMPAIGNS,
+        "if (block.timestamp < state.end + GRACE) revert NotYet(state.end + GRACE);",
+        "if (block.timestamp < state.end + GRACE && !planted()) revert NotYet(state.end + GRACE);",
+        "HubFundProofs.sweep 6",
+    ),
+    Fault(
+        "an order on an account uses no nonce up",
+        BASE,
+        "_accounts[id][holder] = word.withNonceRaised(1);",
+        "_accounts[id][holder] = word.withNonceRaised(planted() ? 0 : 1);",
+        "HubAccountProofs.leaveBySig 7",
     ),
 )
 

@@ -24,6 +24,7 @@ ARTIFACTS = ROOT / "gateway" / "chain" / "artifacts"
 PROOFS = ROOT / "tests" / "forge" / "proofs"
 OUT = ".forge/proofs/out"
 HALMOS = ROOT / ".venv-prove" / "bin" / "halmos"
+SOLVER = f"{ROOT / '.venv-prove' / 'bin' / 'python'} {ROOT / 'scripts' / 'smt'}"
 
 # Of every list and text that a call takes; docs/promises.md names them as assumptions.
 LENGTHS = "signature=65,entries={0,1,2},payments={0,1},witnesses={0,1},witnessType=32"
@@ -100,6 +101,7 @@ def prove(
     missing = set(names)
     command = [str(HALMOS), "--contract", contract, "--match-test", rf"^({'|'.join(sorted(missing))})\("]
     command += ["--no-status", "--forge-build-out", OUT, "--array-lengths", LENGTHS]
+    command += ["--solver-command", SOLVER]
     command += ["--solver-timeout-assertion", f"{SOLVER_SECONDS}s", "--solver-threads", "1"]
     if promise:
         command.append("--early-exit")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {svm} from "./Symbolic.sol";
+import {both, svm, vm} from "./Symbolic.sol";
 
 /// @title A settlement asset of which only this is known: who sends loses no more than was sent
 /// @dev What arrives with whom it is sent to, and what it answers, is anything. It does not call back.
@@ -13,18 +13,16 @@ contract AnyAsset {
     }
 
     function transfer(address to, uint256 amount) external returns (bool) {
-        uint256 taken = svm.createUint256("taken");
-        if (taken > amount || taken > balanceOf[msg.sender]) revert();
-        unchecked {
-            balanceOf[msg.sender] -= taken;
-        }
-        if (to != msg.sender) balanceOf[to] = svm.createUint256("asset");
-        return svm.createBool("answer");
+        return _move(msg.sender, to, amount);
     }
 
     function transferFrom(address from, address to, uint256 amount) external returns (bool) {
+        return _move(from, to, amount);
+    }
+
+    function _move(address from, address to, uint256 amount) private returns (bool) {
         uint256 taken = svm.createUint256("taken");
-        if (taken > amount || taken > balanceOf[from]) revert();
+        vm.assume(both(taken <= amount, taken <= balanceOf[from]));
         unchecked {
             balanceOf[from] -= taken;
         }

@@ -2,14 +2,16 @@
 pragma solidity 0.8.37;
 
 import {ICampaignHub} from "../../../contracts/interfaces/ICampaignHub.sol";
-import {ILoyaltyToken} from "../../../contracts/interfaces/ILoyaltyToken.sol";
 import {AnyAsset} from "./AnyAsset.sol";
+import {AnyToken} from "./AnyToken.sol";
+import {Digests} from "../invariants/Digests.sol";
 import {HubState} from "./HubState.sol";
-import {Proof, svm, vm} from "./Symbolic.sol";
+import {Signing} from "./Signing.sol";
+import {svm, vm} from "./Symbolic.sol";
 
 /// @title Hub, token and asset in any state, of which one campaign and one of everybody are looked at
 /// @dev `campaign` may be any, and so may the `id` that a call names; the same for `who`, `key`, `merchant` and the caller.
-abstract contract HubPicture is Proof {
+abstract contract HubPicture is Signing {
     struct Picture {
         uint256 first;
         uint256 second;
@@ -28,8 +30,10 @@ abstract contract HubPicture is Proof {
     }
 
     AnyAsset internal asset;
-    ILoyaltyToken internal token;
+    AnyToken internal token;
     ICampaignHub internal hub;
+    uint256 internal par;
+    bytes32 internal domain;
 
     address internal caller;
     address internal who;
@@ -42,16 +46,19 @@ abstract contract HubPicture is Proof {
 
     function setUp() public {
         vm.warp(svm.createUint(39, "now")); // of which grace ahead still fits the 40 bits of a change
-        uint256 par = svm.createUint256("par");
+        par = svm.createUint256("par");
         vm.assume(par > 0);
         asset = new AnyAsset();
         svm.enableSymbolicStorage(address(asset));
-        token = ILoyaltyToken(deploy("PROVED_TOKEN", abi.encode("Points", "PTS", asset, par)));
+        token = new AnyToken(asset, par);
+        svm.enableSymbolicStorage(address(token));
+        _setUpSigning();
         address treasury = svm.createAddress("treasury");
         uint256 fee = svm.createUint256("fee");
         vm.assume(treasury != address(0));
         vm.assume(fee <= 500);
         hub = ICampaignHub(deploy("PROVED_HUB", abi.encode(token, treasury, fee)));
+        domain = Digests.domain("CampaignHub", address(hub));
 
         caller = svm.createAddress("caller");
         who = svm.createAddress("who");
@@ -59,12 +66,18 @@ abstract contract HubPicture is Proof {
         merchant = svm.createAddress("merchant");
         campaign = svm.createUint256("campaign");
         number = svm.createUint256("number");
+        // The hub calls neither itself nor its treasury's part; nor does it hold an account.
+        vm.assume(caller != address(hub));
+        vm.assume(who != address(hub));
+        vm.assume(treasury != address(hub));
         _assumeExists();
     }
 
     /// @dev The campaign looked at has an owner, and a number that was given out.
     function _assumeExists() private view {
-        vm.assume(HubState.owner(_load(HubState.at(HubState.CAMPAIGNS, campaign))) != address(0));
+        address owner = HubState.owner(termsOf(campaign));
+        vm.assume(owner != address(0));
+        vm.assume(owner != address(hub));
         vm.assume(campaign <= _load(HubState.COUNT));
         vm.assume(_load(HubState.COUNT) < type(uint256).max);
     }
@@ -76,7 +89,7 @@ abstract contract HubPicture is Proof {
         p.terms = _load(state + 2);
         p.change = _load(state + 3);
         p.candidate = address(uint160(_load(state + 4)));
-        p.account = _load(HubState.at(HubState.at(HubState.ACCOUNTS, campaign), who));
+        p.account = accountOf(campaign, who);
         p.landed = _load(HubState.at(HubState.at(HubState.LANDED, campaign), number >> 8));
         p.operator = _load(HubState.at(HubState.at(HubState.OPERATORS, campaign), key));
         p.accepted = uint8(_load(HubState.at(HubState.at(HubState.MERCHANTS, campaign), merchant)));
@@ -85,6 +98,15 @@ abstract contract HubPicture is Proof {
         p.supply = token.totalSupply();
         p.hubPoints = token.balanceOf(address(hub));
         p.hubAsset = asset.balanceOf(address(hub));
+    }
+
+    /// @return first the word with what never changes: hold and loop
+    function termsOf(uint256 id) internal view returns (uint256 first) {
+        return _load(HubState.at(HubState.CAMPAIGNS, id));
+    }
+
+    function accountOf(uint256 id, address holder) internal view returns (uint256) {
+        return _load(HubState.at(HubState.at(HubState.ACCOUNTS, id), holder));
     }
 
     function _load(uint256 slot) private view returns (uint256) {

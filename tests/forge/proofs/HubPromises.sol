@@ -5,7 +5,7 @@ import {HubPicture} from "./HubPicture.sol";
 import {HubState} from "./HubState.sol";
 import {both, either, vm} from "./Symbolic.sol";
 
-/// @title What no call about terms and roles may break
+/// @title What no call of the hub may break: terms and roles
 abstract contract HubPromises is HubPicture {
     using HubState for uint256;
 
@@ -23,22 +23,19 @@ abstract contract HubPromises is HubPicture {
 
     Way private _way;
     /// @dev The call names the campaign that is looked at.
-    bool private _named;
+    bool internal ours;
 
-    /// @dev Before the call. The prover follows the named campaign and any other apart.
+    /// @dev Before the call.
     function does(Way way, uint256 id) internal {
         _way = way;
-        if (campaign == id) (campaign, _named) = (id, true);
+        ours = campaign == id;
         was = picture();
         vm.prank(caller);
     }
 
-    function kept() internal {
-        Picture memory is_ = picture();
+    function keepsTermsAndRoles(Picture memory is_) internal {
         keeps(1, _termsStay(is_));
         keeps(2, _rolesByTheirWord(is_));
-        keeps(3, _nothingElseMoves(is_));
-        concluded();
     }
 
     // ------------------------------------------------------------- promises
@@ -70,33 +67,32 @@ abstract contract HubPromises is HubPicture {
             either(is_.first.owner() == owner, accepted),
             either(is_.candidate == was.candidate, either(offered, accepted))
         );
-        // What was used today stays counted.
-        bool set = both(_does(Way.SetOperator), both(caller == owner, is_.operator >> 96 == was.operator >> 96));
-        bool joined = both(_does(Way.AcceptMerchant), caller == merchant);
-        bool named = both(_way == Way.SetDelegate, caller == merchant);
-        bool others = both(
-            either(is_.operator == was.operator, set),
-            both(either(_counts(is_) == _counts(was), joined), either(is_.delegate == was.delegate, named))
-        );
-        return both(owned, others);
+        return both(owned, both(_operatorsByOwner(is_), _merchantsByTheirWord(is_)));
     }
 
-    function _nothingElseMoves(Picture memory is_) private view returns (bool) {
-        bool campaignStays = both(is_.second == was.second, is_.landed == was.landed);
-        bool holderStays = both(is_.account == was.account, is_.wallet == was.wallet);
-        bool hubStays = both(is_.hubPoints == was.hubPoints, is_.hubAsset == was.hubAsset);
-        return both(both(campaignStays, holderStays), both(hubStays, is_.supply == was.supply));
+    function _operatorsByOwner(Picture memory is_) private view returns (bool) {
+        // What was used today stays counted.
+        bool usedStays = is_.operator >> 96 == was.operator >> 96;
+        bool set = both(_does(Way.SetOperator), both(caller == was.first.owner(), usedStays));
+        return either(is_.operator == was.operator, set);
+    }
+
+    function _merchantsByTheirWord(Picture memory is_) private view returns (bool) {
+        bool joined = both(_does(Way.AcceptMerchant), caller == merchant);
+        bool delegated = both(_way == Way.SetDelegate, caller == merchant);
+        return both(
+            either(_counts(is_) == _counts(was), joined), either(is_.delegate == was.delegate, delegated)
+        );
     }
 
     // -------------------------------------------------------------- helpers
 
     function _does(Way way) private view returns (bool) {
-        return both(_way == way, _named);
+        return both(_way == way, ours);
     }
 
     /// @dev Whether `merchant` counts, with a change that is due.
     function _counts(Picture memory p) private view returns (bool) {
-        bool off = both(both(p.change.kind() == 3, p.change.isDue()), p.change.value() == uint160(merchant));
-        return both(p.accepted == 2, !off);
+        return both(p.accepted == 2, !p.change.putsOff(merchant));
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {both, when} from "./Symbolic.sol";
+import {both, either, when} from "./Symbolic.sol";
 
 /// @title The hub's storage, read as it lies there, without a jump
 library HubState {
@@ -62,5 +62,81 @@ library HubState {
 
     function isDue(uint256 change) internal view returns (bool) {
         return both(kind(change) != 0, block.timestamp >= effectiveAt(change));
+    }
+
+    /// @return whether a change that is due puts this merchant off
+    function putsOff(uint256 change, address merchant) internal view returns (bool) {
+        return both(both(kind(change) == 3, isDue(change)), value(change) == uint160(merchant));
+    }
+
+    function hold(uint256 first) internal pure returns (uint256) {
+        return uint32(first >> 200);
+    }
+
+    function isClosed(uint256 first) internal pure returns (bool) {
+        return uint8(first >> 232) != 0;
+    }
+
+    // ------------------------------------------------- campaign, second word
+
+    function budget(uint256 second) internal pure returns (uint256) {
+        return uint96(second);
+    }
+
+    function pot(uint256 second) internal pure returns (uint256) {
+        return uint96(second >> 96);
+    }
+
+    function expiry(uint256 second) internal pure returns (uint256) {
+        return uint40(second >> 192);
+    }
+
+    // -------------------------------------------------------------- accounts
+
+    /// @dev Points are matured once the period after their own has passed.
+    function matured(uint256 account, uint256 hold_) internal view returns (uint256) {
+        (bool next, bool later) = _since(account, hold_);
+        unchecked {
+            return uint88(account) + (when(next, _old(account)) | when(later, _old(account) + _young(account)));
+        }
+    }
+
+    function pending(uint256 account, uint256 hold_) internal view returns (uint256) {
+        (bool next, bool later) = _since(account, hold_);
+        unchecked {
+            return when(next, _young(account)) | when(!either(next, later), _old(account) + _young(account));
+        }
+    }
+
+    /// @return next whether it is the period after that in which the account was last touched
+    /// @return later whether it is another one than these two
+    function _since(uint256 account, uint256 hold_) private view returns (bool next, bool later) {
+        uint256 periods;
+        assembly ("memory-safe") {
+            periods := div(timestamp(), hold_)
+        }
+        uint256 period = when(hold_ != 0, periods);
+        uint256 last = uint32(account >> 184);
+        unchecked {
+            next = last + 1 == period;
+        }
+        later = both(last != period, !next);
+    }
+
+    function _old(uint256 account) private pure returns (uint256) {
+        return uint48(account >> 88);
+    }
+
+    function _young(uint256 account) private pure returns (uint256) {
+        return uint48(account >> 136);
+    }
+
+    function nonce(uint256 account) internal pure returns (uint256) {
+        return uint32(account >> 216);
+    }
+
+    /// @return whether nobody else may release
+    function stays(uint256 account) internal pure returns (bool) {
+        return (account >> 248) & 1 == 1;
     }
 }

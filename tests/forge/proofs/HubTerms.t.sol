@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {HubPromises} from "./HubPromises.sol";
+import {both} from "./Symbolic.sol";
 
 /// @title Terms and roles of campaigns, each call by its name
 contract HubTermProofs is HubPromises {
@@ -82,5 +83,21 @@ contract HubTermProofs is HubPromises {
         does(Way.SetDelegate, 0);
         hub.setDelegate(delegate, allowed);
         kept();
+    }
+
+    // -------------------------------------------------------------- promise
+
+    function kept() private {
+        Picture memory is_ = picture();
+        keepsTermsAndRoles(is_);
+        keeps(3, _nothingElseMoves(is_));
+        concluded();
+    }
+
+    function _nothingElseMoves(Picture memory is_) private view returns (bool) {
+        bool campaignStays = both(is_.second == was.second, is_.landed == was.landed);
+        bool holderStays = both(is_.account == was.account, is_.wallet == was.wallet);
+        bool hubStays = both(is_.hubPoints == was.hubPoints, is_.hubAsset == was.hubAsset);
+        return both(both(campaignStays, holderStays), both(hubStays, is_.supply == was.supply));
     }
 }

@@ -162,7 +162,7 @@ contract TokenProofs is TokenPromises {
         meets(b);
         meets(caller);
         before(a, b);
-        (uint256 paid,) = token.receiveBatch(payments, witnesses, witnessType);
+        (uint256 paid, uint256 total) = token.receiveBatch(payments, witnesses, witnessType);
         uint256 sum;
         for (uint256 i = 0; i < payments.length; ++i) {
             if (paid & (1 << i) == 0) continue;
@@ -177,6 +177,7 @@ contract TokenProofs is TokenPromises {
             loses(p.holder, p.amount);
         }
         gains(caller, sum);
+        keeps(4, total == sum); // What the payee is told.
         kept();
     }
 
