@@ -23,7 +23,7 @@ from gateway.core.bulk import among, upsert
 from gateway.core.clock import Clock
 from gateway.core.db import get_or_add
 from gateway.core.limits import MAX_HUNDREDTHS
-from gateway.loyalty.earning.models import Action, ActionKind
+from gateway.loyalty.earning.models import EARNED, Action, ActionKind
 from gateway.statistics import cells, weeks
 from gateway.statistics.models import Metric, StatFact, StatWeek
 
@@ -40,15 +40,15 @@ Key = tuple[int, int]
 
 
 class Facts:
-    """Bulk job handlers of action events. Refunds change no fact: what is counted is what happened."""
+    """Bulk job handlers of action events. Refunds change no fact: what is counted is what happened. Nor do bonuses: the
+    code of an opening balance is claimed, but nobody reported it, and its claim must open no week."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
 
     def accepted(self, session: Session, action_ids: Sequence[int]) -> None:
         """Counts accepted actions that name their wallet; one with a claim code only keeps its week open."""
-        actions = [action for action in _actions(session, action_ids) if action.kind != ActionKind.REFUND]
-        for week, mine in self._by_week(session, actions):
+        for week, mine in self._by_week(session, _actions(session, action_ids)):
             if week.closed:
                 week.late += len(mine)
                 log.info("statistics.late", merchant=week.merchant_id, week=week.week, actions=len(mine))
@@ -97,8 +97,8 @@ class Seen(NamedTuple):
 
 def _actions(session: Session, ids: Sequence[int]) -> list[Seen]:
     columns = (Action.merchant_id, Action.kind, Action.occurred_at, Action.amount, Action.wallet)
-    query = sa.select(*columns, Action.claim_hash.is_not(None)).where(among(Action.id, ids)).order_by(Action.id)
-    return [Seen(*row) for row in session.execute(query).tuples()]
+    query = sa.select(*columns, Action.claim_hash.is_not(None)).where(among(Action.id, ids), Action.kind.in_(EARNED))
+    return [Seen(*row) for row in session.execute(query.order_by(Action.id)).tuples()]
 
 
 def _count(session: Session, week: StatWeek, counted: Sequence[tuple[Seen, Values]]) -> None:

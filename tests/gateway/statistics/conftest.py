@@ -53,8 +53,10 @@ class Scene:
         at: int = MONDAY + 100,
         merchant: int = 1,
         claim: bool = False,
+        reported: bool = True,
     ) -> int:
-        """Accepts one action, with a claim code that is not yet used if `claim`; its id."""
+        """Accepts one action, with a claim code that is not yet used if `claim`; its id. What is not `reported`, the
+        gateway made, as it makes opening balances: no event tells of it."""
         number = next(self.numbers)
         digest = number.to_bytes(32, "big")
         with self.db.begin() as session:
@@ -75,7 +77,8 @@ class Scene:
             )
             session.add(action)
             session.flush()
-            self.jobs.publish(session, "action.accepted", action.id)
+            if reported:
+                self.jobs.publish(session, "action.accepted", action.id)
             return action.id
 
     def claim(self, action: int, wallet: int) -> None:

@@ -95,3 +95,15 @@ def test_what_comes_after_the_close_is_dropped_and_counted(scene: Scene) -> None
     assert [week.late for week in weeks(scene)] == [2]
     scene.clock.offset += 10 * QUIET
     assert scene.closing.close_due() == 0
+
+
+def test_the_claim_of_an_opening_balance_is_no_fact_and_opens_no_week(scene: Scene) -> None:
+    """Nobody reported it, so that the release of a week with nothing else in it would tell of the claim."""
+    scene.claim(scene.act(7, ActionKind.BONUS, amount=0, claim=True, reported=False), 7)
+    scene.run_jobs()
+    assert weeks(scene) == []
+    scene.act(8)
+    scene.claim(scene.act(7, ActionKind.BONUS, amount=0, claim=True, reported=False), 7)
+    scene.run_jobs()
+    assert {metric for _, metric, _ in facts(scene)} == {Metric.WALLETS, Metric.PURCHASES, Metric.REVENUE}
+    assert [value for _, metric, value in facts(scene) if metric == Metric.WALLETS] == [1]
