@@ -52,7 +52,7 @@ def codes_settled(session: Session, ids: Collection[int]) -> list[Tally]:
         .join(root, root.id == sa.func.coalesce(Action.refers_to, Action.id))
         .join(Batch, Batch.id == root.batch_id)
         .join(RuleVersion, RuleVersion.id == root.rule_version_id)
-        .where(root.claim_hash.is_not(None), Action.state == ActionState.SETTLED)
+        .where(root.claim_hash.is_not(None), root.kind.in_(EARNED), Action.state == ActionState.SETTLED)
     )
     found = []
     for part in parts(sorted(ids), CHUNK):

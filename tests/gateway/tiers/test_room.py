@@ -159,6 +159,19 @@ def test_a_claimed_code_counts_when_the_chain_knows_and_for_points_alone(room: R
         assert [tally[3:] for tally in counting.everything(session, 1)] == [(15_000, 0, 0)]
 
 
+@pytest.mark.parametrize("by_code", [True, False])
+def test_an_opening_balance_counts_for_no_ladder(room: Room, by_code: bool) -> None:
+    room.campaign(programme=PROGRAMME, rules=PROGRAMME["rules"])
+    grant = room.call("POST", "/campaigns/1/openings", {"points": 9_000}).json()
+    who = {"key": "m-1"} if by_code else {"wallet": checksum(HOLDER)}
+    told = room.call("POST", f"/grants/{grant['id']}/balances", {"balances": [who | {"points": 9_000}]}).json()
+    if by_code:
+        body = {"code": told["results"][0]["claim"]["code"], "wallet": checksum(HOLDER)}
+        assert room.http.post("/v1/claims", json=body).status_code == 200
+    assert room.settle() == 1
+    assert counted(room) == anew(room) == []
+
+
 def give(room: Room, last: str, rung: str = "gold", signed: str | None = None, key: str | None = None) -> Any:
     digest = signatures.personal(messages.message(HOLDER, 1, CHAIN, "status", signed or rung).encode())
     body = {
