@@ -31,6 +31,10 @@ MAX_DELAY = 3600
 BULK = 2_000
 
 
+class Unfinished(Exception):
+    """Raised by a handler that could not do everything yet: what it did stands, and its job is tried again."""
+
+
 class Job(Base):
     __tablename__ = "jobs"
 
@@ -137,7 +141,11 @@ class Jobs:
                 if job is None or job.run_at > self.clock.now():
                     return False
                 kind = job.kind
-                self._handle(session, job)
+                try:
+                    self._handle(session, job)
+                except Unfinished:
+                    self._later(job)
+                    return False
                 session.delete(job)
                 crashes.reach("told", (kind.replace(".", "_"),))
             return True
@@ -150,8 +158,11 @@ class Jobs:
         with db.begin() as session:
             job = session.get(Job, job_id)
             if job is not None:
-                job.attempts += 1
-                job.run_at = self.clock.now() + min(MAX_DELAY, 2 ** min(job.attempts - 1, 12))
+                self._later(job)
+
+    def _later(self, job: Job) -> None:
+        job.attempts += 1
+        job.run_at = self.clock.now() + min(MAX_DELAY, 2 ** min(job.attempts - 1, 12))
 
 
 def _runs(refs: Iterable[int]) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from gateway.core import jobs as jobs_module
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import IdempotentWrite, once
-from gateway.core.jobs import Job, Jobs, Registry
+from gateway.core.jobs import Job, Jobs, Registry, Unfinished
 
 NOW = 1_800_000_000
 
@@ -35,11 +35,12 @@ def clock() -> Clock:
 
 
 class Rooms:
-    """Two handlers that write a row for each job, and fail for refs that they do not like."""
+    """Two handlers that write a row for each job, and fail for refs that they do not like or do not get done."""
 
     def __init__(self, db: Database, jobs: Jobs) -> None:
         self.db, self.jobs = db, jobs
         self.bad: set[int] = set()
+        self.slow: set[int] = set()
         self.calls: list[list[int]] = []
         jobs.registry = Registry({"one.job": self.one}, {"went": ["one.job", "many.job"]}, {"many.job": self.many})
 
@@ -55,6 +56,8 @@ class Rooms:
         once(session, 0, f"{name}-{ref}", name, b"", NOW, lambda: str(ref))
         if ref in self.bad:
             raise ValueError
+        if ref in self.slow:
+            raise Unfinished
 
     def publish(self, *refs: int) -> None:
         with self.db.begin() as session:
@@ -94,6 +97,18 @@ def test_a_bad_job_waits_alone_and_is_tried_again(rooms: Rooms, clock: Clock) ->
     clock.offset += 2
     assert rooms.jobs.run_due(rooms.db) == 2
     assert rooms.written() == [1, 1, 2, 2, 3, 3]
+
+
+def test_what_an_unfinished_job_did_stands(rooms: Rooms, clock: Clock) -> None:
+    rooms.slow = {2}
+    rooms.publish(1, 2)
+    assert rooms.jobs.run_due(rooms.db) == 2
+    assert rooms.written() == [1, 1, 2, 2]
+    assert rooms.waiting() == [("many.job", 2, 1), ("one.job", 2, 1)]
+    rooms.slow = set()
+    clock.offset += 2
+    assert rooms.jobs.run_due(rooms.db) == 2
+    assert rooms.waiting() == []
 
 
 def test_bulk_comes_in_portions_beside_the_others(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:

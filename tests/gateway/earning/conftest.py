@@ -222,18 +222,17 @@ class Room:
         new = NewCampaign(number, "Spring", "t", now - began, settle_every, min_wallets, step, document)
         with self.db.begin() as session:
             self.campaigns.register(session, self.merchant, new, seen)
-            for kind, values in (
-                (EventKind.FUNDED, {"amount": budget, "extra": 0}),
-                (EventKind.OPERATOR_SET, {"counterparty": OPERATOR, "amount": cap}),
-            ):
-                self.count += 1
-                event = ChainEvent(kind=kind, block=1, block_time=now, log_index=self.count, tx_hash=bytes(32))
-                event.campaign = number
-                for name, value in values.items():
-                    setattr(event, name, value)
-                session.add(event)
-        self.drain()
+        self.tell(number, EventKind.FUNDED, amount=budget, extra=0)
+        self.tell(number, EventKind.OPERATOR_SET, counterparty=OPERATOR, amount=cap)
         return number
+
+    def tell(self, campaign: int, kind: EventKind, **values: Any) -> None:
+        """An event of the chain about a campaign."""
+        self.count += 1
+        place = {"block": 1, "block_time": self.clock.now(), "log_index": self.count, "tx_hash": bytes(32)}
+        with self.db.begin() as session:
+            session.add(ChainEvent(kind=kind, campaign=campaign, **place, **values))
+        self.drain()
 
     def call(self, method: str, path: str, body: object = None, once: str | None = None, key: str | None = None) -> Any:
         self.count += 1

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from gateway.chain import signatures
 from gateway.chain.hexes import checksum, to_hex
+from gateway.chain.indexer.models import EventKind
 from gateway.core.jobs import Job
 from gateway.identity.wallets import proofs
 from gateway.loyalty.earning.models import Action, ActionKind
@@ -126,6 +127,30 @@ def test_a_reward_waits_for_the_budget(room: Room) -> None:
     act(room, amount=None, days_ago=4)
     assert rewards(room) == 0
     assert {job.kind for job in _waiting(room)} == {"earning.play"}
+    fund(room)
+    assert rewards(room) == 500
+    assert _waiting(room) == []
+
+
+def test_a_reward_that_does_not_fit_holds_no_other_up_and_nothing_back(room: Room) -> None:
+    other, large = THREE | {"id": "other"}, THREE | {"id": "large", "counts": "spend", "target": 1_000, "points": 900}
+    programme = {"challenges": [THREE | {"points": 300}, other | {"points": 300}, large]}
+    room.campaign(rules=RULES, programme=programme, began=20 * DAY, budget=700 + 1_000)
+    ids = [act(room, days_ago=n) for n in range(3)]
+    act(room, amount=1_000)  # 400 are left: enough for one of three
+    assert rewards(room) == 300
+    assert room.row().reserved == 1_600
+    room.refund(ids[2])  # of three days two are left, but the spending still counts
+    assert rewards(room) == 0
+    fund(room)
+    assert rewards(room) == 900
+    assert _waiting(room) == []
+
+
+def fund(room: Room) -> None:
+    """Somebody funds the campaign, and what waited is tried again."""
+    room.tell(1, EventKind.FUNDED, amount=10_000, extra=0)
+    room.clock.offset += 3_600
 
 
 def _waiting(room: Room) -> list[Job]:

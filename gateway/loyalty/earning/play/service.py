@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 
 from gateway.core.bulk import parts
 from gateway.core.clock import Clock
+from gateway.core.jobs import Unfinished
+from gateway.core.problems import Problem
 from gateway.core.secrets import Secrets
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
@@ -58,7 +60,7 @@ class Play:
 
     def follow(self, session: Session, action_ids: Sequence[int]) -> None:
         """Bulk job handler of accepted and claimed actions and their refunds. Doing it again changes nothing. Raises
-        when the budget does not cover a reward; then it is tried again later."""
+        `Unfinished` when budget or cap do not cover a reward: it alone waits."""
         query = (
             sa.select(Action.campaign_id, Action.wallet, RuleVersion.document)
             .join(RuleVersion, RuleVersion.id == Action.rule_version_id)
@@ -68,10 +70,13 @@ class Play:
         for campaign, wallet, document in session.execute(query).tuples():
             if wallet is not None and goals_of(document):
                 wallets[campaign].add(wallet)
-        for campaign, row in promises.lock(session, wallets.keys()).items():
-            self._reconcile(session, row, wallets[campaign])
+        rows = promises.lock(session, wallets.keys()).items()
+        if sum(self._reconcile(session, row, wallets[campaign]) for campaign, row in rows):
+            raise Unfinished
 
-    def _reconcile(self, session: Session, campaign: Campaign, wallets: Collection[bytes]) -> None:
+    def _reconcile(self, session: Session, campaign: Campaign, wallets: Collection[bytes]) -> int:
+        """Takes back and gives; how many rewards have to wait."""
+        waiting = 0
         deeds = self._deeds(session, campaign.id, wallets)
         query = sa.select(PlayReward).where(PlayReward.campaign_id == campaign.id, PlayReward.wallet.in_(wallets))
         known: dict[bytes, dict[Place, PlayReward]] = defaultdict(dict)
@@ -84,7 +89,12 @@ class Play:
                 if place not in due and row.action_id is not None:
                     self._take_back(session, row)
             for place, reward in due.items():
-                self._give(session, campaign, wallet, place, reward, known[wallet].get(place))
+                try:
+                    with session.begin_nested():
+                        self._give(session, campaign, wallet, place, reward, known[wallet].get(place))
+                except Problem:
+                    waiting += 1
+        return waiting
 
     def _give(
         self,
