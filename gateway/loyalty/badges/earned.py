@@ -66,18 +66,10 @@ class Earned:
         ranks = {(ladder.id, rung.id): rank for ladder in rules.ladders for rank, rung in enumerate(ladder.rungs)}
         rungs = [(badge, ranks[badge.ladder, badge.rung]) for badge in badges if badge.ladder and badge.rung]
         for wallet in wallets if rungs else ():
-            highest = self._highest(session, campaign, wallet)
+            highest = self.tiers.highest(session, campaign, wallet)
             for badge, needed in rungs:
                 found[wallet, badge.number] = Progress(min(highest.get(badge.ladder or "", 0), needed), needed)
         return found
-
-    def _highest(self, session: Session, campaign: int, wallet: bytes) -> dict[str, int]:
-        """By ladder the highest rank that a wallet is known to have had, by today's names."""
-        return {
-            place.ladder.id: max(place.rank, *(change.rank for change in place.changes), 0)
-            for place in self.tiers.places(session, wallet)
-            if place.campaign == campaign
-        }
 
     def _begun(self, session: Session, campaign: int) -> list[RulesDocument]:
         """All rules that are or were in force, the newest first."""

@@ -140,6 +140,14 @@ class Tiers:
 
     # ---------------------------------------------------------------- looking
 
+    def highest(self, session: Session, campaign: int, wallet: bytes) -> dict[str, int]:
+        """By ladder the highest rank that the wallet ever had, by today's names."""
+        now = self.clock.now()
+        versions = self.campaigns.rule_versions(session, [campaign])[campaign]
+        running = [(v.valid_from, v.document) for v in reversed(versions) if v.valid_from <= now]
+        places = self._places(session, campaign, reigns.terms(tuple(running)), wallet, now, None) if running else []
+        return {place.ladder.id: max(place.rank, *(change.rank for change in place.changes), 0) for place in places}
+
     def places(self, session: Session, wallet: bytes) -> list[Place]:
         """Where the wallet stands on every ladder of every campaign in which it did something."""
         now = self.clock.now()
@@ -153,14 +161,22 @@ class Tiers:
                 found += self._places(session, campaign, reigns.terms(tuple(running)), wallet, now)
         return found
 
-    def _places(self, session: Session, campaign: int, terms: Terms, wallet: bytes, now: int) -> list[Place]:
+    def _places(
+        self,
+        session: Session,
+        campaign: int,
+        terms: Terms,
+        wallet: bytes,
+        now: int,
+        most: int | None = MAX_CHANGES,
+    ) -> list[Place]:
         today = terms.day(now)
         rows = tallies.read(session, campaign, [wallet], 0, today)
         given = vips.given(session, campaign, [wallet])
         found = []
         for ladder in terms.ladders:
             vip = given.get((wallet, name_key(ladder.id)))
-            found.append(_place(campaign, terms, ladder, _progress(ladder, rows, None), vip, today))
+            found.append(_place(campaign, terms, ladder, _progress(ladder, rows, None), vip, today, most))
         return found
 
 
@@ -181,7 +197,15 @@ def _rank(terms: Terms, ladder: Ladder, progress: Progress, vip: Vip | None, day
     return earned if vip is None else max(earned, vips.rank_of(vip, ladder, day))
 
 
-def _place(campaign: int, terms: Terms, ladder: Ladder, progress: Progress, vip: Vip | None, today: int) -> Place:
+def _place(
+    campaign: int,
+    terms: Terms,
+    ladder: Ladder,
+    progress: Progress,
+    vip: Vip | None,
+    today: int,
+    most: int | None,
+) -> Place:
     history = terms.reigns[ladder.id]
     earned = standing.rank(history, progress, today)
     rank = _rank(terms, ladder, progress, vip, today)
@@ -203,12 +227,15 @@ def _place(campaign: int, terms: Terms, ladder: Ladder, progress: Progress, vip:
         through=None if through >= FOREVER else through,
         ends=standing.period(ladder.window, today, progress.member_since)[1] if periodic else None,
         rise=rise,
-        changes=_changes(terms, ladder, progress, vip, today),
+        changes=_changes(terms, ladder, progress, vip, today, most),
     )
 
 
-def _changes(terms: Terms, ladder: Ladder, progress: Progress, vip: Vip | None, today: int) -> tuple[Change, ...]:
-    """The newest changes, the latest first. What a day's rank was is told by today's names."""
+def _changes(
+    terms: Terms, ladder: Ladder, progress: Progress, vip: Vip | None, today: int, most: int | None
+) -> tuple[Change, ...]:
+    """The newest changes (`most`: so many, None: all), the latest first. What a day's rank was is told by today's
+    names."""
     history = terms.reigns[ladder.id]
     turns = standing.turns(history, progress, today)
     if vip is not None:
@@ -221,7 +248,7 @@ def _changes(terms: Terms, ladder: Ladder, progress: Progress, vip: Vip | None, 
 
     found: list[Change] = []
     for turn in turns:
-        if len(found) == MAX_CHANGES:
+        if len(found) == most:
             break
         if rank_on(turn) != rank_on(turn - 1):
             found.append(Change(turn, rank_on(turn)))

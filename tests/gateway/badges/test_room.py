@@ -26,6 +26,7 @@ from gateway.loyalty.badges.models import BadgeWish
 from gateway.loyalty.badges.schemas import WishIn
 from gateway.loyalty.badges.service import LONGEST, SHORTEST
 from gateway.loyalty.badges.submission import AT_ONCE, SETTLES
+from gateway.loyalty.tiers.service import MAX_CHANGES
 from tests.gateway.badges.conftest import PROGRAMME, Corner, address, build
 from tests.gateway.earning.conftest import DAY, HUB, StoppedClock
 
@@ -94,6 +95,18 @@ def test_a_rung_that_was_reached_earns_it_too(shared: Corner) -> None:
     assert corner.ask("bob", 7).status_code == 202
     assert corner.submission.submit_due() == 1
     assert corner.mine() == 1
+
+
+def test_a_rung_is_not_forgotten_however_often_the_wallet_wavered_since(corner: Corner) -> None:
+    rungs = [{"id": "member", "at": 0}, {"id": "silver", "at": 100}, {"id": "gold", "at": 20_000}]
+    ladder = PROGRAMME["ladders"][0] | {"days": 1, "rungs": rungs}
+    corner.room.campaign(programme=PROGRAMME | {"ladders": [ladder]}, began=60 * DAY)
+    now = corner.room.clock.now()
+    corner.buy("bob", 20_000, occurred_at=now - 50 * DAY)
+    for days in range(2, 2 * MAX_CHANGES, 2):  # up to silver on the next day, down on the one after
+        corner.buy("bob", 100, occurred_at=now - days * DAY)
+    assert corner.state("bob", 7) == "earned"
+    assert corner.ask("bob", 7).status_code == 202
 
 
 def test_wishes_wait_for_the_settlement_and_go_together(corner: Corner) -> None:
