@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gateway.core.limits import MAX_SUM
 from gateway.loyalty.campaigns.errors import BUDGET_EXHAUSTED, DAILY_CAP_REACHED, QUOTA_REACHED
 from gateway.loyalty.campaigns.models import Campaign, QuotaUse
 
@@ -49,20 +50,26 @@ class Allowance:
     def take(self, points: int, covered: int = 0) -> None:
         """Promises `points` or raises `budget-exhausted`, `daily-cap-reached`, `quota-reached`; nothing is written.
 
+        How much is left of budget and cap is not said: codes that lapse and bonuses that wallets get change it. A quota
+        counts what its merchant reported, and nothing else.
         `covered`: of them, what was paid out of the budget before the database was restored.
         """
         if points == 0:
             return
         if points > max(self.budget_left, 0) + covered:
-            raise BUDGET_EXHAUSTED.at("campaign", f"{max(self.budget_left, 0)} hundredths are left")
+            raise BUDGET_EXHAUSTED.at("campaign")
         if points > self.cap_left:
-            raise DAILY_CAP_REACHED.at("campaign", f"{max(self.cap_left, 0)} hundredths are left today")
+            raise DAILY_CAP_REACHED.at("campaign")
         if self.quota_left is not None and points > self.quota_left:
             raise QUOTA_REACHED.at("campaign", f"{max(self.quota_left, 0)} hundredths are left today")
         self.budget_left -= points - covered
         self.cap_left -= points
         self.quota_left = None if self.quota_left is None else self.quota_left - points
         self.taken += points
+
+    def quota_alone(self) -> None:
+        """From here on only the merchant's quota speaks against points: for previews, which promise nothing."""
+        self.budget_left = self.cap_left = MAX_SUM
 
 
 def allowance(session: Session, campaign: Campaign, merchant_id: int, quota: int | None, now: int) -> Allowance:

@@ -98,8 +98,12 @@ class Intake:
         return results
 
     def look(self, session: Session, merchant_id: int, action: ActionIn, now: int) -> Answer:
-        """What `take` would answer (with the number 0); writes nothing. Raises the Problem that speaks against it."""
+        """What `take` would answer (with the number 0); writes nothing. Raises the Problem that speaks against it, but
+        says nothing of the campaign's budget and daily cap: to ask costs nothing, and would show what claims do to
+        them."""
         at = self._desk(session, merchant_id, [Report("preview", action)], now)
+        for allowance in at.allowances.values():
+            allowance.quota_alone()
         if action.campaign not in at.campaigns:
             raise UNKNOWN_CAMPAIGN.at("campaign")
         judge = self._refunds(session, at, [action]) if action.kind == "refund" else self._award

@@ -89,7 +89,8 @@ def _add_actions(router: APIRouter, db: Database, auth: Auth, earning: Earning) 
 
     @router.post("/actions/preview")
     def preview(body: PreviewIn, caller: Annotated[Caller, till]) -> PreviewOut:
-        """What an action would earn or a refund take back now, and why. Changes nothing."""
+        """What an action would earn or a refund take back now, and why. Changes nothing, and says nothing of what is
+        left of the campaign's budget and daily cap."""
         report = body if body.wallet or body.claim or body.kind == "refund" else body.model_copy(update={"claim": True})
         with db.read() as session:
             answer = earning.preview(session, caller.merchant, report)

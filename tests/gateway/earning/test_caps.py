@@ -147,3 +147,19 @@ def test_caps_hold_when_many_tills_report_at_once(room: Room, per: str) -> None:
     assert sum(given) == 1_000
     assert used(room) == [1_000]
     room.check()
+
+
+def test_a_preview_tells_nothing_of_what_is_left_of_budget_and_cap(room: Room) -> None:
+    """Else a till that asks before and after saw a code lapse, or a bonus that a claim was worth."""
+    room.campaign(rules=[BASE], budget=1_000, cap=1_000)
+    asked = {"campaign": 1, "kind": "purchase", "occurred_at": room.clock.now(), "amount": 10**7}
+    before = room.call("POST", "/actions/preview", asked)
+    assert (before.status_code, before.json()["points"]) == (200, 10**7), before.text
+    room.buy(5, 400)
+    assert room.call("POST", "/actions/preview", asked).json() == before.json()
+    refused = room.report(wallet=wallet(5), amount=601)
+    assert (refused.json()["code"], "left" in refused.text) == ("budget-exhausted", False)
+    room.campaign(2, budget=10**6, cap=1_000)
+    refused = room.report(wallet=wallet(5), campaign=2, amount=1_001)
+    assert (refused.json()["code"], "left" in refused.text) == ("daily-cap-reached", False)
+    assert room.call("POST", "/actions/preview", asked | {"campaign": 2}).status_code == 200
