@@ -105,6 +105,26 @@ def test_only_so_many_are_rewarded(room: Room) -> None:
     assert given(room)[:4] == [1_600, 1_500, 1_500, 1_500]
 
 
+def test_newcomers_brought_through_others_count_as_well(room: Room) -> None:
+    room.campaign(programme={"referral": TERMS["referral"] | {"most": 2}})
+    buy(room, 0)
+    for newcomer, referrer in ((1, 0), (2, 1), (3, 1), (4, 3)):
+        name(room, newcomer, referrer)
+        buy(room, newcomer)
+    assert given(room)[:5] == [1_000 + 300 + 100, 1_500 + 2 * 300, 1_500, 1_500 + 300, 1_500]
+
+
+def test_what_is_taken_back_makes_room_for_another(room: Room) -> None:
+    room.campaign(programme={"referral": TERMS["referral"] | {"most": 1}}, hold=9)
+    buy(room, 0)
+    name(room, 1, 0)
+    first = buy(room, 1)
+    room.refund(first)
+    name(room, 2, 0)
+    buy(room, 2)
+    assert given(room)[:3] == [1_300, 0, 1_500]
+
+
 def test_a_refund_takes_the_bonuses_back(room: Room) -> None:
     room.campaign(programme=TERMS, hold=9)
     buy(room, 0)

@@ -143,10 +143,13 @@ class Referrals:
         session.flush()
 
     def _is_full(self, session: Session, row: Referral, referrer: bytes, terms: rules.Referral) -> bool:
-        query = sa.select(sa.func.count()).where(
-            Referral.campaign_id == row.campaign_id, Referral.referrer == referrer, Referral.action_id.is_not(None)
-        )
-        return (session.scalar(query) or 0) >= terms.most
+        """Whether a wallet has bonuses for `most` newcomers, whom it brought itself or through others."""
+        bonus = (Action.campaign_id == row.campaign_id, Action.wallet == referrer, Action.kind == ActionKind.BONUS)
+        theirs = set(session.scalars(sa.select(Action.key_hash).where(*bonus)))
+        if len(theirs) < terms.most:
+            return False
+        rewarded = session.scalars(_below(row.campaign_id, referrer))
+        return sum(1 for action in rewarded if theirs.intersection(self._digests(action))) >= terms.most
 
     def _award(self, session: Session, campaign: Campaign, action: Action, given: Sequence[tuple[bytes, int]]) -> None:
         rows = [
@@ -156,6 +159,10 @@ class Referrals:
 
     def _digest(self, purpose: str, action: int, level: int = 0) -> bytes:
         return self.secrets.mac(purpose, action.to_bytes(8, "big") + bytes([level]))
+
+    def _digests(self, action: int) -> list[bytes]:
+        """The keys that the bonuses for an action can have."""
+        return [self._digest("referral", action, level) for level in range(rules.MAX_LEVELS + 1)]
 
     def _undo(self, session: Session, refund: Action) -> None:
         """Takes bonuses back when too little is left of what they were given for."""
@@ -168,8 +175,7 @@ class Referrals:
         terms = ready.document.referral
         if terms is not None and not left.nothing and _qualifies(ready, terms, action, left.amount):
             return
-        digests = [self._digest("referral", action.id, level) for level in range(rules.MAX_LEVELS + 1)]
-        theirs = sa.select(Action).where(Action.key_hash.in_(digests), Action.kind == ActionKind.BONUS)
+        theirs = sa.select(Action).where(Action.key_hash.in_(self._digests(action.id)), Action.kind == ActionKind.BONUS)
         for bonus in session.scalars(theirs.execution_options(populate_existing=True)).all():
             digest = self._digest("referral-undone", bonus.id)
             bonuses.take_back(session, bonus, ready.document.refunds, digest, self.clock.now())
@@ -188,6 +194,16 @@ class Referrals:
         with self.db.begin() as session:
             gone = session.execute(sa.delete(Referral).where(Referral.campaign_id.in_(closed)))
             return int(gone.rowcount)  # type: ignore[attr-defined]
+
+
+def _below(campaign: int, referrer: bytes) -> sa.Select[tuple[int]]:
+    """The actions for which newcomers were rewarded whom a wallet brought, itself or through so many others."""
+    columns = (Referral.wallet, Referral.action_id)
+    first = sa.select(*columns, sa.literal(1).label("depth"))
+    walk = first.where(Referral.campaign_id == campaign, Referral.referrer == referrer).cte(recursive=True)
+    deeper = sa.select(*columns, walk.c.depth + 1).join(walk, Referral.referrer == walk.c.wallet)
+    walk = walk.union_all(deeper.where(Referral.campaign_id == campaign, walk.c.depth < rules.MAX_LEVELS))
+    return sa.select(walk.c.action_id).where(walk.c.action_id.is_not(None))
 
 
 def _qualifies(ready: Programme, terms: rules.Referral, action: Action, amount: int) -> bool:
