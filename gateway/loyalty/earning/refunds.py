@@ -119,7 +119,7 @@ class Targets:
 def _targets(session: Session, rows: Sequence[tuple[Action, Programme]]) -> list[Target]:
     actions = [action for action, _ in rows]
     left = what_is_left(session, actions)
-    worth, receipt = _after_refunds(session, actions)
+    worth, receipt = after_refunds(session, actions)
     members: set[Member] = {(a.campaign_id, a.wallet) for a, p in rows if p.looks_back and a.wallet is not None}
     since = first_actions(session, members)
     found = []
@@ -135,7 +135,7 @@ def _targets(session: Session, rows: Sequence[tuple[Action, Programme]]) -> list
     return found
 
 
-def _after_refunds(session: Session, actions: Sequence[Action]) -> tuple[dict[int, int], dict[int, bytes | None]]:
+def after_refunds(session: Session, actions: Sequence[Action]) -> tuple[dict[int, int], dict[int, bytes | None]]:
     """What the wallet has of each action, and the digest of the lines that are left of it."""
     worth = {action.id: action.points - action.withheld for action in actions}
     receipt = {action.id: action.receipt for action in actions}

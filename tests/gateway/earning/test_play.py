@@ -119,6 +119,21 @@ def test_codes_count_when_they_are_claimed_and_rules_choose(room: Room) -> None:
     assert rewards(room) == 500
 
 
+def test_points_that_a_cap_kept_back_count_for_no_goal(room: Room) -> None:
+    earner = {"id": "earner", "counts": "points", "target": 1_001, "period": "campaign", "points": 500}
+    cap = {"id": "cap", "per": "wallet", "period": "day", "points": 1_000}
+    room.campaign(rules=RULES, programme={"challenges": [earner], "caps": [cap]}, began=20 * DAY)
+    act(room, amount=700)
+    told = room.report(amount=900, claim=True).json()
+    body = {"code": told["claim"]["code"], "wallet": checksum(HOLDER)}
+    assert room.http.post("/v1/claims", json=body).json()["points"] == 300
+    assert (rewards(room), mine(room)["earner"]["counted"]) == (0, 1_000)
+    room.refund(told["id"], amount=500)
+    assert (rewards(room), mine(room)["earner"]["counted"]) == (0, 1_000)
+    room.refund(told["id"], amount=200)
+    assert mine(room)["earner"]["counted"] == 900
+
+
 def test_a_reward_waits_for_the_budget(room: Room) -> None:
     room.campaign(rules=RULES, programme={"challenges": [THREE]}, began=20 * DAY, budget=600)
     ids = [act(room, days_ago=n) for n in range(3)]

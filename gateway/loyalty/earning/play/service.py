@@ -25,7 +25,7 @@ from gateway.loyalty.earning import bonuses, reports
 from gateway.loyalty.earning.models import EARNED, Action, ActionKind
 from gateway.loyalty.earning.play.goals import Course, Deed, Reached, course, goals_of
 from gateway.loyalty.earning.play.models import PlayReward
-from gateway.loyalty.earning.refunds import what_is_left
+from gateway.loyalty.earning.refunds import after_refunds, what_is_left
 from gateway.loyalty.rules.calendar import Local, period_of
 from gateway.loyalty.rules.document import Refunds
 from gateway.loyalty.rules.parts import name_key
@@ -171,7 +171,9 @@ class Play:
 
 
 def _read(session: Session, rows: Sequence[tuple[Action, str]]) -> Iterable[tuple[bytes, Deed]]:
-    left = what_is_left(session, [action for action, _ in rows])
+    actions = [action for action, _ in rows]
+    left = what_is_left(session, actions)
+    worth, _ = after_refunds(session, actions)
     touched = set(session.scalars(sa.select(Action.refers_to).where(Action.refers_to.in_(left))))
     for action, document in rows:
         rest = left[action.id]
@@ -183,7 +185,8 @@ def _read(session: Session, rows: Sequence[tuple[Action, str]]) -> Iterable[tupl
         goals = tuple(r.goal for r in goals_of(document) if r.takes(facts, counted, rules.ladders))
         spend = rest.amount if action.kind == ActionKind.PURCHASE else 0
         if goals:
-            yield action.wallet, Deed(action.id, action.occurred_at, facts.local, spend, rest.points, goals)
+            points = min(rest.points, worth[action.id])  # less what the wallet's caps kept back of a code
+            yield action.wallet, Deed(action.id, action.occurred_at, facts.local, spend, points, goals)
 
 
 def _progress(campaign: int, goal: Challenge | Streak, so_far: Course, local: Local) -> Progress:
