@@ -102,11 +102,16 @@ artifacts-check: setup
 
 # Ape keeps what it compiled and does not see a change in a file's imports; the copies of dependencies that a first
 # compilation leaves in contracts/ hide the project's own folders from it.
-contracts-test: setup
-	$(call section,Contracts on Ape's own EVM and on anvil)
+contracts-compiled: setup
 	@mkdir -p .cache/tmp
 	$(APE) compile --force
 	rm -rf contracts/.cache
+
+contracts-on-%: contracts-compiled
+	$(call section,Contracts on $(if $(filter test,$*),Ape's own EVM,anvil))
+	$(APE) test tests/contracts --network ethereum:local:$*
+
+contracts-test: setup
 	@$(MAKE) --no-print-directory -j2 --output-sync=target contracts-on-test contracts-on-foundry
 
 # Beside the gateway's tests, which wait more than they compute; its output comes in one piece when it is done.
@@ -116,16 +121,15 @@ aside: setup
 		$(MAKE) --no-print-directory $$part || exit; done > .cache/aside.log 2>&1 || ended=$$?; \
 		cat .cache/aside.log; exit $${ended:-0}
 
-contracts-checks: contracts-test
+contracts-checks: contracts-on-foundry
 	@$(MAKE) --no-print-directory fuzz-quick
 	@$(MAKE) --no-print-directory prove-differential prove-tampering RUNS=6
 
-contracts-on-%: setup
-	$(APE) test tests/contracts --network ethereum:local:$*
-
+# Each room on both databases; the walks through a whole house on SQLite, and on PostgreSQL in house-test.
 gateway-test: setup
-	$(call section,Gateway and walks on SQLite and PostgreSQL)
-	$(PYTEST) -n 4 --dist loadgroup --ignore tests/contracts --ignore tests/storm --ignore tests/houses --ignore tests/api tests
+	$(call section,Gateway on SQLite and PostgreSQL; walks on SQLite)
+	$(PYTEST) -n 4 --dist loadgroup -k "not (functional and postgresql)" \
+	--ignore tests/contracts --ignore tests/storm --ignore tests/houses --ignore tests/api tests
 
 ## Real purchases under a whole programme, recomputed wallet by wallet with pandas; and what judging costs.
 FILE ?= tests/data/online_retail_2010-12-01_07.csv.gz
@@ -147,10 +151,11 @@ crash-test: setup
 	$(call section,Killed processes on SQLite and PostgreSQL)
 	$(PYTEST) -n 2 --dist loadgroup tests/storm
 
-# Whole houses as an operator runs them: the guide word for word, killed and started again, a file twice. A part of CI.
+# Whole houses as an operator runs them: the guide word for word, killed and started again, a file twice; and the walks
+# on PostgreSQL. A part of CI.
 house-test: setup
-	$(call section,Whole houses by the command line)
-	$(PYTEST) -n 2 --dist loadgroup tests/houses
+	$(call section,Whole houses by the command line; walks on PostgreSQL)
+	$(PYTEST) -n 3 --dist loadgroup -k "houses or postgresql" tests/houses tests/functional
 
 # Real traffic while processes, node, line, clock and disk fail, for MINUTES on each database; ARGS="--verbose"
 MINUTES ?= 1
