@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from gateway.chain.reads import Campaign as OnChain
+from gateway.commands import audit_earning
 from gateway.identity.merchants.keys import ApiKeys
-from gateway.identity.merchants.models import Scope
+from gateway.identity.merchants.models import Merchant, Scope
+from gateway.loyalty.campaigns.models import Campaign
 from tests.gateway.earning.conftest import DAY, HUB, Room, address, wallet
 
 
@@ -162,8 +165,9 @@ def test_each_balance_is_judged_by_itself(room: Room) -> None:
     assert (both.status_code, both.json()["field"]) == (422, "balances[0]")
 
 
-def welcome(room: Room, points: int, uses: int = 1, **more: Any) -> Any:
-    answer = room.call("POST", "/campaigns/1/welcome-codes", {"points": points, "uses": uses} | more, once=f"w{uses}")
+def welcome(room: Room, points: int, uses: int = 1, key: str | None = None, **more: Any) -> Any:
+    body = {"points": points, "uses": uses} | more
+    answer = room.call("POST", "/campaigns/1/welcome-codes", body, once=f"w{uses}", key=key)
     assert answer.status_code == 201, answer.text
     return answer.json()
 
@@ -254,3 +258,62 @@ def test_only_the_owner_of_the_campaign_grants(room: Room) -> None:
     assert room.call("GET", "/grants", key=other).json() == {"items": [], "next": None}
     room.clock.offset += 37 * DAY
     assert code_of(adjust(room, 5, 700)) == (409, "campaign-ended")
+
+
+def hand_over(room: Room) -> str:
+    """The campaign becomes another merchant's, as the chain tells it; that one's key."""
+    merchant, key = room.new_merchant()
+    with room.db.begin() as session:
+        row, owner = session.get_one(Campaign, 1), session.get_one(Merchant, merchant).address
+        seen = OnChain(owner, row.end, row.hold, row.closed, 0, 0, 0, 0, row.terms_hash)
+        room.campaigns._follow_terms(session, row, seen)
+    assert room.row().merchant_id == merchant
+    return key
+
+
+def test_the_new_owner_can_stop_what_the_earlier_one_gave(room: Room) -> None:
+    room.campaign()
+    second = second_key(room)
+    code = welcome(room, 300, uses=9)
+    waiting = adjust(room, 5, 20_000).json()["id"]
+    room.clock.offset += 1
+    key = hand_over(room)
+    assert room.claim(code["code"], 5).status_code == 200  # promised, as the codes of receipts are
+    assert code_of(approve(room, waiting, second)) == (404, "unknown-grant")
+    assert code_of(approve(room, waiting, key)) == (409, "grant-decided")
+    assert code_of(room.call("POST", f"/grants/{code['id']}/withdraw")) == (404, "unknown-grant")
+    assert room.call("GET", "/grants").json()["items"] == []
+    assert {grant["id"] for grant in room.call("GET", "/grants", key=key).json()["items"]} == {code["id"], waiting}
+    assert room.call("POST", f"/grants/{code['id']}/withdraw", key=key).json()["state"] == "withdrawn"
+    assert code_of(room.claim(code["code"], 6)) == (410, "claim-lapsed")
+    assert room.row().reserved == 300
+    audit(room)
+
+
+def test_one_welcome_and_one_opening_whoever_owns_the_campaign(room: Room) -> None:
+    room.campaign()
+    lines = [{"wallet": wallet(6), "points": 50}, {"key": "member-1", "points": 70}]
+    first = welcome(room, 300, uses=2)
+    grant = room.call("POST", "/campaigns/1/openings", {"points": 1_000}).json()["id"]
+    before = room.call("POST", f"/grants/{grant}/balances", {"balances": lines}).json()["results"]
+    assert room.claim(first["code"], 5).status_code == 200
+    key = hand_over(room)
+    assert room.claim(first["code"], 5).json()["points"] == 300  # the answer was lost: the same once more
+    assert code_of(room.claim(welcome(room, 200, uses=3, key=key)["code"], 5)) == (409, "already-welcomed")
+    assert code_of(room.call("POST", f"/grants/{grant}/balances", {"balances": lines}, key=key)) == (
+        409,
+        "grant-not-open",
+    )
+    own = room.call("POST", "/campaigns/1/openings", {"points": 1_000}, key=key).json()["id"]
+    after = room.call("POST", f"/grants/{own}/balances", {"balances": lines}, key=key).json()["results"]
+    assert [line["repeated"] for line in after] == [True, False]  # the number is another member's
+    assert after[1]["claim"]["code"] != before[1]["claim"]["code"]
+    assert room.row().reserved == 300 + 50 + 70 + 70
+    audit(room)
+
+
+def audit(room: Room) -> None:
+    """The books hold, and what each merchant used of quotas is what it gave."""
+    room.check()
+    with room.db.read() as session:
+        assert list(audit_earning.promises(session)) == []

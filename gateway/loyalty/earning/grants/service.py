@@ -1,7 +1,8 @@
 """Adjustments, opening balances and welcomes: asked for, approved by a second key where they are large, given once.
 
 One API key alone gives at most `alone` hundredths a UTC day in a campaign; what is beyond waits for another key of the
-merchant, and lapses when none comes.
+merchant, and lapses when none comes. Grants are the campaign's: a new owner sees and can withdraw them, and gives only
+out of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from gateway.identity.merchants.keys import Caller
 from gateway.identity.merchants.models import ApiKey
 from gateway.identity.wallets.addresses import NOBODY
 from gateway.loyalty.campaigns import promises, schedule
-from gateway.loyalty.campaigns.models import Campaign, RuleVersion
+from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion
 from gateway.loyalty.campaigns.promises import DAY
 from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning import bonuses, codes
@@ -140,19 +141,17 @@ class Grants:
         grant.state = GrantState.GIVEN
         if grant.wallet is not None:
             digest = self.secrets.mac("adjustment", grant.id.to_bytes(8, "big") + grant.asked_at.to_bytes(8, "big"))
-            grant.action_id = self._award(
-                session, campaign, grant.merchant_id, grant.wallet, grant.points, digest, now
-            ).id
+            grant.action_id = self._award(session, campaign, grant, grant.wallet, digest, now).id
         session.flush()
 
     def _award(
-        self, session: Session, campaign: Campaign, merchant: int, wallet: bytes, points: int, digest: bytes, now: int
+        self, session: Session, campaign: Campaign, grant: Grant, wallet: bytes, digest: bytes, now: int
     ) -> Action:
-        allowance = promises.allowance(session, campaign, merchant, None, now)
-        allowance.take(points)
+        allowance = promises.allowance(session, campaign, campaign.merchant_id, None, now)
+        allowance.take(grant.points)
         promises.keep(session, allowance)
-        values = self._row(session, campaign, merchant, digest, now)
-        action = Action(**values, wallet=wallet, points=points, state=ActionState.ACCEPTED)
+        values = self._row(session, campaign, campaign.merchant_id, digest, now)
+        action = Action(**values, wallet=wallet, points=grant.points, state=ActionState.ACCEPTED)
         session.add(action)
         session.flush()
         return action
@@ -168,13 +167,13 @@ class Grants:
         """Gives what waits; the same key's word again changes nothing. Beside it how the grant stood before.
 
         `second-key-required` for the key that asked and for one made after it had asked; `grant-decided` for what does
-        not wait, or no longer.
+        not wait, or no longer, or was asked for by an earlier owner.
         """
         grant, campaign = self._locked(session, caller, grant_id)
         now, before = self.clock.now(), grant.state
         if before == GrantState.GIVEN and grant.decided_by == caller.key_id:
             return before, grant
-        if before != GrantState.WAITING or now >= grant.expires_at:
+        if before != GrantState.WAITING or now >= grant.expires_at or grant.merchant_id != caller.merchant:
             raise GRANT_DECIDED.at("id")
         if caller.key_id == grant.asked_by or session.get_one(ApiKey, caller.key_id).created_at > grant.asked_at:
             raise SECOND_KEY_REQUIRED.at("id")
@@ -200,7 +199,7 @@ class Grants:
         return before, grant
 
     def _locked(self, session: Session, caller: Caller, grant_id: int) -> tuple[Grant, Campaign]:
-        """The grant under the lock of its campaign, which must still be this merchant's."""
+        """The grant under the lock of its campaign, which must be this merchant's."""
         found = self.get(session, caller.merchant, grant_id)
         campaign = self.campaigns.owned(session, found.campaign_id, caller.merchant)
         return session.get_one(Grant, grant_id, populate_existing=True), campaign
@@ -208,15 +207,17 @@ class Grants:
     # --------------------------------------------------------------- reading
 
     def get(self, session: Session, merchant: int, grant_id: int) -> Grant:
-        """One of the merchant's grants; else `unknown-grant`."""
+        """A grant of a campaign that the merchant owns now; else `unknown-grant`."""
         grant = session.get(Grant, grant_id)
-        if grant is None or grant.merchant_id != merchant:
+        if grant is None or session.get_one(Campaign, grant.campaign_id).merchant_id != merchant:
             raise UNKNOWN_GRANT.at("id")
         return grant
 
     def page(self, session: Session, merchant: int, cursor: int | None, limit: int) -> list[Grant]:
-        """At most `limit` of the merchant's grants, newest first, with an id below `cursor`."""
-        query = sa.select(Grant).where(Grant.merchant_id == merchant)
+        """At most `limit` grants of the merchant's campaigns, newest first, with an id below `cursor`."""
+        query = (
+            sa.select(Grant).join(Campaign, Campaign.id == Grant.campaign_id).where(Campaign.merchant_id == merchant)
+        )
         if cursor is not None:
             query = query.where(Grant.id < cursor)
         return list(session.scalars(query.order_by(Grant.id.desc()).limit(limit)))
@@ -234,7 +235,7 @@ class Grants:
         problem for each, in their order. Beside them what had been used of the opening before."""
         grant, campaign = self._locked(session, caller, grant_id)
         now = self.clock.now()
-        if grant.reason != Reason.OPENING or grant.state != GrantState.GIVEN:
+        if (grant.reason, grant.state, grant.merchant_id) != (Reason.OPENING, GrantState.GIVEN, caller.merchant):
             raise GRANT_NOT_OPEN.at("id")
         if now >= schedule.last_call(campaign.end):
             raise CAMPAIGN_ENDED.at("campaign")
@@ -265,9 +266,7 @@ class Grants:
         grant = session.get_one(Grant, found.id, populate_existing=True)
         digest = self.secrets.mac("welcomed", campaign.id.to_bytes(8, "big") + wallet)
         which = self.secrets.mac("welcome-of", grant.code_hash or b"")
-        known = session.scalar(
-            sa.select(Action).where(Action.merchant_id == grant.merchant_id, Action.key_hash == digest)
-        )
+        known = session.scalar(_known(campaign.id, [digest]))
         if known is not None:
             if known.body_hash != which:
                 raise ALREADY_WELCOMED.at("wallet")
@@ -277,11 +276,17 @@ class Grants:
             raise CLAIM_LAPSED.at("code")
         if grant.used >= grant.uses:
             raise CLAIM_USED.at("code")
-        given = self._award(session, campaign, grant.merchant_id, wallet, grant.points, digest, now)
+        given = self._award(session, campaign, grant, wallet, digest, now)
         given.body_hash = which
         grant.used += 1
         session.flush()
         return Claimed(campaign.id, grant.points, grant.points)
+
+
+def _known(campaign: int, digests: Sequence[bytes]) -> sa.Select[tuple[Action]]:
+    """What any owner that the campaign has or had gave under these digests. The campaign must be locked."""
+    merchants = sa.select(CampaignMerchant.merchant_id).where(CampaignMerchant.campaign_id == campaign)
+    return sa.select(Action).where(Action.merchant_id.in_(merchants), Action.key_hash.in_(digests))
 
 
 class _Opening:
@@ -291,9 +296,12 @@ class _Opening:
         self, grants: Grants, session: Session, grant: Grant, campaign: Campaign, now: int, digests: Sequence[bytes]
     ) -> None:
         self.grants, self.session, self.grant, self.campaign, self.now = grants, session, grant, campaign, now
-        self.allowance = promises.allowance(session, campaign, grant.merchant_id, None, now)
-        query = sa.select(Action).where(Action.merchant_id == grant.merchant_id, Action.key_hash.in_(digests))
-        self.known = {row.key_hash: (row.points, row.claim_expires) for row in session.scalars(query)}
+        self.allowance = promises.allowance(session, campaign, campaign.merchant_id, None, now)
+        self.known = {
+            row.key_hash: (row.points, row.claim_expires)
+            for row in session.scalars(_known(campaign.id, digests))
+            if row.merchant_id == grant.merchant_id or row.claim_expires is None  # keys are each merchant's own
+        }
         self.rows: list[dict[str, object]] = []
         self.base = grants._row(session, campaign, grant.merchant_id, bytes(32), now)
 
