@@ -64,6 +64,7 @@ from gateway.loyalty.earning.release import Releaser
 from gateway.loyalty.earning.service import Earning
 from gateway.loyalty.ledger.service import Ledger
 from gateway.loyalty.moves import routes as moves_routes
+from gateway.loyalty.moves.models import Move
 from gateway.loyalty.moves.service import Moves
 from gateway.loyalty.moves.settlement import STREAM as MOVE_STREAM
 from gateway.loyalty.moves.settlement import Settlement as MoveSettlement
@@ -73,6 +74,7 @@ from gateway.loyalty.offers.pools import Pools
 from gateway.loyalty.offers.service import Offers
 from gateway.loyalty.offers.uploads import Uploads
 from gateway.loyalty.redemptions import routes as redemptions_routes
+from gateway.loyalty.redemptions.models import Redemption
 from gateway.loyalty.redemptions.recovery import Recovery as RedemptionRecovery
 from gateway.loyalty.redemptions.service import Redemptions
 from gateway.loyalty.redemptions.settlement import STREAM as REDEMPTION_STREAM
@@ -151,7 +153,7 @@ class House:
         self.ledger, self.keys = Ledger(), ApiKeys()
         self.auth = Auth(db, self.keys, clock)
         self.merchants = Merchants(contracts)
-        self.orders = OpenOrders(db, reads, clock)
+        self.orders = OpenOrders(db, reads, clock, (Move.__table__, Redemption.__table__), settings.max_orders)
         self.campaigns = Campaigns(
             db, reads, clock, desk.addresses, least_wallets=settings.min_wallets, least_window=settings.min_window
         )

@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     max_backlog: int = Field(
         21_600, ge=60, le=30 * 86_400, description="Seconds that accepted actions may be late before more are refused"
     )
+    max_orders: int = Field(60, ge=1, le=1_000_000, description="Orders of one wallet that are relayed in 24 hours")
     statistics_quiet: int = Field(86_400, ge=0, le=7 * 86_400, description="A week closes after so many silent seconds")
     min_wallets: int = Field(20, ge=1, le=10_000, description="Smallest settlement a campaign may choose")
     min_window: int = Field(3_600, ge=0, le=7 * 86_400, description="Shortest settlement window a campaign may choose")

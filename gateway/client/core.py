@@ -22,6 +22,8 @@ Values = Mapping[str, str | int | None]
 AGAIN = frozenset({408, 429, 502, 503, 504})
 #: Seconds before each further attempt; `Retry-After` overrides.
 PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)
+#: Told to come back later than that, in seconds, a caller hears so at once.
+PATIENCE = 300
 ONCE = "Idempotency-Key"
 
 
@@ -92,18 +94,19 @@ def attempts(url: str) -> Generator[float | None, httpx.Response | httpx.Transpo
         came = yield wait
         if isinstance(came, httpx.TransportError):
             failure, wait = type(came).__name__, pause
-        elif came.status_code not in AGAIN or (pause is None and came.content):
+        elif came.status_code not in AGAIN or ((pause is None or _told(came) > PATIENCE) and came.content):
             return read(came)
         else:
-            failure, wait = f"HTTP {came.status_code}", _retry_after(came, pause)
+            failure, wait = f"HTTP {came.status_code}", pause and min(_told(came, pause), 30.0)
         if wait is None:
             break
     raise Unreachable(f"{url} does not answer ({failure})")
 
 
-def _retry_after(answer: httpx.Response, pause: float | None) -> float | None:
+def _told(answer: httpx.Response, otherwise: float = 0) -> float:
+    """`Retry-After` in seconds."""
     header = answer.headers.get("Retry-After", "")
-    return min(float(header), 30.0) if header.isdigit() and pause is not None else pause
+    return float(header) if header.isdigit() else otherwise
 
 
 def read(answer: httpx.Response) -> Any:

@@ -107,6 +107,13 @@ def test_a_problem_that_stays_is_told_after_the_last_attempt(server: Server) -> 
         client.chain()
 
 
+def test_nobody_waits_for_tomorrow(server: Server) -> None:
+    server.plan = [(429, {"Retry-After": "80000"}, {"code": "orders-used-up", "title": "Used up"})]
+    with Client(server.url) as client, pytest.raises(ProblemAnswer, match="orders-used-up"):
+        client.chain()
+    assert len(server.asked) == 1
+
+
 def test_lists_are_read_to_their_end(server: Server) -> None:
     server.plan = [(200, {}, {"items": [{"id": 1}], "next": 1}), (200, {}, {"items": [{"id": 2}], "next": None})]
     with Client(server.url) as client:

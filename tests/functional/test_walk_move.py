@@ -234,6 +234,7 @@ REFUSALS: dict[str, tuple[Make, int, str, str | None]] = {
     "into itself": (lambda b: b.signer.move(b.source, b.source, 1_000, 1_000, 0), 422, "same-campaign", "target"),
     "more than the account has": (lambda b: b.signer.leave(b.source, 5_001, 0), 422, "insufficient-points", "amount"),
     "staying where nothing is": (lambda b: b.signer.stay(b.closed, True, 0), 422, "insufficient-points", "source"),
+    "staying as before": (lambda b: b.signer.stay(b.source, True, 0), 409, "stay-unchanged", "stay"),
     "a field of another kind": (lambda b: sent(b) | {"source": b.source}, 422, "invalid-request", "source"),
     "a field too little": (
         lambda b: {k: v for k, v in sent(b).items() if k != "recipient"},

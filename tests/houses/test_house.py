@@ -232,7 +232,7 @@ def test_a_merchant_runs_its_campaigns_and_offers(shops: CommandLine, tmp_path: 
     shops.run("wallet", "redeem", "fred", offer, fails=1)
     assert shops.run("wallet", "pending", "fred").document == []
     shops.run("wallet", "enter", "fred", 1, 5)
-    assert shops.run("wallet", "stay", "fred", 1).document["state"] == "done"
+    assert shops.run("wallet", "stay", "fred", 1, "--off").document["state"] == "done"
     shops.run("faucet", "fred")
     assert shops.run("wallet", "cancel", "fred").document == {"cancelled": True}
     with shops.client() as client:

@@ -35,7 +35,8 @@ class Fleet(House):
         tuning: Mapping[str, str] | None = None,
         keys: int = 1,
     ) -> None:
-        more = dict(tuning or {}) | {"LOYALTY_RELAYER_KEYSTORE": str(folder / "keys")}
+        more = {"LOYALTY_MAX_ORDERS": "1000000"} | dict(tuning or {})  # few wallets order for many
+        more["LOYALTY_RELAYER_KEYSTORE"] = str(folder / "keys")
         super().__init__(folder, database_url, node, more)
         self.forks: dict[str, Fork] = {}
         (folder / "keys").mkdir()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from gateway.identity.wallets.errors import (
     INSUFFICIENT_POINTS,
     NONCE_GAP,
     ORDER_EXPIRED,
+    ORDERS_USED_UP,
     STALE_NONCE,
     TOO_MANY_ORDERS,
 )
@@ -25,6 +26,8 @@ from gateway.identity.wallets.models import OpenOrder, OrderKind
 SHORTEST, LONGEST = 60, 7 * 86_400
 #: Open orders of one wallet, over its wallet points and all its accounts.
 MAX_OPEN = 16
+#: Seconds over which a wallet's orders are counted.
+DAY = 86_400
 #: An order that has not landed after this many seconds is looked up on the chain, and then again as often.
 LOOK_EVERY = 30
 
@@ -72,8 +75,13 @@ class Horizon:
 class OpenOrders:
     """The one list of open orders. Redemptions and moves share it because they share the holders' nonces."""
 
-    def __init__(self, db: Database, reads: NonceReads, clock: Clock) -> None:
+    def __init__(
+        self, db: Database, reads: NonceReads, clock: Clock, kept: Sequence[sa.FromClause] = (), a_day: int = 60
+    ) -> None:
+        """`kept`: the tables of accepted orders (`id`, `holder`, `created_at`), which keep those that are over, too; of
+        one wallet `a_day` are taken in any 24 hours."""
         self.db, self.reads, self.clock = db, reads, clock
+        self.kept, self.a_day = kept, a_day
 
     def chain_nonce(self, holder: bytes, campaign: int, block: int | str = "latest") -> int:
         """The nonce the chain expects next; asks the node. Not to be called inside a transaction."""
@@ -110,7 +118,7 @@ class OpenOrders:
         """Raises the refusal of a claim that does not fit behind the open ones.
 
         `matured`: hundredths that the ledger shows as free. `stale-nonce`, `nonce-gap`, `too-many-orders`,
-        `insufficient-points`.
+        `orders-used-up`, `insufficient-points`.
         """
         self.check_deadline(claim.deadline)
         expected = self.next_nonce(session, claim.holder, claim.campaign, chain_nonce)
@@ -119,9 +127,22 @@ class OpenOrders:
         count = session.scalar(sa.select(sa.func.count()).where(OpenOrder.holder == claim.holder)) or 0
         if count >= MAX_OPEN:
             raise TOO_MANY_ORDERS.at("holder", f"at most {MAX_OPEN}", retry_after=LOOK_EVERY)
+        self._check_pace(session, claim.holder)
         free = matured - self.promised(session, claim.holder, claim.campaign)
         if claim.amount > free:
             raise INSUFFICIENT_POINTS.at("amount", f"{max(free, 0)} hundredths are free")
+
+    def _check_pace(self, session: Session, holder: bytes) -> None:
+        """We pay the gas of every order, and most cost their holder nothing: a wallet may have so many in 24 hours."""
+        times: list[int] = []
+        for table in self.kept:
+            query = sa.select(table.c.created_at).where(table.c.holder == holder)
+            times += session.scalars(query.order_by(table.c.id.desc()).limit(self.a_day))
+        if len(times) < self.a_day:
+            return
+        free_in = sorted(times)[-self.a_day] + DAY - self.clock.now()
+        if free_in > 0:
+            raise ORDERS_USED_UP.at("holder", f"at most {self.a_day} in 24 hours", retry_after=free_in)
 
     def add(self, session: Session, kind: OrderKind, ref: int, claim: Claim) -> None:
         """Opens an order; of two at the same time with one nonce the second fails on the primary key."""

@@ -8,3 +8,4 @@ CLOSED_LOOP = Refusal("closed-loop", 422, "Points of this campaign can only be s
 ENTRY_CLOSED = Refusal("entry-closed", 409, "The campaign has ended; nothing enters it any more")
 SAME_CAMPAIGN = Refusal("same-campaign", 422, "Source and target are one campaign")
 BELOW_MINIMUM = Refusal("below-minimum", 409, "Less would be received now than the order demands")
+STAY_UNCHANGED = Refusal("stay-unchanged", 409, "The account has this choice already; nothing was relayed")

@@ -28,7 +28,7 @@ from gateway.loyalty.campaigns.errors import UNKNOWN_CAMPAIGN
 from gateway.loyalty.ledger.service import Ledger
 from gateway.loyalty.moves import orders as kinds
 from gateway.loyalty.moves import pricing
-from gateway.loyalty.moves.errors import BELOW_MINIMUM, CLOSED_LOOP, ENTRY_CLOSED, SAME_CAMPAIGN
+from gateway.loyalty.moves.errors import BELOW_MINIMUM, CLOSED_LOOP, ENTRY_CLOSED, SAME_CAMPAIGN, STAY_UNCHANGED
 from gateway.loyalty.moves.models import Move, MoveKind, MoveState
 from gateway.loyalty.moves.orders import MoveOrder
 
@@ -94,7 +94,7 @@ class Moves:
 
         Opens its own transactions, because the chain is asked between them and not inside. Raises what `quote` raises
         and `bad-signature`, `recipient-refused`, `below-relay-minimum`, `below-minimum`, `order-expired`,
-        `stale-nonce`, `nonce-gap`, `too-many-orders`, `insufficient-points`.
+        `stale-nonce`, `nonce-gap`, `too-many-orders`, `orders-used-up`, `insufficient-points`, `stay-unchanged`.
         """
         digest = order.digest(self.domains)
         if signatures.recover(digest, order.signature) != order.holder:
@@ -108,7 +108,7 @@ class Moves:
             return first
         self._check_terms(order)
         with asking():
-            chain_nonce = self._chain_nonce(order)
+            chain_nonce, stays = self._on_chain(order)
         with self.db.begin() as session:
             first = self._by_digest(session, digest)
             if first is not None:
@@ -116,6 +116,7 @@ class Moves:
             self._check_points(session, order)
             held = self.ledger.holding(session, order.holder, order.source, self.clock.now())
             self.orders.admit(session, order.claim, chain_nonce, held.matured)
+            self._check_choice(session, order, stays)
             move = self._write(session, order, digest, is_next=order.nonce == chain_nonce)
             crashes.reach("taken", ("move",))
         crashes.reach("accepted", ("move",))
@@ -138,11 +139,15 @@ class Moves:
         if quote.received < order.min_received:
             raise BELOW_MINIMUM.at("min_received", f"{quote.received} now")
 
-    def _chain_nonce(self, order: MoveOrder) -> int:
+    def _on_chain(self, order: MoveOrder) -> tuple[int, bool]:
+        """The nonce that the chain expects next, and whether the account stays: of one moment."""
         try:
-            return self.orders.chain_nonce(order.holder, order.source)
+            if order.kind != MoveKind.STAY:
+                return self.orders.chain_nonce(order.holder, order.source), False
+            account = self.reads.account(order.source, order.holder)
         except Reverted:
             raise UNKNOWN_CAMPAIGN.at("source") from None
+        return account.nonce, account.stay
 
     def _check_points(self, session: Session, order: MoveOrder) -> None:
         # A choice costs us gas and its holder nothing: it is for those who have something there.
@@ -150,6 +155,23 @@ class Moves:
             held = self.ledger.holding(session, order.holder, order.source, self.clock.now())
             if held.matured + held.pending == 0:
                 raise INSUFFICIENT_POINTS.at("source", "the account is empty")
+            if held.matured + held.pending < RELAY_MINIMUM:
+                raise BELOW_RELAY_MINIMUM.at("source", f"at least {RELAY_MINIMUM} in the account")
+
+    def _check_choice(self, session: Session, order: MoveOrder, stays: bool) -> None:
+        """Refuses what the chain, or the last choice that is on its way, says already. After the nonces: `stays` is of
+        the same moment as the nonce that fitted."""
+        if order.kind != MoveKind.STAY:
+            return
+        waiting = sa.select(Move.stay).where(
+            Move.holder == order.holder,
+            Move.source == order.source,
+            Move.kind == MoveKind.STAY,
+            Move.state == MoveState.ACCEPTED,
+        )
+        last = session.scalar(waiting.order_by(Move.nonce.desc()).limit(1))
+        if order.stay == (stays if last is None else last):
+            raise STAY_UNCHANGED.at("stay")
 
     def _write(self, session: Session, order: MoveOrder, digest: bytes, is_next: bool) -> Move:
         now = self.clock.now()

@@ -123,6 +123,16 @@ def test_amounts(world: World) -> None:
     assert world.move("send", recipient=to, amount=150, nonce=1).status_code == 202
 
 
+def test_choices_that_change_nothing_or_are_about_less_than_a_point(world: World) -> None:
+    refused(world.move("stay", source=OPEN, stay=True), 409, "stay-unchanged", "stay")
+    assert world.move("stay", source=OPEN, stay=False, nonce=0).status_code == 202
+    refused(world.move("stay", source=OPEN, stay=False, nonce=1), 409, "stay-unchanged", "stay")
+    assert world.move("stay", source=OPEN, stay=True, nonce=1).status_code == 202
+    world.market.send("bob", world.deployment.hub, calls.leave(OPEN, IN_OPEN - 99))
+    world.catch_up()
+    refused(world.move("stay", "bob", source=OPEN, stay=False), 422, "below-relay-minimum", "source")
+
+
 def test_nonces_and_deadlines(world: World) -> None:
     now, to = world.clock.now(), address_of("bob")
     for deadline in (now - 1, now + 30, now + 8 * DAY):

@@ -188,3 +188,18 @@ def test_a_deep_reorganisation_opens_a_move_again_and_it_lands_again(world: Worl
     assert (move_row(world).state, move_row(world).received) == (MoveState.DONE, 22_000)
     assert held(world, "ann", CLOSED) == IN_CLOSED + 22_000
     assert open_orders(world) == 0
+
+
+def test_a_wallet_drains_no_gas_by_orders_that_cost_it_nothing(world: World) -> None:
+    world.orders.a_day = 2
+    for stays in (False, True):
+        assert world.move("stay", source=OPEN, stay=stays).status_code == 202
+        world.settle()
+    assert open_orders(world) == 0
+    answer = world.move("stay", source=OPEN, stay=False)
+    refused(answer, 429, "orders-used-up", "holder")
+    assert 86_000 < int(answer.headers["Retry-After"]) <= 86_400
+    refused(world.move("send", recipient=address_of("bob"), amount=100), 429, "orders-used-up", "holder")
+    assert world.move("send", "bob", recipient=address_of("ann"), amount=100).status_code == 202
+    world.clock.offset += int(answer.headers["Retry-After"])
+    assert world.move("stay", source=OPEN, stay=False).status_code == 202

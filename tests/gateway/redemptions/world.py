@@ -34,6 +34,7 @@ from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant
 from gateway.loyalty.ledger.service import Ledger
 from gateway.loyalty.moves import routes as moves_routes
 from gateway.loyalty.moves import settlement as moves_settlement
+from gateway.loyalty.moves.models import Move
 from gateway.loyalty.moves.service import Moves
 from gateway.loyalty.offers import documents
 from gateway.loyalty.offers import routes as offers_routes
@@ -42,6 +43,7 @@ from gateway.loyalty.offers.pools import Pools
 from gateway.loyalty.offers.service import Offers
 from gateway.loyalty.redemptions import routes as redemptions_routes
 from gateway.loyalty.redemptions import settlement as redemptions_settlement
+from gateway.loyalty.redemptions.models import Redemption
 from gateway.loyalty.redemptions.service import Redemptions
 from gateway.loyalty.redemptions.standing import Asked
 from gateway.loyalty.redemptions.submission import Submission
@@ -95,7 +97,7 @@ class World:
         relaying = RelayerSettings(confirmations=CONFIRMATIONS, look_every=0, resend_after=1)
         self.relayer = Relayer(db, self.rpc, clock, self.jobs, [key_of("relayer")], deployment, relaying)
         self.indexer = Indexer(db, self.rpc, clock, deployment, CONFIRMATIONS)
-        self.orders = OpenOrders(db, self.reads, clock)
+        self.orders = OpenOrders(db, self.reads, clock, (Move.__table__, Redemption.__table__))
         self.ledger = Ledger()
         self.codes = Codes(secrets, self.jobs, clock)
         self.pools = Pools(secrets)

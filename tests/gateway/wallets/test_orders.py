@@ -12,7 +12,7 @@ from gateway.chain.indexer.models import IndexedBlock, Subscription
 from gateway.identity.wallets.models import OpenOrder, OrderKind
 from gateway.identity.wallets.orders import LOOK_EVERY, Claim
 from tests.gateway.redemptions.market import OPEN, address_of
-from tests.gateway.redemptions.world import World
+from tests.gateway.redemptions.world import World, refused
 
 
 def add(world: World, nonce: int, campaign: int = 0, seconds: int = 3_600, amount: int = 100) -> Claim:
@@ -102,3 +102,20 @@ def test_a_chain_that_took_another_turn_buries_nothing(world: World) -> None:
         assert newest is not None
         newest.hash = b"\x01" * 32
     assert sweep(world) == []
+
+
+def test_orders_of_all_kinds_count_for_24_hours(world: World) -> None:
+    world.orders.a_day = 3
+    offer, to = world.generated(price=1_000), address_of("bob")
+    for nonce, seconds in ((0, 0), (1, 1_000)):
+        world.clock.offset += seconds
+        assert world.move("send", recipient=to, amount=100, nonce=nonce).status_code == 202
+    assert world.redeem(offer, nonce=2).status_code == 202
+    refused(world.move("leave", source=OPEN, amount=100), 429, "orders-used-up", "holder")
+    refused(world.redeem(offer, nonce=3), 429, "orders-used-up", "holder")
+    assert world.redeem(offer, "bob").status_code == 202
+    world.clock.offset += 86_400 - 1_000
+    assert world.move("leave", source=OPEN, amount=100).status_code == 202
+    answer = world.move("send", recipient=to, amount=100, nonce=3)  # the second is not a day old
+    refused(answer, 429, "orders-used-up", "holder")
+    assert 900 < int(answer.headers["Retry-After"]) <= 1_000
