@@ -21,7 +21,7 @@ from gateway.core.problems import (
     TOO_LARGE,
     Problem,
 )
-from gateway.web.pressure import OVERLOADED, REFUSALS, RETRY_AFTER, Pressure
+from gateway.web.pressure import OVERLOADED, REFUSALS, RETRY_AFTER, Pressure, key_of
 
 log = structlog.get_logger(__name__)
 
@@ -96,7 +96,8 @@ class Guard:
             return
         started = False
         received = 0
-        self.pressure.add(1, 0)
+        key = key_of(scope)
+        self.pressure.add(1, 0, key)
 
         async def counted() -> Message:
             nonlocal received
@@ -120,4 +121,4 @@ class Guard:
             if not started:
                 await answer(INTERNAL.at())(scope, receive, send)
         finally:
-            self.pressure.add(-1, -received)
+            self.pressure.add(-1, -received, key)

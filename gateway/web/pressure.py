@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter as Tally
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from starlette.types import Scope
 
@@ -25,22 +27,40 @@ class Pressure:
     """What is at work in one app, all of it in one event loop."""
 
     def __init__(self, max_requests: int, max_bytes: int) -> None:
-        """`max_bytes`: of all bodies that are being read or worked on, together."""
+        """`max_bytes`: of all bodies that are being read or worked on, together. One API key has half of the places,
+        so that nobody's key, looping or stolen, takes all of them."""
         self.max_requests, self.max_bytes = max_requests, max_bytes
+        self.share = max(1, max_requests // 2)
         self.requests = self.bytes = 0
+        self.keys: Tally[bytes] = Tally()
 
     def admits(self, scope: Scope) -> bool:
         """Whether there is room for one more request, as long as it says that it is."""
         if scope["path"] in ALWAYS:
             return True
+        if key_of(scope) and self.keys[key_of(scope)] >= self.share:
+            return False
         return self.requests < self.max_requests and self.bytes + announced(scope) <= self.max_bytes
 
-    def add(self, requests: int, size: int) -> None:
-        """Counts requests and bytes that come, or go (negative)."""
+    def add(self, requests: int, size: int, key: bytes = b"") -> None:
+        """Counts requests, of which key, and bytes that come, or go (negative)."""
         self.requests += requests
         self.bytes += size
+        if key:
+            self.keys[key] += requests
+            if not self.keys[key]:
+                del self.keys[key]
         AT_WORK.inc(requests)
         HELD.inc(size)
+
+
+def key_of(scope: Scope) -> bytes:
+    """The whole API key that a request bears, checked or not: who does not know it takes no place of its owner's.
+    Empty without one."""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            return b"".join(value.split()[-1:])  # however the scheme before it is written
+    return b""
 
 
 def announced(scope: Scope) -> int:

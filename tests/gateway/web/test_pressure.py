@@ -24,7 +24,7 @@ class Slow:
         await send({"type": "http.response.body", "body": b""})
 
 
-async def ask(guard: Guard, size: int = 0, path: str = "/v1/actions") -> tuple[int, dict[bytes, bytes]]:
+async def ask(guard: Guard, size: int = 0, path: str = "/v1/actions", key: str = "") -> tuple[int, dict[bytes, bytes]]:
     answers: list[Message] = []
 
     async def receive() -> Any:
@@ -34,6 +34,7 @@ async def ask(guard: Guard, size: int = 0, path: str = "/v1/actions") -> tuple[i
         answers.append(message)
 
     headers = [(b"content-length", str(size).encode())]
+    headers += [(b"authorization", key.encode())] if key else []
     await guard({"type": "http", "path": path, "headers": headers}, receive, send)
     return answers[0]["status"], dict(answers[0]["headers"])
 
@@ -68,6 +69,25 @@ def test_bodies_together_have_a_limit() -> None:
         app.go_on.set()
         assert [status for status, _ in await asyncio.gather(*at_work)] == [200, 200]
         assert guard.pressure.bytes == 0
+
+    asyncio.run(walk())
+
+
+def test_one_key_has_half_of_the_places() -> None:
+    async def walk() -> None:
+        app = Slow()
+        guard = Guard(app, max_body=1_000, max_requests=4, max_bytes=10_000)
+        at_work = [asyncio.create_task(ask(guard, key=f"{scheme} loy_1")) for scheme in ("Bearer", "bearer ")]
+        await asyncio.sleep(0)
+        status, headers = await ask(guard, key="BEARER loy_1")
+        assert (status, headers[b"retry-after"]) == (429, b"1")
+        at_work += [asyncio.create_task(ask(guard, key=key)) for key in ("Bearer loy_2", "")]
+        await asyncio.sleep(0)
+        assert guard.pressure.requests == 4
+        app.go_on.set()
+        assert [status for status, _ in await asyncio.gather(*at_work)] == [200] * 4
+        assert (await ask(guard, key="Bearer loy_1"))[0] == 200
+        assert (guard.pressure.requests, dict(guard.pressure.keys)) == (0, {})
 
     asyncio.run(walk())
 
