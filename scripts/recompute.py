@@ -84,8 +84,8 @@ def run(state: State, file: Path) -> Json:
 def _send(till: Till, crowd: Crowd, file: Path, only: type[Sale] | type[Refund]) -> Replay:
     sender = Replay(lambda _: till, crowd, 100, only=only)
     sender.run(file, sender.sizes(file))
-    if sender.tally.rejected or sender.tally.claims_refused:
-        raise CommandError(f"refused: {dict(sender.tally.rejected)} {dict(sender.tally.claims_refused)}")
+    if sender.tally.refused:
+        raise CommandError(f"refused: {dict(sender.tally.refused)}")
     return sender
 
 

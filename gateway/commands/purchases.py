@@ -169,9 +169,13 @@ class Bought:
 
 @dataclass
 class Matcher:
-    """Turns invoices, in the file's order, into sales and refunds; counts what it leaves out."""
+    """Turns invoices, in the file's order, into sales and refunds; counts what it leaves out. Each line of the file is
+    sent, sent in part, or skipped for one reason."""
 
+    #: Lines of which nothing was sent.
     skipped: Counter[Skipped] = field(default_factory=Counter)
+    #: Lines of refunds that were sent for less than they say.
+    cut: Counter[Skipped] = field(default_factory=Counter)
     lines: int = 0
     #: Lines that are in a sale or, wholly or partly, in refunds.
     sent: int = 0
@@ -221,14 +225,13 @@ class Matcher:
             return []
         left = -row.quantity
         stack = self._bought[(row.customer, row.product)]
-        taken = []
+        taken, dearer = [], False
         while left and stack:
             newest = stack[-1]
             quantity = min(left, newest.quantity)
             wanted = amount_of(quantity, row.price)
             amount = min(wanted, newest.amount)
-            if amount < wanted:
-                self.skipped[Skipped.DEARER] += 1
+            dearer = dearer or amount < wanted
             newest.quantity -= quantity
             newest.amount -= amount
             left -= quantity
@@ -236,10 +239,12 @@ class Matcher:
                 stack.pop()
             if amount:
                 taken.append((newest.invoice, Line(row.product, quantity, amount)))
-        if left:
+        if not taken:
             goods = GOODS.match(row.product)
             nothing = Skipped.BEFORE_FILE if goods else Skipped.ADJUSTMENT
-            self.skipped[Skipped.PARTLY if taken else nothing] += 1
+            self.skipped[Skipped.DEARER if dearer else nothing] += 1
+        elif left or dearer:
+            self.cut[Skipped.PARTLY if left else Skipped.DEARER] += 1
         self.sent += bool(taken)
         return taken
 

@@ -26,7 +26,9 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Send a purchases file through the HTTP API, refunds and guests included. Safe to run twice.
+    Exit code 1: an action was rejected or a claim refused.
 
+    Lines of the file that no till would send, and refunds of more than was bought, are only counted.
     Customers become wallets derived from a random seed in the state directory; their numbers are never sent.
     """
     local = State(state)
@@ -51,6 +53,8 @@ def replay(
         seconds = time.monotonic() - started
     report = summary(sender, seconds)
     out.result(report, lambda: render(report))
+    if sender.tally.refused:
+        raise typer.Exit(1)
 
 
 def summary(sender: Replay, seconds: float) -> Json:
@@ -70,6 +74,7 @@ def summary(sender: Replay, seconds: float) -> Json:
         "claimed": tally.claimed,
         "wallets": len(tally.wallets),
         "lines_not_sent": {str(reason): count for reason, count in sorted(matcher.skipped.items())},
+        "lines_sent_in_part": {str(reason): count for reason, count in sorted(matcher.cut.items())},
         "rejected": dict(sorted(tally.rejected.items())),
         "claims_refused": dict(sorted(tally.claims_refused.items())),
         "seconds": round(seconds, 2),
@@ -82,7 +87,7 @@ def render(report: Json) -> RenderableType:
     pairs = [(name.replace("_", " "), value) for name, value in report.items() if not isinstance(value, dict)]
     shown = [(name, points(value) if name.startswith("points") else value) for name, value in pairs]
     parts: list[RenderableType] = [facts("Replay", shown)]
-    for name in ("lines_not_sent", "rejected", "claims_refused"):
+    for name in ("lines_not_sent", "lines_sent_in_part", "rejected", "claims_refused"):
         if report[name]:
             parts.append(table(name.replace("_", " "), ("reason", "count"), list(report[name].items())))
     return Group(*parts)

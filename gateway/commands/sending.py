@@ -45,7 +45,13 @@ class Tally:
 
     @property
     def actions(self) -> int:
+        """Those that count."""
         return self.sales + self.refunds
+
+    @property
+    def refused(self) -> Counter[str]:
+        """Actions and claims that the gateway did not take, by the problem's code."""
+        return self.rejected + self.claims_refused
 
 
 @dataclass(frozen=True)

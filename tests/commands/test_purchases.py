@@ -99,12 +99,31 @@ def test_a_refund_is_taken_from_the_newest_purchase_first_and_split() -> None:
         ("1", (Line("11111", 2, 400),), "refund-C4-1"),
     ]
     assert not matcher.skipped
+    assert not matcher.cut
 
 
 def test_a_dearer_refund_is_capped_at_what_was_paid_and_counted() -> None:
     events, matcher = run(HEADER + line("1", "11111", 2, "1.00") + line("C2", "11111", -2, "1.50"))
     assert events[1].lines == (Line("11111", 2, 200),)
-    assert matcher.skipped == {Skipped.DEARER: 1}
+    assert (matcher.cut, matcher.skipped, matcher.sent) == ({Skipped.DEARER: 1}, {}, 2)
+
+
+def test_each_line_is_sent_or_skipped_and_counted_once_whatever_is_wrong_with_it() -> None:
+    events, matcher = run(
+        HEADER
+        + line("1", "11111", 2, "1.00")
+        + line("2", "11111", 1, "1.00")
+        + line("C3", "11111", -1, "1.50")  # all that was paid for the newest
+        + line("C4", "11111", -1, "2.50")  # all that was paid for the other two
+        + line("C5", "11111", -1, "0.50")  # of which nothing is left but one that cost nothing any more
+        + line("4", "11111", 1, "1.00")
+        + line("C6", "11111", -3, "1.50")  # both at once: dearer, and more than were bought
+    )
+    assert [event.key for event in events] == [
+        *("sale-1", "sale-2", "refund-C3-2", "refund-C4-1", "sale-4", "refund-C6-4"),
+    ]
+    assert (matcher.cut, matcher.skipped) == ({Skipped.DEARER: 2, Skipped.PARTLY: 1}, {Skipped.DEARER: 1})
+    assert matcher.sent + matcher.skipped.total() == matcher.lines == 7
 
 
 def test_what_cannot_be_sent_is_counted_by_reason() -> None:
@@ -127,12 +146,12 @@ def test_what_cannot_be_sent_is_counted_by_reason() -> None:
         Skipped.ZERO_PRICE: 1,
         Skipped.ZERO_AMOUNT: 1,
         Skipped.TOO_LARGE: 1,
-        Skipped.PARTLY: 1,
         Skipped.BEFORE_FILE: 1,
         Skipped.ADJUSTMENT: 1,
         Skipped.GUEST_REFUND: 1,
         Skipped.NOT_CANCELLED: 1,
     }
+    assert matcher.cut == {Skipped.PARTLY: 1}
 
 
 def test_an_invoice_whose_lines_do_not_stand_together_is_one_sale() -> None:

@@ -137,7 +137,7 @@ def test_a_file_of_balances_with_a_bad_line_sends_nothing(shops: CommandLine, tm
 def test_a_rejected_action_is_counted_by_its_problem(shops: CommandLine, tmp_path: Path) -> None:
     file = tmp_path / "early.csv"
     file.write_text(HEADER + "9,11111,,4,2010-11-02 08:00:00,2.50,7,UK\n")
-    report = shops.run("replay", file, "--campaign", 1, "--merchant", "hill").document
+    report = shops.run("replay", file, "--campaign", 1, "--merchant", "hill", fails=1).document
     assert report["actions"] == 0
     assert sum(report["rejected"].values()) == 1
 
