@@ -128,14 +128,15 @@ def summary(figures: Figures, audit: AuditReport, chain: Chain, seconds: int) ->
         "moves": figures.moves,
         "codes_delivered": len(figures.received),
         "codes_used": figures.codes_used,
-        "settled_between_merchants": figures.settled,
+        "settled_between_merchants": totals["redeemed"],
+        "spent_on_offers": figures.spent,
         "cashed_out": figures.cashed_out,
         "supply": chain.reads.total_supply(),
         "reserve": chain.reads.reserve(),
         "solvent": "yes" if audit.solvent else "no",
         "audit": "agrees" if audit.ok else "differs",
         "differences": [vars(difference) for difference in audit.differences],
-        "rejected": dict(tally.rejected),
+        "rejected": dict(tally.refused),
         "statistics": figures.statistics,
         "seconds": seconds,
     }
@@ -146,7 +147,7 @@ MONEY = {"points_awarded", "refunds_clawed_back", "settled_between_merchants", "
 SHOWN = (
     *("actions", "points_awarded", "wallets", "refunds", "refunds_clawed_back", "claims_by_guests", "moves"),
     *("codes_delivered", "codes_used", "settled_between_merchants", "cashed_out", "supply", "reserve", "solvent"),
-    *("audit", "seconds"),
+    *("rejected", "audit", "seconds"),
 )
 
 
@@ -154,7 +155,9 @@ def _finish(answer: Json, chain: Chain, report: Path | None, picture: Path | Non
     if report:
         report.write_text(json.dumps(answer, indent=2) + "\n")
     reserve = f"{answer['reserve']:,} units, {points(answer['reserve'] // chain.deployment.par)} points at par"
-    shown = {name: points(answer[name]) if name in MONEY else answer[name] for name in SHOWN} | {"reserve": reserve}
+    shown = {name: points(answer[name]) if name in MONEY else answer[name] for name in SHOWN}
+    rejected = ", ".join(f"{count} × {code}" for code, count in answer["rejected"].items())
+    shown |= {"reserve": reserve, "rejected": rejected or "nothing"}
     main = facts("The main job", [(name.replace("_", " "), shown[name]) for name in SHOWN])
     tables = Group(_weeks(answer["statistics"]), "", main)
     out.result(answer, lambda: tables)
@@ -164,8 +167,18 @@ def _finish(answer: Json, chain: Chain, report: Path | None, picture: Path | Non
         # Without the fonts that rich would fetch from elsewhere.
         plain = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
         canvas.save_svg(str(picture), title="make demo", code_format=plain)
+    check(answer)
+
+
+def check(answer: Json) -> None:
+    """CommandError unless the audit agrees, everything sent was taken and merchants were paid what offers cost."""
     if answer["audit"] != "agrees":
         raise CommandError(f"the audit differs in {len(answer['differences'])} places", code="audit-differs")
+    if answer["rejected"]:
+        raise CommandError(f"actions were rejected: {answer['rejected']}", code="actions-rejected")
+    paid, spent = answer["settled_between_merchants"], answer["spent_on_offers"]
+    if paid != spent:
+        raise CommandError(f"offers cost {points(spent)} points, merchants were paid {points(paid)}", code="wrong-sum")
 
 
 def _weeks(statistics: list[Json]) -> Table:

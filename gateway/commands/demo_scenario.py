@@ -69,7 +69,8 @@ class Figures:
     moves: int = 0
     received: list[Received] = field(default_factory=list)
     codes_used: int = 0
-    settled: int = 0
+    #: What the redeemed offers cost; the chain says what was paid.
+    spent: int = 0
     cashed_out: int = 0
     statistics: list[Json] = field(default_factory=list)
 
@@ -173,8 +174,8 @@ class Scenario:
         sizes = replay.sizes(self.file)
         self.total = sizes.total()
         self.figures.tally = tally = replay.run(self.file, sizes)
-        if tally.rejected or not tally.sales:
-            raise CommandError(f"purchases were rejected: {dict(tally.rejected)}")
+        if tally.refused or not tally.sales:
+            raise CommandError(f"purchases or claims were rejected: {dict(tally.refused)}")
         self.say(
             f"{tally.sales} purchases reported, {tally.claimed} of {tally.claim_codes} guests claimed their points"
         )
@@ -284,7 +285,7 @@ class Scenario:
             shop.client.code("use", one.code, f"receipt-{offer}-{number}")
         self.figures.received += received
         self.figures.codes_used += len(received) - 1
-        self.figures.settled += price * len(received)
+        self.figures.spent += price * len(received)
 
     def _land(self, posted: Sequence[tuple[Holder, Document]], count: bool = True) -> None:
         for holder, move in posted:
