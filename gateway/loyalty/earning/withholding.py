@@ -1,7 +1,8 @@
 """The wallet's own caps on a code: known only when somebody claims it.
 
 What they keep back is written beside the action's points and never changes those, because the till sees them and must
-not learn of the claim. Nor does the budget change before the settlement: a till that asks for more and more would see.
+not learn of the claim. Nor does it change the budget before the settlement: a till that reports more and more would
+see. (What a claim brings beside its points does: decision 0060.)
 """
 
 from __future__ import annotations
