@@ -91,7 +91,7 @@ class StatusOut(BaseModel):
         description="`earned`: it may be asked for; `asked`: its wish waits for the campaign's next settlement; "
         "`sent`: on its way to the chain"
     )
-    sends_at: int | None = Field(description="When the wish is to be sent, Unix seconds")
+    sends_at: int | None = Field(description="When the wish is sent at the earliest, Unix seconds")
 
     @classmethod
     def of(cls, status: Status) -> StatusOut:

@@ -66,7 +66,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Status:
-    """Where a wallet is with a badge. `sends_at`: when its wish is to be sent, once it has asked."""
+    """Where a wallet is with a badge. `sends_at`: when its wish is sent at the earliest."""
 
     campaign: int
     badge: Badge
@@ -88,8 +88,8 @@ class Badges:
     # ---------------------------------------------------------------- asking
 
     def ask(self, wish: Wish) -> Status:
-        """Keeps a wish until the campaign's next settlement; the same again, or a later one, changes nothing but its
-        deadline.
+        """Keeps a wish until the campaign's next settlement is made; the same again, or a later one, changes nothing
+        but its deadline.
 
         Opens its own transactions. `busy`, `no-badges`, `bad-signature`, `unknown-campaign`, `unknown-badge`,
         `badge-renounced`, `badge-not-earned`, `campaign-ended`, `order-expired`.
@@ -125,12 +125,13 @@ class Badges:
         if now >= schedule.last_call(campaign.end):
             raise CAMPAIGN_ENDED.at("id")
         due = schedule.next_settlement(now, campaign.settle_every, campaign.end)
-        if not due + SHORTEST <= wish.deadline <= now + LONGEST:
-            told = f"{due - now + SHORTEST} seconds to {LONGEST // 86_400} days ahead"
+        least = schedule.settles_by(now, campaign.settle_every, campaign.min_wallets, campaign.end) - now + SHORTEST
+        if not now + least <= wish.deadline <= now + LONGEST:
+            told = f"{least} seconds to {LONGEST // 86_400} days ahead"
             raise ORDER_EXPIRED.at("deadline", told)
         row = get_or_add(session, BadgeWish, key, lambda: _new(wish, due, now))
         if row.deadline < now:  # sent too late or not at all, and not yet forgotten
-            row.tx_id, row.retry_at, row.attempts = None, due, 0
+            row.tx_id, row.retry_at, row.attempts, row.created_at = None, due, 0, now
         if row.deadline < wish.deadline:
             row.deadline, row.signature = wish.deadline, wish.signature
         session.flush()

@@ -1,4 +1,5 @@
-"""From wishes to transactions: at settlements, many of one badge together, in random order.
+"""From wishes to transactions: after settlements, many of one badge together, in random order. A settlement that waits
+for more wallets keeps the wishes waiting as well.
 
 A badge's number on the chain is made of campaign, badge and holder, so that it lands at most once, however often it is
 sent; what is sent twice wastes gas.
@@ -22,6 +23,8 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.loyalty.badges.earned import Earned
 from gateway.loyalty.badges.models import BadgeWish
+from gateway.loyalty.campaigns import schedule
+from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.ledger import badges as ledger
 
 #: In one transaction: about 12 million gas when all of them are their holders' first.
@@ -68,7 +71,16 @@ class Submission:
 
     def _batches(self, session: Session, now: int, limit: int) -> list[tuple[Group, list[bytes]]]:
         groups: defaultdict[Group, list[bytes]] = defaultdict(list)
-        due = sa.select(BadgeWish.campaign_id, BadgeWish.badge, BadgeWish.wallet).where(BadgeWish.retry_at <= now)
+        waiting = sa.select(BadgeWish.campaign_id).where(BadgeWish.retry_at <= now)
+        ready = [
+            sa.and_(
+                BadgeWish.campaign_id == row.id,
+                BadgeWish.created_at < schedule.settled_until(now, row.settle_every, row.settled_at, row.end),
+            )
+            for row in session.scalars(sa.select(Campaign).where(Campaign.id.in_(waiting)))
+        ]
+        due = sa.select(BadgeWish.campaign_id, BadgeWish.badge, BadgeWish.wallet)
+        due = due.where(BadgeWish.retry_at <= now, sa.or_(sa.false(), *ready))
         for campaign, badge, wallet in session.execute(due.order_by(BadgeWish.retry_at).limit(limit)).tuples():
             groups[campaign, badge].append(wallet)
         return [

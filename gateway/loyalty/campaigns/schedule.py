@@ -48,6 +48,21 @@ def next_settlement(now: int, every: int, end: int) -> int:
     return min(window_start(now, every) + every, last_call(end))
 
 
+def settles_by(now: int, every: int, min_wallets: int, end: int) -> int:
+    """When what waits from now on has been settled at the latest, however few the wallets."""
+    if every == 0 or min_wallets == 1:
+        return next_settlement(now, every, end)
+    return min(window_start(now + LONGEST_WAIT, every) + every, max(last_call(end), now + STRAGGLERS))
+
+
+def settled_until(now: int, every: int, settled_at: int, end: int) -> int:
+    """What waited before this moment may leave with the awards: `settled_at` is when none was left waiting for the last
+    time. A moment of the schedule, never one that is counted from somebody's own."""
+    if every == 0 or now >= last_call(end):
+        return now + 1
+    return max(settled_at, window_start(now, every) - LONGEST_WAIT)
+
+
 def may_wait(now: int, waiting_since: int, end: int) -> bool:
     """Whether a settlement of too few wallets may be put off once more."""
     return now < last_call(end) and now - waiting_since < LONGEST_WAIT

@@ -122,12 +122,35 @@ def test_wishes_wait_for_the_settlement_and_go_together(corner: Corner) -> None:
     assert corner.state(names[0]) == "earned"
     assert corner.submission.submit_due() == 0
     corner.room.clock.offset += DAY
+    assert corner.submission.submit_due() == 0  # the settlement is due, and not yet made
+    assert corner.room.settle() == 1
     assert corner.submission.submit_due() == len(names) - 1
     assert corner.submission.submit_due() == 0
     assert len(corner.queued()) == 1
     assert code(corner.withdraw(names[1])) == (409, "badge-on-its-way")
     assert corner.mine() == len(names) - 1
     assert len(corner.told) == 1
+
+
+def test_wishes_wait_with_awards_of_too_few_wallets(corner: Corner) -> None:
+    """Else the block of a badge told of its wallet's day what the settlement hides."""
+    corner.room.campaign(programme=PROGRAMME, began=20 * DAY, settle_every=DAY, min_wallets=3)
+    corner.regular("ann")
+    assert code(corner.ask("ann", lasts=7 * DAY)) == (422, "order-expired")
+    assert corner.ask("ann", lasts=9 * DAY).status_code == 202
+    corner.room.clock.offset += DAY
+    assert (corner.room.settle(), corner.submission.submit_due()) == (0, 0)
+    corner.regular("bob")
+    corner.regular("cleo")
+    corner.room.clock.offset += DAY
+    assert (corner.submission.submit_due(), corner.room.settle(), corner.submission.submit_due()) == (0, 1, 1)
+    assert corner.ask("bob", lasts=9 * DAY).status_code == 202
+    corner.regular("dan")
+    days = 0
+    while not corner.submission.submit_due():
+        corner.room.clock.offset += DAY
+        days += 1
+    assert days in (7, 8)
 
 
 def test_what_is_refunded_meanwhile_is_not_sent(shared: Corner) -> None:
