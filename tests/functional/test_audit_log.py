@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from gateway.chain import signatures
+from gateway.chain.hexes import to_hex
+from gateway.loyalty.tiers.messages import message
 from tests.functional.house import House, done
 from tests.functional.people import RULES, Holder, Merchant
 from tests.functional.surface import routes
@@ -61,9 +64,16 @@ def log(merchant: Merchant, **params: Any) -> list[dict[str, Any]]:
 
 def test_changes_are_seen_with_old_and_new_values(house: House, merchant: Merchant) -> None:
     campaign = merchant.campaign()
-    other = Merchant.join(house)
-    rules = {"rules": [{"kind": "per_visit", "points": 300}]}
+    other, holder = Merchant.join(house), Holder.fresh(house)
+    rungs = [{"id": "member", "at": 0}, {"id": "gold", "at": 5_000}]
+    ladders = [{"id": "status", "by": "points", "window": "ever", "rungs": rungs}]
+    rules = {"rules": [{"kind": "per_visit", "points": 300}], "ladders": ladders}
     done(merchant.call("POST", f"/campaigns/{campaign}/rules", rules), 201)
+    for last in ("2031-12-31", "2030-06-30"):
+        wish = message(holder.address, campaign, house.deployment.chain_id, "status", "gold").encode()
+        signature = to_hex(signatures.sign(holder.key, signatures.personal(wish)))
+        vip = {"wallet": holder.name, "ladder": "status", "rung": "gold", "last": last, "signature": signature}
+        done(merchant.call("PUT", f"/campaigns/{campaign}/vips", vip))
     for verb in ("pause", "pause", "resume"):
         done(merchant.call("POST", f"/campaigns/{campaign}/{verb}"))
     done(merchant.call("POST", f"/campaigns/{campaign}/settle"), 202)
@@ -83,7 +93,7 @@ def test_changes_are_seen_with_old_and_new_values(house: House, merchant: Mercha
 
     told = [(c["what"], c["subject"], c["before"], c["after"]) for c in reversed(log(merchant))]
     expected = [LOGGED["POST /v1/merchants"], LOGGED["POST /v1/keys"], "campaign.registered", "campaign.rules"]
-    expected += ["campaign.paused"] * 2 + ["campaign.share"] * 2
+    expected += ["campaign.vip"] * 2 + ["campaign.paused"] * 2 + ["campaign.share"] * 2
     expected += ["offer.created", "offer.codes", "offer.closed", "offer.opened", "offer.low_stock"]
     expected += ["webhook.added", "webhook.removed"]
     expected += ["key.issued", "key.rotated", "key.revoked"]
@@ -97,6 +107,9 @@ def test_changes_are_seen_with_old_and_new_values(house: House, merchant: Mercha
         "per_visit",
     )
     assert (before["version"], after["version"]) == (1, 2)
+    until = {"ladder": "status", "rung": "gold", "last": "2031-12-31"}
+    assert seen["campaign.vip"] == (campaign, until, until | {"last": "2030-06-30"})
+    assert next(before for what, _, before, _ in told if what == "campaign.vip") is None
     assert seen["campaign.paused"] == (campaign, {"paused": True}, {"paused": False})
     assert seen["campaign.share"][1:] == (
         {"merchant_id": other.id, "daily_quota": 500},

@@ -1,5 +1,6 @@
 """HTTP of tiers."""
 
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Response
@@ -48,9 +49,11 @@ def build(db: Database, auth: Auth, tiers: Tiers, vips: Vips, wallet_proofs: pro
         with db.begin() as session:
 
             def write() -> str:
-                vips.give(session, caller.merchant, id, body.wallet, body.ladder, body.rung, body.last, body.signature)
-                told = {"ladder": body.ladder, "rung": body.rung, "last": body.last.isoformat()}
-                changes.record(session, caller, "campaign.vip", id, None, told, clock.now())
+                asked = (body.wallet, body.ladder, body.rung, body.last, body.signature)
+                before = vips.give(session, caller.merchant, id, *asked)
+                old = before and _told(body.ladder, *before)
+                new = _told(body.ladder, body.rung, body.last)
+                changes.record(session, caller, "campaign.vip", id, old, new, clock.now())
                 named = {name: getattr(body, name) for name in ("wallet", "ladder", "rung", "last")}
                 return VipOut.model_construct(campaign=id, **named).model_dump_json()
 
@@ -59,3 +62,7 @@ def build(db: Database, auth: Auth, tiers: Tiers, vips: Vips, wallet_proofs: pro
         return Response(text, 200, media_type="application/json")
 
     return router
+
+
+def _told(ladder: str, rung: str | None, last: date) -> dict[str, str | None]:
+    return {"ladder": ladder, "rung": rung, "last": last.isoformat()}

@@ -55,10 +55,10 @@ class Vips:
         rung: str,
         last: date,
         signature: bytes,
-    ) -> Vip:
+    ) -> tuple[str | None, date] | None:
         """Lets `wallet` stand on `rung` at least, from today through `last` (local days); again: until another day, or
-        on another rung. A day that is over ends it. `unknown-campaign`, `unknown-rung`, `bad-signature`,
-        `invalid-request`."""
+        on another rung. A day that is over ends it. Returns which rung was given before (None: one that is gone) and
+        its last day. `unknown-campaign`, `unknown-rung`, `bad-signature`, `invalid-request`."""
         self.campaigns.owned(session, campaign, merchant_id)
         now = self.clock.now()
         versions = self.campaigns.rule_versions(session, [campaign])[campaign]
@@ -76,11 +76,15 @@ class Vips:
         if not 0 <= last_day <= LAST_DAY:
             raise INVALID_REQUEST.at("last", "2079 at the latest")
         row = session.get(Vip, (campaign, wallet, name_key(ladder)))
-        if row is None:
+        before = None
+        if row is not None:
+            named = next((other.id for other in known.rungs if name_key(other.id) == row.rung), None)
+            before = named, date.fromordinal(EPOCH + row.last_day)
+        else:
             row = Vip(campaign_id=campaign, wallet=wallet, ladder=name_key(ladder))
             session.add(row)
         if row.rung != name_key(rung):  # what the earlier one gave is over
             row.rung, row.first_day = name_key(rung), terms.day(now)
         row.last_day = last_day
         session.flush()
-        return row
+        return before
