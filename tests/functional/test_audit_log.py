@@ -62,6 +62,13 @@ def log(merchant: Merchant, **params: Any) -> list[dict[str, Any]]:
     return list(merchant.client.items("/v1/audit-log", **params))
 
 
+def vip(holder: Holder, campaign: int, last: str) -> dict[str, Any]:
+    """Gold for the holder, who signed for it."""
+    wish = message(holder.address, campaign, holder.house.deployment.chain_id, "status", "gold").encode()
+    signature = to_hex(signatures.sign(holder.key, signatures.personal(wish)))
+    return {"wallet": holder.name, "ladder": "status", "rung": "gold", "last": last, "signature": signature}
+
+
 def test_changes_are_seen_with_old_and_new_values(house: House, merchant: Merchant) -> None:
     campaign = merchant.campaign()
     other, holder = Merchant.join(house), Holder.fresh(house)
@@ -70,10 +77,7 @@ def test_changes_are_seen_with_old_and_new_values(house: House, merchant: Mercha
     rules = {"rules": [{"kind": "per_visit", "points": 300}], "ladders": ladders}
     done(merchant.call("POST", f"/campaigns/{campaign}/rules", rules), 201)
     for last in ("2031-12-31", "2030-06-30"):
-        wish = message(holder.address, campaign, house.deployment.chain_id, "status", "gold").encode()
-        signature = to_hex(signatures.sign(holder.key, signatures.personal(wish)))
-        vip = {"wallet": holder.name, "ladder": "status", "rung": "gold", "last": last, "signature": signature}
-        done(merchant.call("PUT", f"/campaigns/{campaign}/vips", vip))
+        done(merchant.call("PUT", f"/campaigns/{campaign}/vips", vip(holder, campaign, last)))
     for verb in ("pause", "pause", "resume"):
         done(merchant.call("POST", f"/campaigns/{campaign}/{verb}"))
     done(merchant.call("POST", f"/campaigns/{campaign}/settle"), 202)
