@@ -4,12 +4,13 @@ given back takes back what was given."""
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.loyalty.earning.returns import Left, Returned, take_back
+from gateway.loyalty.rules.calculators import Rule
 from gateway.loyalty.rules.facts import Facts
 from gateway.loyalty.rules.judging import Count, limit
 from gateway.loyalty.rules.programme import Programme
@@ -23,36 +24,33 @@ ITEMS = st.builds(
 SELECTED = st.fixed_dictionaries({}, optional={"categories": st.sampled_from([["wine"], ["wine", "bread"]])})
 RATES = st.integers(1, 500)
 #: Kinds whose points follow from what the lines add up to.
-RULES = st.one_of(
-    st.builds(
-        lambda rate, per, chosen: {"kind": "per_currency", "points": rate, "per": per} | chosen, RATES, RATES, SELECTED
+SUMS = {
+    "per_currency": st.builds(lambda rate, per, chosen: {"points": rate, "per": per} | chosen, RATES, RATES, SELECTED),
+    "per_item": st.builds(
+        lambda rate, every, chosen: {"points": rate, "every": every} | chosen, RATES, st.integers(1, 6), SELECTED
     ),
-    st.builds(
-        lambda rate, every, chosen: {"kind": "per_item", "points": rate, "every": every} | chosen,
-        RATES,
-        st.integers(1, 6),
-        SELECTED,
-    ),
-    st.builds(
-        lambda rate, least, chosen: {"kind": "per_purchase", "points": rate, "min_amount": least} | chosen,
+    "per_purchase": st.builds(
+        lambda rate, least, chosen: {"points": rate, "min_amount": least} | chosen,
         RATES,
         st.integers(1, 9_000),
         SELECTED,
     ),
-)
+}
 #: Kinds that look at the basket as a whole: more lines may earn less, more money never does.
-WHOLE = st.one_of(
-    st.builds(
-        lambda kind, rate, per, chosen: {"kind": kind, "points": rate, "per": per} | chosen,
-        st.sampled_from(["every_item", "cheapest_item", "dearest_item"]),
-        RATES,
-        RATES,
-        SELECTED,
-    ),
-    st.builds(
-        lambda rate, least: {"kind": "any_item", "points": rate, "min_quantity": least}, RATES, st.integers(1, 9)
-    ),
-)
+WHOLE = dict.fromkeys(("every_item", "cheapest_item", "dearest_item"), SUMS["per_currency"]) | {
+    "any_item": st.builds(lambda rate, least: {"points": rate, "min_quantity": least}, RATES, st.integers(1, 9))
+}
+#: Kinds that do not look at baskets (test_calculators.py has their examples).
+WITHOUT_BASKET = {"per_visit", "per_action", "anniversary"}
+
+
+@st.composite
+def of_kind(draw: st.DrawFn, kinds: dict[str, st.SearchStrategy[dict[str, Any]]]) -> dict[str, Any]:
+    """A rule of one of these kinds."""
+    kind = draw(st.sampled_from(sorted(kinds)))
+    return {"kind": kind} | draw(kinds[kind])
+
+
 MORE = st.fixed_dictionaries(
     {
         "rounding": st.sampled_from(["down", "up", "half_up", "half_even"]),
@@ -63,7 +61,7 @@ MORE = st.fixed_dictionaries(
 
 
 @st.composite
-def programmes(draw: st.DrawFn, kinds: st.SearchStrategy[dict[str, Any]] = RULES) -> Programme:
+def programmes(draw: st.DrawFn, kinds: st.SearchStrategy[dict[str, Any]]) -> Programme:
     """Up to six rules, some of them in a group of which the best counts, under a cap."""
     rules: list[dict[str, Any]] = draw(st.lists(kinds, min_size=1, max_size=6))
     for number, rule in enumerate(rules):
@@ -75,7 +73,7 @@ def programmes(draw: st.DrawFn, kinds: st.SearchStrategy[dict[str, Any]] = RULES
     return programme(*rules, groups=[{"id": "g", "mode": mode}], caps=[cap], **draw(MORE))
 
 
-EVERY = programmes(RULES | WHOLE)
+EVERY = programmes(of_kind(SUMS | WHOLE))
 #: What the cap leaves; None: more than is wanted.
 ROOMS = st.none() | st.integers(0, 3_000)
 
@@ -90,8 +88,13 @@ def awarded(rules: Programme, facts: Facts, room: int | None) -> dict[int, Count
 BASKETS = st.lists(ITEMS, min_size=1, max_size=6)
 
 
+def test_no_kind_is_left_out() -> None:
+    kinds = {get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(get_args(Rule)[0])}
+    assert kinds == SUMS.keys() | WHOLE.keys() | WITHOUT_BASKET
+
+
 @settings(max_examples=150, deadline=None)
-@given(programmes(), BASKETS, st.data())
+@given(programmes(of_kind(SUMS)), BASKETS, st.data())
 def test_who_spends_more_earns_no_less(rules: Programme, basket: list[Item], data: st.DataObject) -> None:
     more = list(basket)
     place = data.draw(st.integers(0, len(more) - 1))
@@ -105,6 +108,18 @@ def test_who_spends_more_earns_no_less(rules: Programme, basket: list[Item], dat
 def test_the_same_things_dearer_earn_no_less(rules: Programme, basket: list[Item], data: st.DataObject) -> None:
     dearer = [replace(item, amount=item.amount + data.draw(st.integers(0, 500))) for item in basket]
     assert points(rules, purchase(*dearer)) >= points(rules, purchase(*basket))
+
+
+def test_an_order_of_rules_and_a_condition_on_the_amount_may_give_less_for_more() -> None:
+    """As docs/walks/earn.md says: the merchant wrote so."""
+    large = {"kind": "per_purchase", "points": 10, "min_amount": 1_000, "group": "g"}
+    each = {"kind": "per_currency", "points": 1, "per": 1, "group": "g"}
+    first = programme(large, each, groups=[{"id": "g", "mode": "first"}])
+    best = programme(large, each, groups=[{"id": "g", "mode": "best"}])
+    small = programme({"kind": "per_currency", "points": 1, "per": 1, "when": "amount < 1000"})
+    less, more = purchase(Item(amount=999)), purchase(Item(amount=1_000))
+    assert [points(rules, less) for rules in (first, best, small)] == [999, 999, 999]
+    assert [points(rules, more) for rules in (first, best, small)] == [10, 1_000, 0]
 
 
 @settings(max_examples=100, deadline=None)
