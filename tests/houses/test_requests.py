@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.chain.hexes import from_hex
-from gateway.client import Json
+from gateway.client import Json, ProblemAnswer
 from gateway.commands.campaign import DAY
 from gateway.core.db import Database
 from tests.functional.house import House, done, open_house
@@ -55,7 +55,7 @@ OWN_TEXTS = {
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     """A house of its own that logs all it can, every request to it bearing canaries in its headers."""
     url = postgres_url() if request.param == "postgresql" else f"sqlite:///{tmp_path / 'loyalty.db'}"
-    with open_house(tmp_path, url, {"LOYALTY_LOG_LEVEL": "debug"}, HEADERS) as running:
+    with open_house(tmp_path, url, {"LOYALTY_LOG_LEVEL": "debug", "LOYALTY_MAX_ORDERS": "2"}, HEADERS) as running:
         yield running
     if request.param == "postgresql":
         server().drop_database(url)
@@ -89,6 +89,8 @@ def live(house: House) -> dict[str, str]:
     received = holder.wallet.delivered(holder.wallet.order(offer["id"]))
     done(merchant.call("POST", "/codes/use", {"code": received.code}, once=keys[1]))
     holder.wallet.landed(holder.wallet.cash_out(1_000))
+    with pytest.raises(ProblemAnswer, match="orders-used-up"):
+        holder.wallet.send(guest.address, 100)
     return {
         "key": merchant.token,
         "id": str(campaign),
