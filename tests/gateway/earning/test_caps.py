@@ -78,6 +78,18 @@ def test_an_anniversary_comes_once_a_year(room: Room) -> None:
     assert gave == [500, 500, 1_500, 500, 1_500, 500]
 
 
+def test_an_anniversary_counts_from_what_was_told_before(room: Room) -> None:
+    room.campaign(rules=[VISIT, {"kind": "anniversary", "points": 1_000}], began=900 * DAY)
+    now = room.clock.now()
+
+    def gave(who: int, *days: int) -> list[int]:
+        visits = [{"wallet": wallet(who), "occurred_at": now - ago * DAY} for ago in days]
+        return [room.report(kind="visit", **visit).json()["points"] for visit in visits]
+
+    assert gave(5, 400, 0) == [500, 1_500]
+    assert gave(6, 0, 400) == [500, 500]
+
+
 def test_in_one_call_the_earlier_action_comes_first(room: Room) -> None:
     room.campaign(rules=[BASE], programme=capped(points=1_000))
     now = room.clock.now()
