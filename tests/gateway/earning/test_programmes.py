@@ -11,7 +11,7 @@ from gateway.core.db import Database
 from gateway.loyalty.earning.models import Action, Carry
 from gateway.loyalty.rules.document import RulesDocument
 from gateway.models import metadata
-from tests.gateway.earning.conftest import DAY, Room, address, wallet
+from tests.gateway.earning.conftest import DAY, RULES, Room, address, wallet
 from tests.gateway.earning.test_actions import line
 
 CHEAPEST = [
@@ -137,6 +137,36 @@ def test_a_shortfall_is_repaid_by_later_awards(room: Room, policy: str, owed: in
     room.buy(5, 5_000)
     room.settle()
     assert room.hub.given[1, address(5)] == (5_300 if policy == "later_awards" else 6_300)
+    room.check()
+
+
+def test_in_one_settlement_a_late_refund_meets_what_waits_whatever_the_policy(room: Room) -> None:
+    """As docs/walks/earn.md says; a settlement later the award would have gone out whole."""
+    room.campaign(programme={"refunds": "pending_only"})
+    action = room.buy(5, 1_000)
+    room.settle()
+    room.clock.offset += 10
+    room.refund(action)
+    room.buy(5, 300)
+    room.settle()
+    assert (room.hub.given[1, address(5)], shortfall(room)) == (1_000, 700)
+    room.check()
+
+
+def test_the_newest_rules_say_whether_a_shortfall_is_repaid(room: Room) -> None:
+    room.campaign(programme={"refunds": "pending_only"})
+    action = room.buy(5, 1_000)
+    room.settle()
+    room.clock.offset += 10
+    room.refund(action)
+    room.settle()
+    rules = RulesDocument.model_validate({"rules": RULES, "refunds": "later_awards"})
+    with room.db.begin() as session:
+        room.campaigns.add_rules(session, 1, room.merchant, rules, None)
+    room.clock.offset += 10
+    room.buy(5, 300)
+    room.settle()
+    assert (room.hub.given[1, address(5)], shortfall(room)) == (1_000, 700)
     room.check()
 
 
