@@ -34,6 +34,10 @@ class Route:
         """Parameters in `path`, `query` or `header`."""
         return [name for place, name in self.parameters if place == where]
 
+    def of(self, values: Mapping[str, str]) -> dict[str, str]:
+        """The values for this route: the `id` of an offer's route is the offer's."""
+        return dict(values) | ({"id": values["offer"]} if self.path.startswith("/v1/offers/") else {})
+
     def url(self, values: Mapping[str, str]) -> str:
         """The path with these values for its parameters."""
         filled = self.path
