@@ -86,7 +86,7 @@ class _Way:
     def merge(
         self, connection: sa.Connection, rows: list[tuple[Any, ...]], key: Sequence[str], sums: Mapping[str, int]
     ) -> None:
-        sqlite = connection.dialect.name == "sqlite"
+        sqlite = is_sqlite(connection)
         least = "min" if sqlite else "least"
         new = {name: f"excluded.{name}" for name in self.columns if name not in key}
         new |= {name: f"{least}({most}, {self.table}.{name} + excluded.{name})" for name, most in sums.items()}

@@ -10,10 +10,11 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gateway.chain.badges import alike, parts
-from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.chain.badges import parts
+from gateway.chain.indexer.models import ChainEvent
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning.models import Batch
+from gateway.loyalty.ledger.badges import landed_with
 from gateway.loyalty.offers.models import Code, Offer, OfflineUse
 from gateway.loyalty.offers.service import left
 from gateway.loyalty.redemptions.models import Redemption
@@ -122,14 +123,7 @@ def _badges(session: Session, ref: int) -> Message | None:
     campaign = session.get(Campaign, number)
     if campaign is None:
         return None
-    landed = sa.select(sa.func.count()).where(
-        ChainEvent.block == event.block,
-        ChainEvent.tx_hash == event.tx_hash,
-        ChainEvent.kind == EventKind.BADGE,
-        ChainEvent.holder == event.holder,
-        ChainEvent.number.between(*alike(event.number)),
-        ChainEvent.orphaned == event.orphaned,
-    )
+    landed = sa.select(sa.func.count()).where(*landed_with(event), ChainEvent.orphaned == event.orphaned)
     return Message(
         campaign.merchant_id,
         {"campaign": number, "badge": badge, "landed": session.scalar(landed) or 0, "block": event.block},

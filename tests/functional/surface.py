@@ -34,12 +34,11 @@ class Route:
         """Parameters in `path`, `query` or `header`."""
         return [name for place, name in self.parameters if place == where]
 
-    def of(self, values: Mapping[str, str]) -> dict[str, str]:
-        """The values for this route: the `id` of an offer's route is the offer's."""
-        return dict(values) | ({"id": values["offer"]} if self.path.startswith("/v1/offers/") else {})
-
-    def url(self, values: Mapping[str, str]) -> str:
-        """The path with these values for its parameters."""
+    def url(self, values: Mapping[str, str], **instead: str) -> str:
+        """The path with these values for its parameters, some of them others; the `id` of an offer's route is the
+        offer's."""
+        own = {"id": values["offer"]} if self.path.startswith("/v1/offers/") else {}
+        values = {**values, **own, **instead}
         filled = self.path
         for name in self.names("path"):
             filled = filled.replace(f"{{{name}}}", values[name])

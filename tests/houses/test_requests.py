@@ -128,7 +128,7 @@ def requests(route: Route, values: dict[str, str]) -> Iterator[dict[str, Any]]:
 def around(route: Route, values: dict[str, str], text: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """A canary in the path, the query, the headers, or as a body that is none."""
     for name in route.names("path"):
-        yield body | {"url": route.url(values | {name: quote(text, safe="")})}
+        yield body | {"url": route.url(values, **{name: quote(text, safe="")})}
     yield body | {"url": f"{route.url(values)}?{quote(text)}={quote(text)}"}
     for name in route.names("query"):
         yield {"url": f"{route.url(values)}?{name}={quote(text)}"}

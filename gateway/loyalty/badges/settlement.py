@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gateway.chain.badges import alike, parts
+from gateway.chain.badges import parts
 from gateway.chain.indexer.models import ChainEvent, EventKind, IndexedBlock
 from gateway.chain.indexer.stream import applied_block
 from gateway.core.clock import Clock
@@ -16,8 +16,8 @@ from gateway.core.jobs import Jobs
 from gateway.loyalty.badges.models import BadgeWish
 from gateway.loyalty.badges.submission import SETTLES
 from gateway.loyalty.campaigns.models import Campaign
-
-NOBODY = bytes(20)
+from gateway.loyalty.ledger import badges as ledger
+from gateway.loyalty.ledger.postings import NOBODY
 
 
 class Settlement:
@@ -45,15 +45,8 @@ class Settlement:
 
     def _is_first(self, session: Session, event: ChainEvent) -> bool:
         """Whether it is the first of its badge in its transaction: one message tells of them all."""
-        before = sa.select(ChainEvent.id).where(
-            ChainEvent.block == event.block,
-            ChainEvent.tx_hash == event.tx_hash,
-            ChainEvent.kind == EventKind.BADGE,
-            ChainEvent.holder == NOBODY,
-            ChainEvent.number.between(*alike(event.number or bytes(32))),
-            ChainEvent.orphaned == 0,
-            ChainEvent.id < event.id,
-        )
+        same = sa.select(ChainEvent.id).where(*ledger.landed_with(event))
+        before = same.where(ChainEvent.orphaned == 0, ChainEvent.id < event.id)
         return session.scalar(before.limit(1)) is None
 
     def _rewind(self, session: Session, fork: int) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from gateway.chain import calls, signatures
 from gateway.chain.calls import WishData
 from gateway.chain.relayer.models import ChainTx, Purpose, TxState
-from gateway.core import crashes
+from gateway.core import bulk, crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.loyalty.badges.earned import Earned
@@ -69,7 +69,7 @@ class Submission:
             return 0
         return sum(self._submit(group, wallets, self.contract, now) for group, wallets in batches[:room])
 
-    def _batches(self, session: Session, now: int, limit: int) -> list[tuple[Group, list[bytes]]]:
+    def _batches(self, session: Session, now: int, limit: int) -> list[tuple[Group, Sequence[bytes]]]:
         groups: defaultdict[Group, list[bytes]] = defaultdict(list)
         waiting = sa.select(BadgeWish.campaign_id).where(BadgeWish.retry_at <= now)
         ready = [
@@ -83,11 +83,7 @@ class Submission:
         due = due.where(BadgeWish.retry_at <= now, sa.or_(sa.false(), *ready))
         for campaign, badge, wallet in session.execute(due.order_by(BadgeWish.retry_at).limit(limit)).tuples():
             groups[campaign, badge].append(wallet)
-        return [
-            (group, wallets[start : start + MAX_BATCH])
-            for group, wallets in groups.items()
-            for start in range(0, len(wallets), MAX_BATCH)
-        ]
+        return [(group, part) for group, wallets in groups.items() for part in bulk.parts(wallets, MAX_BATCH)]
 
     def _under_way(self, session: Session) -> int:
         open_ = (ChainTx.purpose == Purpose.BADGE, ChainTx.state.in_((TxState.QUEUED, TxState.SIGNED)))

@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gateway.chain.badges import parts
-from gateway.chain.indexer.models import ChainEvent
+from gateway.chain.badges import alike, parts
+from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.loyalty.ledger.models import ChainBadge
 from gateway.loyalty.ledger.postings import NOBODY
 
@@ -50,6 +50,17 @@ def of_holder(session: Session, holder: bytes, cursor: int, limit: int) -> list[
     """At most `limit` badges that a wallet has, or had and renounced, with an id above `cursor`."""
     query = sa.select(ChainBadge).where(ChainBadge.holder == holder, ChainBadge.id > cursor)
     return list(session.scalars(query.order_by(ChainBadge.id).limit(limit)))
+
+
+def landed_with(event: ChainEvent) -> tuple[sa.ColumnElement[bool], ...]:
+    """What the events of the same badge that landed in the same transaction have in common, this one among them."""
+    return (
+        ChainEvent.block == event.block,
+        ChainEvent.tx_hash == event.tx_hash,
+        ChainEvent.kind == EventKind.BADGE,
+        ChainEvent.holder == NOBODY,
+        ChainEvent.number.between(*alike(event.number or bytes(32))),
+    )
 
 
 def held(session: Session, campaign: int) -> dict[int, int]:
