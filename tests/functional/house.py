@@ -6,14 +6,12 @@ merchants, campaigns and wallets of its own.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import os
 import secrets
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +23,6 @@ from eth_account import Account
 
 from gateway import migrations
 from gateway.chain import calls, local
-from gateway.chain.errors import ChainError
 from gateway.chain.hexes import to_hex
 from gateway.chain.rpc import Rpc
 from gateway.chain.signatures import address_of
@@ -39,6 +36,7 @@ from gateway.identity.merchants.keys import ApiKeys
 from gateway.identity.merchants.models import Scope
 from tests.support import processes
 from tests.support.anvil import CHAIN_ID, Anvil, anvil
+from tests.support.heart import Heart
 
 PATIENCE = 45.0
 PASSWORD = "the tests' keystore"
@@ -73,8 +71,7 @@ class House:
         self._numbers = itertools.count(1)
 
         self.rpc = Rpc(node.url)
-        self._ended, self._beating = threading.Event(), threading.Event()
-        self._heart = threading.Thread(target=self._pulse, daemon=True)
+        self.heart = Heart(node.url, self.pulse)
         self.bank_key = secrets.token_bytes(32)
         local.fund_gas(self.rpc, address_of(self.bank_key))
         self.deployment = local.deploy(self.rpc, self.bank_key)
@@ -124,26 +121,17 @@ class House:
 
     # ----------------------------------------------------------------- running
 
-    def _pulse(self) -> None:
-        """Makes blocks, so that what happened gets its depth."""
-        rpc = Rpc(self.node.url)
-        while not self._ended.wait(self.pulse):
-            if self._beating.is_set():
-                with contextlib.suppress(ChainError):  # the node is down, which is what some tests are about
-                    rpc.call("evm_mine")
-        rpc.close()
-
     @contextmanager
     def stillness(self) -> Iterator[None]:
         """No block is made meanwhile; in the first one afterwards the transactions stand by what they pay."""
-        self._beating.clear()
+        self.heart.hush()
         self.rpc.call("evm_setAutomine", False)
         try:
             yield
         finally:
             self.rpc.call("evm_mine")
             self.rpc.call("evm_setAutomine", True)
-            self._beating.set()
+            self.heart.beat()
 
     def until_pooled(self, count: int) -> None:
         """In stillness: waits until so many transactions wait for a block."""
@@ -151,20 +139,10 @@ class House:
 
     def start(self) -> None:
         """Starts both processes and waits until the gateway answers and the worker has indexed something."""
-        self.beat()
+        self.heart.beat()
         self.start_worker()
         self.start_gateway()
         self.until(lambda: self.http.get("/ready").json()["parts"]["indexer"]["ok"], "the worker indexes")
-
-    def beat(self) -> None:
-        """From now on blocks are made."""
-        self._beating.set()
-        if not self._heart.is_alive():
-            self._heart.start()
-
-    def hush(self) -> None:
-        """No more blocks until `beat`."""
-        self._beating.clear()
 
     def start_gateway(self) -> None:
         """Starts the HTTP process as an operator would, and waits until it answers."""
@@ -220,9 +198,7 @@ class House:
     def close(self) -> None:
         """Ends everything of this house."""
         self.stop()
-        self._ended.set()
-        if self._heart.is_alive():
-            self._heart.join()
+        self.heart.end()
         self.http.close()
         for client in self._clients.values():
             client.close()

@@ -67,7 +67,7 @@ class Fleet(House):
     # ----------------------------------------------------------------- running
 
     def start(self) -> None:
-        self.beat()
+        self.heart.beat()
         self.work()
         self.serve()
         self.until(lambda: self.http.get("/ready").json()["parts"]["indexer"]["ok"], "the worker indexes")

@@ -220,7 +220,8 @@ class Storm:
         if not self.node_up:
             return "the node is down"
         depth = 1 + step.dice % 2 if step.size < 0.5 else 2 + int((step.size - 0.5) * 2 * 14)
-        return self.node.reorganise(depth, forget)
+        with self.fleet.heart.between_beats():
+            return self.node.reorganise(depth, forget)
 
     def _node_killed(self, step: Step) -> str:
         return self._node_down(step, kill=True)
@@ -266,8 +267,8 @@ class Storm:
         return what
 
     def _no_blocks(self, step: Step) -> str:
-        self.fleet.hush()
-        self._later(1 + 5 * step.size, "blocks", self.fleet.beat)
+        self.fleet.heart.hush()
+        self._later(1 + 5 * step.size, "blocks", self.fleet.heart.beat)
         return f"for {1 + 5 * step.size:.1f} s"
 
     def _disk_full(self, step: Step) -> str:
@@ -372,7 +373,7 @@ def site(folder: Path, database_url: str) -> Iterator[Site]:
     proxy.start()
     tuning = {"LOYALTY_RPC_URL": proxy.url, "LOYALTY_CONFIRMATIONS": "2"}
     fleet = Fleet(folder, database_url, node.anvil, tuning, KEYS)
-    fleet.pulse = BLOCK
+    fleet.heart.pulse = BLOCK
     try:
         fleet.start()
         town = settle_down(fleet)
