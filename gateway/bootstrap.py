@@ -36,6 +36,7 @@ from gateway.identity.merchants.keys import ApiKeys
 from gateway.identity.merchants.service import Merchants
 from gateway.identity.wallets.orders import OpenOrders
 from gateway.identity.wallets.proofs import Proofs
+from gateway.identity.wallets.shared import SharedBudget
 from gateway.listeners import EVENTS, MESSAGES, WANTED
 from gateway.loyalty.badges import routes as badges_routes
 from gateway.loyalty.badges.earned import Earned
@@ -153,13 +154,13 @@ class House:
         self.ledger, self.keys = Ledger(), ApiKeys()
         self.auth = Auth(db, self.keys, clock)
         self.merchants = Merchants(contracts)
-        self.orders = OpenOrders(db, reads, clock, (Move.__table__, Redemption.__table__), settings.max_orders)
         self.campaigns = Campaigns(
             db, reads, clock, desk.addresses, least_wallets=settings.min_wallets, least_window=settings.min_window
         )
         self.tiers = Tiers(self.campaigns, clock)
         self.vips = Vips(self.campaigns, clock, deployment.chain_id)
         self.earning = Earning(self.campaigns, secrets, jobs, clock, refused, self.tiers, settings.max_backlog)
+        self.orders = self._orders()
         self.grants = Grants(self.campaigns, secrets, clock, refused, settings.approval_above)
         self.claims = Claims(db, clock, jobs, refused, self.grants.welcome, self.fence.trusted)
         self.boards = Leaderboards(db, self.campaigns, clock, deployment.chain_id)
@@ -202,6 +203,11 @@ class House:
         self.outbox = Outbox(clock, secrets, settings.webhooks_private)
         self.courier = Courier(db, clock, secrets, settings.webhooks_private)
         jobs.registry = Registry(self._handlers(), EVENTS, self._bulk_handlers())
+
+    def _orders(self) -> OpenOrders:
+        shared = SharedBudget(self.ground.clock, self.earning.has_paid, self.settings.max_shared_orders)
+        kept = (Move.__table__, Redemption.__table__)
+        return OpenOrders(self.ground.db, self.ground.reads, self.ground.clock, shared, kept, self.settings.max_orders)
 
     def _bulk_handlers(self) -> Mapping[str, BulkHandler]:
         """What kinds of jobs do that come by the thousand."""

@@ -36,6 +36,9 @@ class Settings(BaseSettings):
         21_600, ge=60, le=30 * 86_400, description="Seconds that accepted actions may be late before more are refused"
     )
     max_orders: int = Field(60, ge=1, le=1_000_000, description="Orders of one wallet that are relayed in 24 hours")
+    max_shared_orders: int = Field(
+        1_000, ge=0, le=10**9, description="Orders a UTC day of all wallets together that earned nothing here"
+    )
     statistics_quiet: int = Field(86_400, ge=0, le=7 * 86_400, description="A week closes after so many silent seconds")
     min_wallets: int = Field(20, ge=1, le=10_000, description="Smallest settlement a campaign may choose")
     min_window: int = Field(3_600, ge=0, le=7 * 86_400, description="Shortest settlement window a campaign may choose")

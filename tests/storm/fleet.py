@@ -35,7 +35,8 @@ class Fleet(House):
         tuning: Mapping[str, str] | None = None,
         keys: int = 1,
     ) -> None:
-        more = {"LOYALTY_MAX_ORDERS": "1000000"} | dict(tuning or {})  # few wallets order for many
+        few_order_much = {"LOYALTY_MAX_ORDERS": "1000000", "LOYALTY_MAX_SHARED_ORDERS": "1000000"}
+        more = few_order_much | dict(tuning or {})
         more["LOYALTY_RELAYER_KEYSTORE"] = str(folder / "keys")
         super().__init__(folder, database_url, node, more)
         self.forks: dict[str, Fork] = {}

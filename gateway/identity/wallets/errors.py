@@ -14,6 +14,9 @@ NONCE_GAP = Refusal("nonce-gap", 409, "This nonce leaves a gap after the last op
 ORDER_EXPIRED = Refusal("order-expired", 422, "The deadline is over, too near or too far ahead")
 TOO_MANY_ORDERS = Refusal("too-many-orders", 429, "This wallet has too many open orders")
 ORDERS_USED_UP = Refusal("orders-used-up", 429, "This wallet has had its orders of the last 24 hours")
+SHARED_ORDERS_USED_UP = Refusal(
+    "shared-orders-used-up", 429, "Wallets that earned nothing here have had their orders of this UTC day"
+)
 BELOW_RELAY_MINIMUM = Refusal("below-relay-minimum", 422, "Orders are relayed from one point upward")
 INSUFFICIENT_POINTS = Refusal("insufficient-points", 422, "Not enough points are free for this order")
 CHAIN_UNREACHABLE = Refusal("chain-unreachable", 503, "The chain's node does not answer; nothing was changed")

@@ -38,3 +38,12 @@ class OpenOrder(Base):
     created_at: Mapped[int] = mapped_column(Seconds())
     #: When to ask the chain whether it is still alive.
     look_at: Mapped[int] = mapped_column(Seconds())
+
+
+class SharedOrders(Base):
+    """How many orders were taken on a UTC day (days since 1970) of wallets that had earned nothing here."""
+
+    __tablename__ = "shared_orders"
+
+    day: Mapped[int] = mapped_column(Int(0, 30_000), primary_key=True, autoincrement=False)
+    orders: Mapped[int] = mapped_column(Int())

@@ -21,6 +21,7 @@ from gateway.identity.wallets.errors import (
     TOO_MANY_ORDERS,
 )
 from gateway.identity.wallets.models import OpenOrder, OrderKind
+from gateway.identity.wallets.shared import SharedBudget
 
 #: A deadline lies this many seconds ahead: enough to land, and not for ever.
 SHORTEST, LONGEST = 60, 7 * 86_400
@@ -76,11 +77,17 @@ class OpenOrders:
     """The one list of open orders. Redemptions and moves share it because they share the holders' nonces."""
 
     def __init__(
-        self, db: Database, reads: NonceReads, clock: Clock, kept: Sequence[sa.FromClause] = (), a_day: int = 60
+        self,
+        db: Database,
+        reads: NonceReads,
+        clock: Clock,
+        shared: SharedBudget,
+        kept: Sequence[sa.FromClause] = (),
+        a_day: int = 60,
     ) -> None:
         """`kept`: the tables of accepted orders (`id`, `holder`, `created_at`), which keep those that are over, too; of
-        one wallet `a_day` are taken in any 24 hours."""
-        self.db, self.reads, self.clock = db, reads, clock
+        one wallet `a_day` are taken in any 24 hours. `shared`: what wallets have together that earned nothing here."""
+        self.db, self.reads, self.clock, self.shared = db, reads, clock, shared
         self.kept, self.a_day = kept, a_day
 
     def chain_nonce(self, holder: bytes, campaign: int, block: int | str = "latest") -> int:
@@ -118,7 +125,7 @@ class OpenOrders:
         """Raises the refusal of a claim that does not fit behind the open ones.
 
         `matured`: hundredths that the ledger shows as free. `stale-nonce`, `nonce-gap`, `too-many-orders`,
-        `orders-used-up`, `insufficient-points`.
+        `orders-used-up`, `insufficient-points`, `shared-orders-used-up`.
         """
         self.check_deadline(claim.deadline)
         expected = self.next_nonce(session, claim.holder, claim.campaign, chain_nonce)
@@ -131,6 +138,7 @@ class OpenOrders:
         free = matured - self.promised(session, claim.holder, claim.campaign)
         if claim.amount > free:
             raise INSUFFICIENT_POINTS.at("amount", f"{max(free, 0)} hundredths are free")
+        self.shared.take(session, claim.holder)
 
     def _check_pace(self, session: Session, holder: bytes) -> None:
         """We pay the gas of every order, and most cost their holder nothing: a wallet may have so many in 24 hours."""

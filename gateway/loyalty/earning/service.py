@@ -131,6 +131,16 @@ class Earning:
         row = session.get(Carry, (refund.campaign_id, refund.wallet)) if refund.wallet else None
         return min(refund.points - refund.withheld, row.owed) if row and refund.state == ActionState.SETTLED else 0
 
+    def has_paid(self, session: Session, wallet: bytes) -> bool:
+        """Whether any points that the wallet earned were settled here."""
+        settled = sa.select(Action.id).where(
+            Action.wallet == wallet,
+            Action.state == ActionState.SETTLED,
+            Action.kind != ActionKind.REFUND,
+            Action.points > Action.withheld,
+        )
+        return session.scalar(settled.limit(1)) is not None
+
     def underway(self, session: Session, wallet: bytes) -> list[Underway]:
         """What the wallet earned and does not have yet, by campaign."""
         waiting = self._sums(session, wallet)

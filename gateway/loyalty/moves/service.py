@@ -94,7 +94,8 @@ class Moves:
 
         Opens its own transactions, because the chain is asked between them and not inside. Raises what `quote` raises
         and `bad-signature`, `recipient-refused`, `below-relay-minimum`, `below-minimum`, `order-expired`,
-        `stale-nonce`, `nonce-gap`, `too-many-orders`, `orders-used-up`, `insufficient-points`, `stay-unchanged`.
+        `stale-nonce`, `nonce-gap`, `too-many-orders`, `orders-used-up`, `shared-orders-used-up`, `insufficient-points`,
+        `stay-unchanged`.
         """
         digest = order.digest(self.domains)
         if signatures.recover(digest, order.signature) != order.holder:

@@ -103,9 +103,9 @@ class Redemptions:
 
         Opens its own transactions, because the chain is asked between them and not inside. Raises `not-found`,
         `bad-signature`, `wrong-source`, `standing-too-low`, `price-mismatch`, `below-relay-minimum`, `offer-not-open`,
-        `stale-nonce`, `nonce-gap`, `order-expired`, `too-many-orders`, `orders-used-up`, `insufficient-points`,
-        `wallet-limit-reached`, `out-of-stock`, `seal-key-refused`, `merchant-has-no-delegate`, `merchant-not-serving`,
-        `chain-unreachable`, `recovering`.
+        `stale-nonce`, `nonce-gap`, `order-expired`, `too-many-orders`, `orders-used-up`, `shared-orders-used-up`,
+        `insufficient-points`, `wallet-limit-reached`, `out-of-stock`, `seal-key-refused`, `merchant-has-no-delegate`,
+        `merchant-not-serving`, `chain-unreachable`, `recovering`.
         """
         with self.db.read() as session:
             serving = self._serving(session, order.offer)

@@ -256,3 +256,25 @@ def test_releases_are_sent_once_at_a_time(room: Room) -> None:
     room.clock.offset += AGAIN_AFTER
     assert releaser.release_due() == 1
     assert set(asked) == {1}
+
+
+def test_who_was_paid_here_is_known_by_what_was_settled(room: Room) -> None:
+    """Whose orders are relayed from a budget of their own: nothing that anybody can do without a merchant opens it."""
+    room.campaign(settle_every=DAY, rules=[{"kind": "per_currency", "points": 1, "per": 100}])
+
+    def paid() -> list[int]:
+        with room.db.read() as session:
+            return [who for who in range(1, 5) if room.earning.has_paid(session, address(who))]
+
+    bought = room.buy(1, 10_000)
+    room.buy(2, 1)  # earns nothing
+    code = room.report(claim=True, amount=10_000).json()["claim"]["code"]
+    assert paid() == []
+    room.clock.offset += DAY
+    room.settle()
+    assert paid() == [1]
+    assert room.claim(code, 3).status_code == 200
+    assert room.refund(bought).status_code == 202
+    room.clock.offset += DAY
+    room.settle()
+    assert paid() == [1, 3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ import sqlalchemy as sa
 
 from gateway.chain import calls
 from gateway.chain.relayer.models import ChainTx
-from gateway.identity.wallets.models import OpenOrder
+from gateway.identity.wallets.models import OpenOrder, SharedOrders
 from gateway.loyalty.moves.models import Move, MoveState
-from tests.gateway.redemptions.market import CLOSED, IN_CLOSED, IN_OPEN, IN_WALLET, OPEN, POT, address_of
+from tests.gateway.redemptions.market import CLOSED, DAY, IN_CLOSED, IN_OPEN, IN_WALLET, OPEN, POT, address_of
 from tests.gateway.redemptions.world import World, refused
 
 
@@ -28,6 +29,12 @@ def move_row(world: World, number: int = 1) -> Move:
 def open_orders(world: World) -> int:
     with world.db.read() as session:
         return session.scalar(sa.select(sa.func.count()).select_from(OpenOrder)) or 0
+
+
+def shared_today(world: World) -> int:
+    with world.db.read() as session:
+        row = session.get(SharedOrders, world.clock.now() // DAY)
+        return row.orders if row else 0
 
 
 def test_points_move_to_a_closed_campaign_with_the_bonus_that_was_quoted(world: World) -> None:
@@ -203,3 +210,28 @@ def test_a_wallet_drains_no_gas_by_orders_that_cost_it_nothing(world: World) -> 
     assert world.move("send", "bob", recipient=address_of("ann"), amount=100).status_code == 202
     world.clock.offset += int(answer.headers["Retry-After"])
     assert world.move("stay", source=OPEN, stay=False).status_code == 202
+
+
+def test_a_point_passed_on_to_ever_fresh_wallets_drains_no_gas(world: World) -> None:
+    """Each of them has orders of its own; those that earned nothing here share what the gateway pays for."""
+    world.earned, world.shared.a_day = {address_of("ann")}, 2
+    crew = ["ann", *(f"fresh {number}" for number in range(4))]
+    answers = []
+    for giver, taker in pairwise(crew):
+        answers.append(world.move("send", giver, recipient=address_of(taker), amount=100))
+        world.settle()
+    assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
+    refused(answers[-1], 429, "shared-orders-used-up", "holder")
+    wait = int(answers[-1].headers["Retry-After"])
+    assert 0 < wait <= 86_400
+    # Who earned here is not held up by them.
+    assert world.move("send", recipient=address_of("fresh 0"), amount=100).status_code == 202
+    world.settle()
+    world.clock.offset += wait
+    refused(
+        world.move("send", "fresh 2", recipient=address_of("bob"), amount=101), 422, "insufficient-points", "amount"
+    )
+    assert shared_today(world) == 0  # a refusal counts nothing
+    body = world.move_body("send", "fresh 2", recipient=address_of("fresh 3"), amount=100)
+    assert [world.call("POST", "/moves", body).status_code for _ in range(2)] == [202, 202]
+    assert shared_today(world) == 1  # and the same order counts once

@@ -30,6 +30,7 @@ from gateway.identity.merchants.keys import ApiKeys
 from gateway.identity.merchants.models import Merchant, Scope
 from gateway.identity.wallets.orders import OpenOrders
 from gateway.identity.wallets.proofs import Proofs
+from gateway.identity.wallets.shared import SharedBudget
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant
 from gateway.loyalty.ledger.service import Ledger
 from gateway.loyalty.moves import routes as moves_routes
@@ -97,7 +98,10 @@ class World:
         relaying = RelayerSettings(confirmations=CONFIRMATIONS, look_every=0, resend_after=1)
         self.relayer = Relayer(db, self.rpc, clock, self.jobs, [key_of("relayer")], deployment, relaying)
         self.indexer = Indexer(db, self.rpc, clock, deployment, CONFIRMATIONS)
-        self.orders = OpenOrders(db, self.reads, clock, (Move.__table__, Redemption.__table__))
+        #: Who was paid by a campaign of this gateway; None: everybody.
+        self.earned: set[bytes] | None = None
+        self.shared = SharedBudget(clock, lambda _, holder: self.earned is None or holder in self.earned, 1)
+        self.orders = OpenOrders(db, self.reads, clock, self.shared, (Move.__table__, Redemption.__table__))
         self.ledger = Ledger()
         self.codes = Codes(secrets, self.jobs, clock)
         self.pools = Pools(secrets)
