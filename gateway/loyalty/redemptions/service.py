@@ -245,11 +245,12 @@ class Redemptions:
                 "signature", "the holder's wallet signs the text `confirm redemption <id>` (EIP-191)"
             )
         session.refresh(redemption, with_for_update=True)
-        if redemption.state == RedemptionState.DELIVERED:
-            redemption.state, redemption.box = RedemptionState.CONFIRMED, None
-            session.flush()
-        elif redemption.state != RedemptionState.CONFIRMED:
+        if redemption.expires_at is None:
             raise NOT_DELIVERED.at("id")
+        redemption.box = None
+        if redemption.state == RedemptionState.DELIVERED:  # a flagged one stays for a human to look at
+            redemption.state = RedemptionState.CONFIRMED
+        session.flush()
         return redemption
 
 

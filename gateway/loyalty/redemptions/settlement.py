@@ -60,7 +60,9 @@ class Settlement:
             row.expires_at = self.codes.deliver(session, row.code_id)
             self.jobs.publish(session, "redemption.delivered", row.id)
         elif row.state == RedemptionState.FLAGGED and row.expires_at is not None:
-            row.state = RedemptionState.DELIVERED if row.box is not None else RedemptionState.CONFIRMED
+            # No box, and not because its code has expired: its holder confirmed it.
+            confirmed = row.box is None and row.expires_at >= self.clock.now()
+            row.state = RedemptionState.CONFIRMED if confirmed else RedemptionState.DELIVERED
         row.paid_block, row.retry_at = event.block, None
 
     def _stray(self, session: Session, event: ChainEvent) -> None:
@@ -121,15 +123,11 @@ class Settlement:
             self.codes.free(session, row.code_id)
 
     def wipe_due(self) -> int:
-        """Forgets the boxes of codes that have expired, every ten minutes; returns how many."""
+        """Forgets the boxes of codes that have expired, flagged ones too, every ten minutes; returns how many."""
         now = self.clock.now()
         if now < self._wipe_at:
             return 0
         self._wipe_at = now + WIPE_EVERY
-        expired = sa.update(Redemption).where(
-            Redemption.box.is_not(None),
-            Redemption.expires_at < now,
-            Redemption.state == RedemptionState.DELIVERED,
-        )
+        expired = sa.update(Redemption).where(Redemption.box.is_not(None), Redemption.expires_at < now)
         with self.db.begin() as session:
             return int(session.execute(expired.values(box=None)).rowcount)  # type: ignore[attr-defined]

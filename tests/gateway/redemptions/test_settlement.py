@@ -238,3 +238,42 @@ def test_a_box_is_wiped_when_its_code_has_expired(world: World) -> None:
     assert world.settlement.wipe_due() == 1
     assert row(world).box is None
     assert world.settlement.wipe_due() == 0
+
+
+def reorganised(world: World, **offer: int) -> None:
+    """A code delivered to ann, whose payment a deep reorganisation took back and nobody sends again."""
+    before = world.node.snapshot()
+    assert world.redeem(world.offer(codes=1, **offer)).status_code == 202
+    world.settle()
+    world.node.revert(before)
+    world.node.mine(30)
+    world.catch_up()
+    assert row(world).state == RedemptionState.FLAGGED
+    assert row(world).box is not None
+
+
+def test_a_flagged_box_is_wiped_like_any_other_when_its_code_has_expired(world: World) -> None:
+    reorganised(world, code_valid=3_600)
+    assert world.settlement.wipe_due() == 0
+    world.clock.offset += 2 * DAY
+    assert world.settlement.wipe_due() == 1
+    assert row(world).box is None
+    for _ in range(3):  # paid once more: nobody has confirmed anything
+        world.clock.offset += 60
+        world.settle()
+    assert row(world).state == RedemptionState.DELIVERED
+
+
+def test_the_holder_confirms_a_flagged_box_and_it_is_gone_but_still_flagged(world: World) -> None:
+    reorganised(world)
+    text = signatures.personal(b"confirm redemption 1")
+    for _ in range(2):
+        answer = world.call(
+            "POST", "/redemptions/1/confirm", {"signature": to_hex(signatures.sign(key_of("ann"), text))}
+        )
+        assert (answer.status_code, answer.json()["state"]) == (200, "flagged")
+        assert row(world).box is None
+    for _ in range(3):
+        world.clock.offset += 60
+        world.settle()
+    assert row(world).state == RedemptionState.CONFIRMED
