@@ -166,7 +166,7 @@ class House:
         self.boards = Leaderboards(db, self.campaigns, clock, deployment.chain_id)
         self.play = Play(self.campaigns, secrets, clock)
         self.referrals = Referrals(db, self.campaigns, secrets, clock, deployment.chain_id, refused)
-        self.settler = Settler(db, clock, reads, desk, deployment.hub, self.tiers, self.fence.complete)
+        self.settler = Settler(db, clock, reads, desk, deployment.hub, jobs, self.tiers, self.fence.complete)
         self.recounts = Recounts(db, self.tiers)
         self.landing = Landing(db, clock, jobs, self.campaigns, reads, desk, deployment.hub)
         self.recovery = BatchRecovery(db, ground.rpc, clock, self.landing, desk.addresses, deployment.hub)

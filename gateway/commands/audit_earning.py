@@ -111,18 +111,11 @@ def promises(session: Session) -> Iterator[Difference]:
     """What a campaign has reserved is what it still has to pay; what a merchant used of its quota is what it reported;
     nothing was refunded above what it had earned."""
     expected: Counter[int] = Counter()
-    target = aliased(Action)
     open_awards = sa.select(Action.campaign_id, sa.func.sum(Action.points)).where(
         Action.state.in_(PROMISED), Action.kind != ActionKind.REFUND
     )
-    early_refunds = (
-        sa.select(Action.campaign_id, -sa.func.sum(Action.points))
-        .join(target, target.id == Action.refers_to)
-        .where(target.state.in_(PROMISED))
-    )
-    for query in (open_awards, early_refunds):
-        for campaign, points in session.execute(query.group_by(Action.campaign_id)):
-            expected[campaign] += int(points)
+    for campaign, points in session.execute(open_awards.group_by(Action.campaign_id)):
+        expected[campaign] += int(points)
     queued = sa.select(Batch).where(Batch.state == BatchState.QUEUED, Batch.kind == BatchKind.AWARD)
     for batch in session.scalars(queued):
         expected[batch.campaign_id] += batch.total

@@ -29,6 +29,11 @@ def last_call(end: int) -> int:
     return closes_at(end) - LAST_CALL
 
 
+def last_bonus(end: int) -> int:
+    """From here on no more bonuses: what was settled at the last call may still bring some, and they must land."""
+    return closes_at(end) - LAST_CALL // 2
+
+
 def code_lapses_at(now: int, end: int) -> int:
     """When a code given out now is void."""
     return min(now + CODE_VALID, last_call(end))

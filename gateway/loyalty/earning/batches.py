@@ -21,6 +21,7 @@ from gateway.core import crashes
 from gateway.core.bulk import add_rows, parts
 from gateway.core.clock import Clock
 from gateway.core.db import Database
+from gateway.core.jobs import Jobs
 from gateway.core.limits import MAX_HUNDREDTHS
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
@@ -39,6 +40,7 @@ from gateway.loyalty.earning.models import (
 from gateway.loyalty.earning.settlement import MAX_ENTRIES, Before, Entry, Net, Waiting
 from gateway.loyalty.earning.standing import NoLadders, Standing
 from gateway.loyalty.rules.document import Refunds, parse
+from gateway.loyalty.rules.programme import programme
 
 log = structlog.get_logger(__name__)
 
@@ -71,11 +73,12 @@ class Settler:
         reads: LandedReads,
         relayer: Enqueues,
         hub: bytes,
+        jobs: Jobs,
         standing: Standing | None = None,
         whole: Callable[[], bool] = lambda: True,
     ) -> None:
         self.db, self.clock, self.reads, self.relayer, self.hub = db, clock, reads, relayer, hub
-        self.standing, self.whole = standing or NoLadders(), whole
+        self.jobs, self.standing, self.whole = jobs, standing or NoLadders(), whole
         self.random = random.SystemRandom()
 
     def settle_due(self, limit: int = 20) -> int:
@@ -284,7 +287,7 @@ class Settlement:
             self.kinds.add(kind.name.lower())
             batch_of |= dict.fromkeys((wallet for wallet, _ in entries), batch_id)
         self._settle_actions(kept, batch_of)
-        self._count_codes(kept)
+        self._count_codes([id for net in kept for id in net.actions])
         self._write_carries(kept)
         promises.release(self.session, self.campaign.id, sum(net.released for net in kept))
         return min(room, len(planned)), bool(left_out)
@@ -319,12 +322,17 @@ class Settlement:
                     )
                 )
 
-    def _count_codes(self, nets: Sequence[Net]) -> None:
-        """Codes count for ladders from here on."""
-        versions = sa.select(RuleVersion.document).where(RuleVersion.campaign_id == self.campaign.id)
-        if any(parse(document).ladders for document in self.session.scalars(versions)):
-            ids = [id for net in nets for id in net.actions]
+    def _count_codes(self, ids: Sequence[int]) -> None:
+        """Codes count for ladders, goals and referrals from here on."""
+        query = sa.select(RuleVersion.id, RuleVersion.document).where(RuleVersion.campaign_id == self.campaign.id)
+        versions = dict(self.session.execute(query).tuples().all())
+        if any(parse(document).ladders for document in versions.values()):
             self.settler.standing.count(self.session, counting.codes_settled(self.session, ids))
+        followed = [id for id, document in versions.items() if programme(document).followed]
+        for part in parts(sorted(ids)) if followed else ():
+            codes = sa.select(Action.id).where(Action.id.in_(part), Action.claim_hash.is_not(None))
+            found = self.session.scalars(codes.where(Action.rule_version_id.in_(followed)).order_by(Action.id))
+            self.settler.jobs.publish(self.session, "action.qualifies", *found)
 
     def _write_carries(self, nets: Sequence[Net]) -> None:
         rows: dict[bytes, Carry] = {}

@@ -51,8 +51,8 @@ def give(
 
 
 def take_back(session: Session, bonus: Action, policy: Refunds, digest: bytes, now: int) -> None:
-    """Takes a bonus back as a refund takes back an award: what has not left yet at once, the rest as `policy` says. The
-    campaign must be locked."""
+    """Takes a bonus back as a refund takes back an award: what has not left yet is folded with it, the rest goes as
+    `policy` says. The campaign must be locked."""
     stays = bonus.state == ActionState.SETTLED and policy == Refunds.NOTHING
     values = row(
         bonus.merchant_id, bonus.campaign_id, bonus.rule_version_id, ActionKind.REFUND, digest, bonus.occurred_at, now
@@ -67,6 +67,4 @@ def take_back(session: Session, bonus: Action, policy: Refunds, digest: bytes, n
             state=ActionState.SETTLED if stays else ActionState.ACCEPTED,
         )
     )
-    if bonus.state == ActionState.ACCEPTED:
-        promises.release(session, bonus.campaign_id, bonus.points)
     session.flush()

@@ -1,6 +1,7 @@
 """What must always hold between the tables of this room and the campaign's promises; for tests, audit and doctor.
 
-1. promised: reserved = unsettled awards less their refunds + award batches on their way + what rounding carries on
+1. promised: reserved = unsettled awards + award batches on their way + what rounding carries on; a refund frees nothing
+   before the settlement of what it refunds
 2. each wallet: settled awards - settled refunds = award entries - clawback entries + carried - owed - ahead + back,
    where a clawback entry counts in full until it landed, and then as what it took; `ahead` and `back` are not empty
    only after a restore
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning.models import (
@@ -31,21 +32,15 @@ UNSETTLED = (ActionState.UNCLAIMED, ActionState.ACCEPTED)
 
 def promised(session: Session, campaign: int) -> int:
     """What the campaign's `reserved` must be, in hundredths."""
-    target = aliased(Action)
     awards = sa.select(sa.func.sum(Action.points)).where(
         Action.campaign_id == campaign, Action.kind != ActionKind.REFUND, Action.state.in_(UNSETTLED)
-    )
-    refunds = (
-        sa.select(sa.func.sum(Action.points))
-        .join(target, target.id == Action.refers_to)
-        .where(Action.campaign_id == campaign, target.state.in_(UNSETTLED))
     )
     carried = sa.select(sa.func.sum(Carry.points)).where(Carry.campaign_id == campaign)
     awaited = sa.select(Batch.total).where(
         Batch.campaign_id == campaign, Batch.kind == BatchKind.AWARD, Batch.state == BatchState.QUEUED
     )
-    sums = [int(session.scalar(query) or 0) for query in (awards, refunds, carried)]
-    return sums[0] - sums[1] + sums[2] + sum(session.scalars(awaited))
+    sums = [int(session.scalar(query) or 0) for query in (awards, carried)]
+    return sum(sums) + sum(session.scalars(awaited))
 
 
 def differences(session: Session, campaign: int) -> list[str]:

@@ -15,12 +15,11 @@ from gateway.identity.wallets.addresses import NOBODY
 from gateway.identity.wallets.asking import asking
 from gateway.identity.wallets.errors import RECOVERING
 from gateway.loyalty.campaigns import promises, schedule
-from gateway.loyalty.campaigns.models import Campaign, RuleVersion
+from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning import codes, forgotten
 from gateway.loyalty.earning.errors import CLAIM_IN_DOUBT, CLAIM_LAPSED, CLAIM_UNKNOWN, CLAIM_USED, WALLET_REFUSED
 from gateway.loyalty.earning.models import Action, ActionKind, ActionState
 from gateway.loyalty.earning.withholding import withhold
-from gateway.loyalty.rules.programme import programme
 
 
 @dataclass(frozen=True)
@@ -92,8 +91,6 @@ class Claims:
             .values(wallet=wallet, state=ActionState.ACCEPTED)
         )
         self.jobs.publish(session, "action.claimed", action.id)
-        if programme(session.get_one(RuleVersion, action.rule_version_id).document).followed:
-            self.jobs.publish(session, "action.qualifies", action.id)
         session.refresh(action)
         return self._claimed(session, action)
 
@@ -107,7 +104,8 @@ class Claims:
             raise CLAIM_IN_DOUBT.at("code", retry_after=600)
 
     def lapse_due(self, limit: int = 1_000) -> int:
-        """Ends codes that were not claimed in time and frees what was reserved for them; returns how many."""
+        """Ends codes that were not claimed in time and frees what was reserved for them, with the settlement that
+        follows, so that no single code's hour shows; returns how many."""
         now = self.clock.now()
         last_end = now - schedule.GRACE + schedule.LAST_CALL
         with self.db.read() as session:
@@ -130,12 +128,12 @@ class Claims:
                 Action.claim_hash.is_not(None),
             )
             if now < schedule.last_call(campaign.end):
-                query = query.where(Action.claim_expires <= now)
+                settled = schedule.settled_until(now, campaign.settle_every, campaign.settled_at, campaign.end)
+                query = query.where(Action.claim_expires < settled)
             lapsed = dict(session.execute(query.limit(limit)).tuples().all())
             if not lapsed:
                 return 0
-            refunds = sa.select(sa.func.coalesce(sa.func.sum(Action.points), 0)).where(Action.refers_to.in_(lapsed))
-            promises.release(session, campaign_id, sum(lapsed.values()) - int(session.scalar(refunds) or 0))
+            promises.release(session, campaign_id, sum(lapsed.values()))
             session.execute(
                 sa.update(Action)
                 .where(sa.or_(Action.id.in_(lapsed), Action.refers_to.in_(lapsed)))

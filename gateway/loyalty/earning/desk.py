@@ -58,7 +58,6 @@ class Desk:
     since: dict[Member, int]
     #: By digest of the key: digest of the body, and the place or the row it was answered from.
     known: dict[bytes, tuple[bytes, int | Answer]]
-    freed: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     #: After a restore, by campaign: what its wallets were paid for actions that were forgotten and not told again.
     ahead: dict[int, dict[bytes, int]] = field(default_factory=dict)
     #: Campaigns whose actions wait for too long.

@@ -136,8 +136,6 @@ class Intake:
             self._pass(session, at, items, back, results, judge)
             at.uses.save()
         at.climb.save()
-        for campaign, points in at.freed.items():
-            promises.release(session, campaign, points)
         return [results[place] for place in range(len(items))]
 
     def _pass(
@@ -250,8 +248,6 @@ class Intake:
             target = targets.find(report)
             taken = targets.take(target, report)
             lost = target.fall(taken)
-            if target.is_reserved:
-                at.freed[report.campaign] += taken.points
             if target.action.claim_hash is None and report.campaign in at.climb.counting:
                 at.climb.count(counting.refunded(target, taken))
             row: dict[str, object] = {
@@ -264,10 +260,8 @@ class Intake:
                 "receipt": target.receipt,
                 "claim_hash": None,
                 "claim_expires": None,
-                # What takes nothing waits for nothing; but one that was freed here is folded with what it was freed of.
-                "state": target.state_of_refund
-                if lost or (taken.points and target.is_reserved)
-                else ActionState.SETTLED,
+                # What takes nothing waits for nothing.
+                "state": target.state_of_refund if lost else ActionState.SETTLED,
             }
             left = taken.kept if report.receipt is not None and target.receipt is not None else None
             qualifies = target.programme.followed

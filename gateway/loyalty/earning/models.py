@@ -70,6 +70,10 @@ class Action(Base):
     created_at: Mapped[int] = mapped_column(Seconds())
 
 
+#: What counts for goals and referrals: a code only from its settlement on (decision 0060).
+COUNTS = sa.or_(Action.claim_hash.is_(None), Action.state == ActionState.SETTLED)
+
+
 class ActionLine(Base):
     """What one rule counted in one action, so that a refund takes back exactly what the rule gave. Of a refund: by how
     much that fell (below 0: another rule counts for the rest)."""

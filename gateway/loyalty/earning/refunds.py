@@ -54,11 +54,6 @@ class Target:
         """A refund shares the fate of what it refunds: it waits for the same claim, the same settlement or none."""
         return ActionState.ACCEPTED if self.action.state == ActionState.SETTLED else self.action.state
 
-    @property
-    def is_reserved(self) -> bool:
-        """True while the points are promised and not yet in a batch: then a refund frees them at once."""
-        return self.action.state in (ActionState.UNCLAIMED, ActionState.ACCEPTED)
-
     def fall(self, taken: Taken) -> int:
         """How much of what is taken the wallet loses: caps may have kept some from it when it claimed. Hundredths."""
         worth = self.worth if self.stays else min(self.worth, self.left.points)

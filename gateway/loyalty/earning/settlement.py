@@ -4,9 +4,8 @@ For each wallet of a fold, in hundredths of a point:
 awards - refunds = award - shortfall + repaid + carry - carry before + ahead - back.
 `ahead` and `back` are what had gone out, or was taken back, for the same actions before the database was restored; no
 action that happened later counts against them.
-What was reserved is what the till was told; caps of the wallet may have kept some of it back (`withheld`). An award's
-refund in the same fold ("early") has already freed its part; a later one has not. `released` is what the fold frees:
-the part of what was reserved that neither goes out nor is carried on.
+What was reserved is what the till was told, before refunds; caps of the wallet may have kept some of it back
+(`withheld`). `released` is what the fold frees: the part of what was reserved that neither goes out nor is carried on.
 """
 
 from __future__ import annotations
@@ -117,7 +116,7 @@ def _fold_wallet(
         if taken and net + worth > limit:
             break
         net += worth
-        reserved += award.points - sum(refund.points for refund in early[award.id])
+        reserved += award.points
         taken += [award.id, *(refund.id for refund in early[award.id])]
     back = 0
     for count, refund in enumerate(late):

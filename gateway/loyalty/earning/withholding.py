@@ -2,7 +2,7 @@
 
 What they keep back is written beside the action's points and never changes those, because the till sees them and must
 not learn of the claim. Nor does it change the budget before the settlement: a till that reports more and more would
-see. (What a claim brings beside its points does: decision 0060.)
+see (decision 0060).
 """
 
 from __future__ import annotations

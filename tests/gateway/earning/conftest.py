@@ -298,7 +298,7 @@ def build_room(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> Room
     earning = Earning(campaigns, secrets, jobs, clock, refused, tiers, max_backlog=400 * DAY)  # tests turn the clock
     grants = Grants(campaigns, secrets, clock, refused, alone=10_000)
     claims = Claims(db, clock, jobs, refused, grants.welcome)
-    settler = Settler(db, clock, hub, Queue(clock, (OPERATOR,)), HUB, tiers)
+    settler = Settler(db, clock, hub, Queue(clock, (OPERATOR,)), HUB, jobs, tiers)
     landing = Landing(db, clock, jobs, campaigns, hub, Queue(clock, (OPERATOR,)), HUB)
     play = Play(campaigns, secrets, clock)
     referrals = Referrals(db, campaigns, secrets, clock, CHAIN, refused)

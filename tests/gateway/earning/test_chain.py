@@ -105,7 +105,7 @@ def world(db: Database, jobs: Jobs, secrets: Secrets, node: Anvil) -> Iterator[W
     campaigns = Campaigns(db, hub.reads, clock, [key], least_wallets=1, least_window=0)
     landing = Landing(db, clock, jobs, campaigns, hub.reads, relayer, deployment.hub)
     ledger = Ledger()
-    settler = Settler(db, clock, hub.reads, relayer, deployment.hub)
+    settler = Settler(db, clock, hub.reads, relayer, deployment.hub, jobs)
     releaser = Releaser(db, clock, relayer, deployment.hub, ledger.matured_holders)
     indexer = Indexer(db, hub.rpc, clock, deployment, confirmations=1)
     handlers: dict[str, Callable[[Session, int], None]] = {"earning.tx_failed": landing.on_tx_failed}

@@ -141,7 +141,7 @@ def test_a_refund_takes_the_bonuses_back(room: Room) -> None:
     assert given(room)[:2] == [1_300, 2_000]
 
 
-def test_a_refund_before_the_settlement_frees_what_was_reserved(room: Room) -> None:
+def test_a_settlement_frees_what_was_refunded_before(room: Room) -> None:
     room.campaign(programme=TERMS)
     buy(room, 0)
     name(room, 1, 0)
@@ -149,7 +149,9 @@ def test_a_refund_before_the_settlement_frees_what_was_reserved(room: Room) -> N
     assert room.row().reserved == 1_000 + 1_000 + 800
     room.refund(first)
     follow(room)
-    assert room.row().reserved == 1_000
+    assert room.row().reserved == 1_000 + 1_000 + 800  # else a till saw what a claimed code had brought
+    assert given(room)[:2] == [1_000, 0]
+    assert room.row().reserved == 0
 
 
 def test_a_claimed_code_completes_a_referral(room: Room) -> None:
@@ -161,7 +163,23 @@ def test_a_claimed_code_completes_a_referral(room: Room) -> None:
     answer = room.http.post("/v1/claims", json={"code": told["claim"]["code"], "wallet": who(1)})
     assert answer.json()["points"] == 1_000
     follow(room)
+    assert given(room)[:2] == [1_000, 1_000]
+    follow(room)
     assert given(room)[:2] == [1_300, 1_500]
+
+
+def test_who_brought_somebody_has_earned_once_the_chain_shows_it(room: Room) -> None:
+    """Else a newcomer of the merchant's own would tell whether a wallet has claimed a code."""
+    room.campaign(programme=TERMS)
+    told = room.report(claim=True, amount=1_000).json()
+    room.http.post("/v1/claims", json={"code": told["claim"]["code"], "wallet": who(0)})
+    name(room, 1, 0)
+    buy(room, 1)
+    assert room.row().reserved == 1_000 + 1_000 + 500
+    assert given(room)[:2] == [1_000, 1_500]
+    name(room, 2, 0)
+    buy(room, 2)
+    assert given(room)[0] == 1_300
 
 
 def test_doing_it_twice_changes_nothing_and_an_empty_budget_waits(room: Room) -> None:

@@ -15,7 +15,7 @@ class GoalOut(BaseModel):
     name: str | None
     counts: Counts
     period: Period
-    counted: int = Field(description="In the period that runs")
+    counted: int = Field(description="In the period that runs; claimed codes from their settlement on")
     target: int
     points: int = Field(description="What reaching it earns")
     times: int = Field(description="How often it was reached: challenges in this period, streaks in all")

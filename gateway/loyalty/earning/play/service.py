@@ -22,7 +22,7 @@ from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
 from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning import bonuses, reports
-from gateway.loyalty.earning.models import EARNED, Action, ActionKind
+from gateway.loyalty.earning.models import COUNTS, EARNED, Action, ActionKind
 from gateway.loyalty.earning.play.goals import Course, Deed, Reached, course, goals_of
 from gateway.loyalty.earning.play.models import PlayReward
 from gateway.loyalty.earning.refunds import after_refunds, what_is_left
@@ -59,7 +59,7 @@ class Play:
     # -------------------------------------------------------------- rewarding
 
     def follow(self, session: Session, action_ids: Sequence[int]) -> None:
-        """Bulk job handler of accepted and claimed actions and their refunds. Doing it again changes nothing. Raises
+        """Bulk job handler of accepted actions, settled codes and their refunds. Doing it again changes nothing. Raises
         `Unfinished` when budget or cap do not cover a reward: it alone waits."""
         query = (
             sa.select(Action.campaign_id, Action.wallet, RuleVersion.document)
@@ -106,7 +106,7 @@ class Play:
         row: PlayReward | None,
     ) -> None:
         now = self.clock.now()
-        if (row is not None and row.action_id is not None) or now >= schedule.last_call(campaign.end):
+        if (row is not None and row.action_id is not None) or now >= schedule.last_bonus(campaign.end):
             return
         if row is None:
             goal, period, number = place
@@ -159,7 +159,7 @@ class Play:
         query = (
             sa.select(Action, RuleVersion.document)
             .join(RuleVersion, RuleVersion.id == Action.rule_version_id)
-            .where(Action.campaign_id == campaign, Action.wallet.in_(wallets), Action.kind.in_(EARNED))
+            .where(Action.campaign_id == campaign, Action.wallet.in_(wallets), Action.kind.in_(EARNED), COUNTS)
             .order_by(Action.id)
         )
         rows = [(action, document) for action, document in session.execute(query).tuples() if goals_of(document)]

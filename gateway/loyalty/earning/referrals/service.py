@@ -21,7 +21,7 @@ from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
 from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning import bonuses, reports
-from gateway.loyalty.earning.models import EARNED, Action, ActionKind
+from gateway.loyalty.earning.models import COUNTS, EARNED, Action, ActionKind, ActionState
 from gateway.loyalty.earning.referrals.errors import (
     NO_REFERRALS,
     NOT_A_NEWCOMER,
@@ -94,18 +94,18 @@ class Referrals:
             found.append(above.referrer)
         return found
 
-    def _has_earned(self, session: Session, campaign: int, wallet: bytes) -> bool:
+    def _has_earned(self, session: Session, campaign: int, wallet: bytes, *what: sa.ColumnElement[bool]) -> bool:
         query = sa.select(Action.id).where(
-            Action.campaign_id == campaign, Action.wallet == wallet, Action.kind.in_(EARNED)
+            Action.campaign_id == campaign, Action.wallet == wallet, Action.kind.in_(EARNED), *what
         )
         return session.scalar(query.limit(1)) is not None
 
     # ------------------------------------------------------------- rewarding
 
     def follow(self, session: Session, action_ids: Sequence[int]) -> None:
-        """Bulk job handler of accepted and claimed actions: rewards referrals that they complete, and takes back what a
-        refund has undone. Doing it again changes nothing. Raises when the budget does not cover it; then it is tried
-        again later."""
+        """Bulk job handler of accepted actions and settled codes: rewards referrals that they complete, and takes
+        back what a refund has undone. Doing it again changes nothing. Raises when the budget does not cover it; then it
+        is tried again later."""
         actions = session.scalars(sa.select(Action).where(Action.id.in_(action_ids)).order_by(Action.id)).all()
         named = self._named(session, actions)
         promises.lock(session, {action.campaign_id for action in actions if self._concerns(action, named)})
@@ -126,7 +126,9 @@ class Referrals:
     def _reward(self, session: Session, action: Action) -> None:
         row = session.get(Referral, (action.campaign_id, action.wallet), populate_existing=True)
         campaign = session.get_one(Campaign, action.campaign_id)
-        if row is None or row.action_id is not None or self.clock.now() >= schedule.last_call(campaign.end):
+        if row is None or row.action_id is not None or self.clock.now() >= schedule.last_bonus(campaign.end):
+            return
+        if action.claim_hash is not None and action.state != ActionState.SETTLED:
             return
         ready = programme(session.get_one(RuleVersion, action.rule_version_id).document)
         terms = ready.document.referral
@@ -136,7 +138,8 @@ class Referrals:
         uplines = self._chain(session, action.campaign_id, row.referrer, len(terms.levels)) if terms.levels else []
         given = [(row.wallet, terms.newcomer)]
         for referrer, points in zip(uplines, terms.levels, strict=False):
-            if self._has_earned(session, campaign.id, referrer) and not self._is_full(session, row, referrer, terms):
+            earned = self._has_earned(session, campaign.id, referrer, COUNTS)
+            if earned and not self._is_full(session, row, referrer, terms):
                 given.append((referrer, points))
         self._award(session, campaign, action, [(wallet, points) for wallet, points in given if points])
         row.action_id = action.id
