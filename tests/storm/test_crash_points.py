@@ -24,10 +24,11 @@ import pytest
 
 from gateway.chain.hexes import to_hex
 from gateway.client import Json
-from tests.functional.house import done
+from tests.functional.house import done, refused
 from tests.functional.people import Holder, Merchant
 from tests.functional.till import refund
 from tests.storm.fleet import Fleet, answers
+from tests.support import forks
 from tests.support.processes import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +74,11 @@ IN_GATEWAY = [
     *((f"{place}.balances", "opening") for place in ("taken", "accepted")),
     *(("accepted.claim", what) for what in ("claim", "welcome")),
 ]
+#: Place on the way of a large file of codes → whether its answer stands then.
+OF_CODES = {"staged": False, "staged:2": False, "taken": False, "decided": True, "ended": True, "accepted": True}
+#: One part and a bit.
+CODES = 10_050
+CSV = {"Content-Type": "text/csv"}
 
 
 @dataclass
@@ -298,6 +304,31 @@ def test_nothing_is_lost_and_nothing_happens_twice(fleet: Fleet) -> None:
     assert not fleet.faults(), "\n".join(fleet.faults()[:20])
 
 
+def test_a_large_file_of_codes_is_added_once_or_taken_away(fleet: Fleet) -> None:
+    merchant = Merchant.join(fleet)
+    offer = merchant.offer(200, codes=1)["id"]
+    path = f"/offers/{offer}/codes"
+    for number, (place, decided) in enumerate(OF_CODES.items()):
+        content = "code\n" + "".join(f"FILE{number}-{code:06}\n" for code in range(CODES))
+        send = partial(merchant.call, "POST", path, content=content, headers=CSV, once=f"file-{number}")
+        port = free_port()
+        process = fleet.serve("dying", port, crash_at=re.sub(r"^\w+", r"\g<0>.codes", place))
+        with pytest.raises(httpx.TransportError):
+            send(at=f"http://127.0.0.1:{port}")
+        assert process.wait(10) == -signal.SIGKILL, fleet.tails()
+        if not decided:
+            refused(send(), 503, "busy")
+        if place != "accepted":  # minutes later
+            dying = fleet.fork("ending", forks.worker, {"crash_at": "ended.codes"}, FORK_SKEW="400")
+            assert dying.wait(20) == -signal.SIGKILL, fleet.tails()
+        later = fleet.fork("later", forks.worker, {}, FORK_SKEW="400")
+        fleet.until(lambda send=send: send().status_code == 201, "the file is in")
+        assert send().json() == {"offer": offer, "added": CODES}
+        wanted = 1 + CODES * (number + 1)
+        fleet.until(lambda free=wanted: merchant.call("GET", path).json()["free"] == free, "all codes are out")
+        later.end()
+
+
 def test_what_is_asked_to_end_ends_in_order(fleet: Fleet) -> None:
     town = settle_down(fleet)
     _ask_gateway_to_end(town)
@@ -342,4 +373,5 @@ def test_every_place_in_the_code_is_tried() -> None:
     named = set()
     for file in (ROOT / "gateway").rglob("*.py"):
         named |= set(re.findall(r'crashes\.reach\(\s*"([a-z]+)"', file.read_text()))
-    assert named == {place.partition(".")[0] for place, _ in IN_WORKER + IN_GATEWAY}
+    tried = [*OF_CODES, *(place for place, _ in IN_WORKER + IN_GATEWAY)]
+    assert named == {re.split("[.:]", place)[0] for place in tried}

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from sqlalchemy.orm import Session
 
-from gateway.core import changes
+from gateway.core import changes, crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import answered, once
@@ -165,6 +165,8 @@ def _add_pool(
                 return UploadOut(offer=id, added=added).model_dump_json()
 
             answer = once(session, caller.merchant, key, route, sent, clock.now(), write)
+            crashes.reach("taken", ("codes",))
+        crashes.reach("accepted", ("codes",))
         return _json(answer, 201)
 
     @router.get("/offers/{id}/codes")

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from gateway.core import bulk
+from gateway.core import bulk, crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.problems import BUSY
@@ -45,6 +45,7 @@ class Uploads:
         upload = self.stage(filling)
         try:
             yield lambda session: self.decide(session, upload, len(filling.rows))
+            crashes.reach("decided", ("codes",))
         finally:
             self.end(upload)
 
@@ -63,6 +64,7 @@ class Uploads:
                     part = filling.rows[start : start + PART]
                     staged = [(*values[:-1], int(CodeState.STAGED), upload) for values in part]
                     bulk.insert(session, TABLE, (*COLUMNS, "upload_id"), staged)
+                crashes.reach("staged", ("codes",))
         except IntegrityError:
             self.end(upload)
             with self.db.read() as session:
@@ -81,7 +83,7 @@ class Uploads:
     def end(self, upload: int) -> None:
         """Lets out all codes of a decided file, takes away those of another."""
         while self._end_part(upload):
-            pass
+            crashes.reach("ended", ("codes",))
 
     def sweep_due(self) -> int:
         """Ends what nobody is at work on any more, one part of each; returns how many files those were."""
@@ -90,6 +92,7 @@ class Uploads:
             stale = list(session.scalars(sa.select(CodeUpload.id).where(CodeUpload.touched_at < before)))
         for upload in stale:
             self._end_part(upload)
+            crashes.reach("ended", ("codes",))
         return len(stale)
 
     def _touch(self, session: Session, upload: int, state: UploadState = UploadState.STAGED) -> None:
