@@ -16,16 +16,17 @@ from typing import Any
 
 import httpx
 
+from gateway.chain.badges import token_id
 from gateway.client import Json
 from tests.functional.people import Holder, Merchant
 from tests.functional.till import refund
 from tests.storm.book import Book, Order, is_paid
 from tests.storm.plan import Step
-from tests.storm.town import Town
+from tests.storm.town import BADGES, Town
 
 #: "Again, later", as the project's own client takes it; 500 as well, but it is counted.
 AGAIN = frozenset({408, 429, 500, 502, 503, 504})
-PAUSE = 0.3
+PAUSE, DAY = 0.3, 86_400
 Answer = tuple[int, Json]
 
 
@@ -258,6 +259,17 @@ class Customer(Actor):
         status, answer = self.stage.ask("POST", "/moves", body)
         if status == 202:
             self.book.moves[answer["id"]] = Order(self.holder, body, answer)
+        else:
+            self.book.refuse(answer["code"])
+
+    # ------------------------------------------------------------------- badges
+
+    def _badge(self, step: Step) -> None:
+        badge, campaign = pick(BADGES, step.dice), self.town.badged
+        body = self.signer.badge(campaign, badge, int(time.time()) + 10 * DAY)
+        status, answer = self.stage.ask("POST", f"/campaigns/{campaign}/badges", body)
+        if status == 202:
+            self.book.badges.add(token_id(campaign, badge, self.holder.address))
         else:
             self.book.refuse(answer["code"])
 

@@ -54,6 +54,8 @@ class Book:
     #: Code → redemptions that delivered it.
     codes: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     used: set[str] = field(default_factory=set)
+    #: Numbers on the chain of the badges that were asked for.
+    badges: set[int] = field(default_factory=set)
     #: Code of a problem → how often it was the answer.
     refusals: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -89,6 +91,9 @@ class Book:
         yield from self._orders(town, books)
         yield from self._codes(books)
         yield from self._holdings(town, expected, reads)
+        landed = books.badges.keys()
+        yield from (f"asked for and not on the chain: badge {number:x}" for number in self.badges - landed)
+        yield from (f"on the chain and not asked for: badge {number:x}" for number in landed - self.badges)
 
     def _minted(self, expected: Counter[Place], left: Mapping[Place, int], books: Books) -> Iterator[str]:
         """Folded sums per wallet and campaign are what was accepted less what was refunded."""

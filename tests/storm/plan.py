@@ -37,6 +37,7 @@ BY_HOLDER = {
     "enter": 12,
     "leave": 8,
     "move_on": 8,
+    "badge": 8,
 }
 #: Mean seconds between two troubles, two deeds of one till and two of one holder.
 BETWEEN_TROUBLES, BETWEEN_REPORTS, BETWEEN_ORDERS = 2.0, 0.4, 1.2

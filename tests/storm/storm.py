@@ -21,6 +21,7 @@ from gateway.chain.relayer.models import ChainTx, TxState
 from gateway.core.db import Database
 from gateway.core.jobs import Job
 from gateway.identity.wallets.models import OpenOrder
+from gateway.loyalty.badges.models import BadgeWish
 from gateway.loyalty.earning.models import Action, ActionState, Batch, BatchState
 from gateway.loyalty.moves.models import Move, MoveState
 from gateway.loyalty.redemptions.models import Redemption, RedemptionState
@@ -32,7 +33,7 @@ from tests.storm.node import Node
 from tests.storm.plan import GATEWAYS, KEYS, WORKERS, Plan, Step
 from tests.storm.proxy import FAIR, ROUGH, FaultProxy
 from tests.storm.quota import Quota
-from tests.storm.town import Town, settle_down
+from tests.storm.town import VISIT, Town, settle_down
 from tests.support import forks
 from tests.support.processes import free_port
 
@@ -68,7 +69,7 @@ class Site:
     proxy: FaultProxy
     quota: Quota
     ports: list[int]
-    book: Book = field(default_factory=Book)
+    book: Book
 
 
 class Storm:
@@ -324,6 +325,7 @@ class Storm:
             "redemptions": sa.select(Redemption.id).where(
                 Redemption.state.in_((RedemptionState.ACCEPTED, RedemptionState.SUBMITTED, RedemptionState.FLAGGED))
             ),
+            "badges": sa.select(BadgeWish.badge).where(BadgeWish.landed_block.is_(None)),
             "jobs": sa.select(Job.id),
         }
         with self.database.read() as session:
@@ -359,7 +361,8 @@ class Storm:
         return (
             f"{sum(actor.done for actor in self.actors)} deeds: {book.awarded.total()} hundredths accepted,"
             f" {book.refunded.total()} refunded, {done} of {len(book.moves)} moves done,"
-            f" {len(book.codes)} of {len(book.redemptions)} codes delivered, {len(book.used)} used;"
+            f" {len(book.codes)} of {len(book.redemptions)} codes delivered, {len(book.used)} used,"
+            f" {len(book.badges)} badges;"
             f" settled {settled:.0f} s after the storm. Faults of the line: {dict(self.proxy.done)}."
             f" Ended by themselves: {dict(self.deaths)}. Refused: {dict(book.refusals)}"
         )
@@ -381,7 +384,10 @@ def site(folder: Path, database_url: str) -> Iterator[Site]:
             fleet.forks.pop(name).kill()
         node.found()
         ports = [fleet.port, *(free_port() for _ in range(1, GATEWAYS))]
-        yield Site(town, node, proxy, Quota(database_url, folder / "full"), ports)
+        book = Book()
+        for holder in town.holders:
+            book.award(town.badged, holder.address, VISIT)
+        yield Site(town, node, proxy, Quota(database_url, folder / "full"), ports, book)
     finally:
         fleet.close()
         proxy.stop()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from gateway.client import Json
+from tests.functional.house import done
 from tests.functional.people import RULES, Holder, Merchant
 from tests.storm.fleet import Fleet
 from tests.storm.plan import HOLDERS
@@ -14,11 +16,19 @@ BUDGET = 50_000_000
 CAP = 20_000_000
 #: Seconds: awards of the campaign with a hold mature after one to two of them.
 HOLD = 4
+#: Numbers of badges, which everybody has earned by the visit that brought these points.
+BADGES, VISIT = tuple(range(1, 9)), 100
+BADGED: Json = {
+    "rules": [{"kind": "per_visit", "points": VISIT}],
+    "challenges": [{"id": "came", "period": "campaign", "points": 0}],
+    "badges": [{"number": number, "name": "Guest", "goal": "came"} for number in BADGES],
+}
 
 
 @dataclass
 class Town:
-    """`open` and `shared` settle at once, `held` has a hold, `closed` a bonus, `windows` settles every few seconds."""
+    """`open` and `shared` settle at once, `held` has a hold, `closed` a bonus, `windows` settles every few seconds;
+    `badged` has badges."""
 
     fleet: Fleet
     merchants: list[Merchant]
@@ -27,6 +37,7 @@ class Town:
     held: int
     closed: int
     windows: int
+    badged: int
     #: Paid from the wallet.
     offers: list[Json]
     #: Paid from an account of `closed`.
@@ -36,11 +47,11 @@ class Town:
     @property
     def campaigns(self) -> tuple[int, ...]:
         """Those that award."""
-        return (self.open, self.shared, self.held, self.closed, self.windows)
+        return (self.open, self.shared, self.held, self.closed, self.windows, self.badged)
 
     def reports_to(self, merchant: int) -> tuple[int, ...]:
-        """Campaigns in which a merchant may report actions."""
-        return self.campaigns if merchant == 0 else (self.shared,)
+        """Campaigns in which a merchant may report purchases."""
+        return self.campaigns[:-1] if merchant == 0 else (self.shared,)
 
 
 def settle_down(fleet: Fleet) -> Town:
@@ -52,6 +63,7 @@ def settle_down(fleet: Fleet) -> Town:
         "held": first.campaign(budget=BUDGET, daily_cap=CAP, hold=HOLD),
         "closed": first.campaign(budget=BUDGET, daily_cap=CAP, closed=True, bonus=1_000, pot=1_000_000),
         "windows": first.campaign(budget=BUDGET, daily_cap=CAP, settle_every=3, step=10, rules=RULES),
+        "badged": first.campaign(budget=BUDGET, daily_cap=CAP, rules=BADGED),
     }
     for campaign in made.values():
         fleet.let_all(first, campaign, CAP)
@@ -59,6 +71,8 @@ def settle_down(fleet: Fleet) -> Town:
     holders = [Holder.fresh(fleet) for _ in range(HOLDERS)]
     for holder in holders:
         fleet.mint_points(holder.address, POINTS)
+        visit = {"campaign": made["badged"], "kind": "visit", "occurred_at": int(time.time()), "wallet": holder.name}
+        done(first.report(visit), 202)
     town = Town(
         fleet,
         [first, second],
@@ -67,5 +81,6 @@ def settle_down(fleet: Fleet) -> Town:
         spending=first.offer(150, campaign=made["closed"], pattern="CLUB-****-****-****-%"),
         holders=holders,
     )
-    fleet.until(lambda: all(fleet.balance(each.address) == POINTS for each in holders), "everybody has points")
+    brought = POINTS + VISIT
+    fleet.until(lambda: all(fleet.balance(each.address) == brought for each in holders), "everybody has points")
     return town
