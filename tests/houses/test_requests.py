@@ -40,7 +40,8 @@ HEADERS = {
     "Accept-Language": CANARIES["name"],
 }
 COOKIE = "; ".join(f"c{number}={quote(text)}" for number, text in enumerate(CANARIES.values()))
-#: What merchants write for people to read is theirs and kept: those fields are the control, not the search.
+#: What merchants write for people to read is theirs and kept, and so is what they grant in one sum with a key that no
+#: till has: those fields are the control, not the search.
 OWN_TEXTS = {
     ("POST /v1/merchants", "name"),
     ("POST /v1/campaigns", "name"),
@@ -48,6 +49,7 @@ OWN_TEXTS = {
     ("POST /v1/campaigns", "rules"),
     ("POST /v1/campaigns/{id}/rules", "rules"),
     ("POST /v1/offers", "document"),
+    ("POST /v1/campaigns/{id}/openings", "points"),
 }
 
 
@@ -169,8 +171,9 @@ def needles() -> dict[str, bytes]:
         found |= {f"{name} {how}": spelling for how, spelling in spellings.items()}
     for name, number in NUMERIC.items():
         found[f"{name} in digits"] = str(number).encode()
-        found[f"{name} as integer"] = number.to_bytes((number.bit_length() + 7) // 8, "big")
-        found[f"{name} as little-endian integer"] = number.to_bytes((number.bit_length() + 7) // 8, "little")
+        raw = number.to_bytes((number.bit_length() + 7) // 8, "big")
+        if len(raw) > 4:  # four bytes are found in any large file
+            found |= {f"{name} as integer": raw, f"{name} as little-endian integer": raw[::-1]}
     return found
 
 

@@ -10,5 +10,5 @@ CANARIES = {
     "postal address": "221B Canary Lane, London NW1 6XE",
 }
 
-#: The same without punctuation, as numbers.
-NUMERIC = {"phone": 442079460958, "card": 4000056655665556}
+#: The same without punctuation, as numbers; and the shortest numbers of telephones that one meets often.
+NUMERIC = {"phone": 442079460958, "card": 4000056655665556, "ip": 3405803853, "short phone": 33612345678}

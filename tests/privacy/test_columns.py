@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from gateway.core.columns import Checked, JobKind, PrimaryKey
+from gateway.core.columns import Checked, Int, JobKind, PrimaryKey
 from gateway.core.db import Database
+from gateway.core.limits import MAX_ID
 from gateway.models import metadata
 from tests.privacy.canaries import CANARIES, NUMERIC
 
 CUSTOMER_SIDE = [table for table in metadata.sorted_tables if table.info.get("side") != "merchant"]
 
 
-def canary_values(column: sa.Column[Any]) -> Iterator[tuple[str, Any]]:
+def canary_values(db: Database, column: sa.Column[Any]) -> Iterator[tuple[str, Any]]:
     """Every canary in every shape that a driver would pass: text, bytes, text of the column's own length, numbers.
 
-    Bytes of exactly the column's length are left out: twenty bytes are an address, whatever they spell.
+    Bytes of exactly the column's length are left out: twenty bytes are an address, whatever they spell. So is such a
+    text on PostgreSQL, where a text in the place of bytes is bytes.
     """
     size = getattr(column.type, "size", None)
-    for name, text in CANARIES.items():
-        yield name, text
+    tried = {name: number for name, number in NUMERIC.items() if not (counts(column) and number <= MAX_ID)}
+    texts = [*CANARIES.items(), *((name, str(number)) for name, number in tried.items())]
+    yield from tried.items()
+    for name, text in texts:
         if len(text) != size:
+            yield name, text
             yield name, text.encode()
-    for name, number in NUMERIC.items():
-        yield name, number
-        yield name, str(number)
-    if size:
-        for name, text in CANARIES.items():
+        if size and db.sqlite:
             yield name, text.ljust(size)[:size]
+
+
+def counts(column: sa.Column[Any]) -> bool:
+    """Rows, blocks, nonces: what the database or a chain counts needs a range that an IPv4 address fits into.
+
+    That no request writes a number of its own there is shown by tests/houses/test_requests.py.
+    """
+    return isinstance(column.type, PrimaryKey) or (type(column.type) is Int and 2**32 - 1 <= column.type.high <= MAX_ID)
 
 
 @pytest.mark.parametrize("table", CUSTOMER_SIDE, ids=lambda table: table.name)
@@ -45,44 +55,45 @@ def test_every_customer_side_column_checks_itself(table: sa.Table) -> None:
 
 @pytest.mark.parametrize("table", CUSTOMER_SIDE, ids=lambda table: table.name)
 def test_no_customer_side_column_takes_a_canary(db: Database, table: sa.Table) -> None:
-    for column in (column for column in table.columns if not column.foreign_keys):
-        for name, value in canary_values(column):
-            assert not accepted(db, table, column, value), f"{table.name}.{column.name} took a {name}: {value!r}"
+    with empty_table(db, table) as connection:
+        for column in (column for column in table.columns if not column.foreign_keys):
+            for name, value in canary_values(db, column):
+                assert not accepted(connection, column, value), f"{table.name}.{column.name} took a {name}: {value!r}"
 
 
 def test_the_test_can_fail(db: Database) -> None:
     merchants = metadata.tables["merchants"]
-    assert accepted(db, merchants, merchants.c.name, CANARIES["name"])
+    with empty_table(db, merchants) as connection:
+        assert accepted(connection, merchants.c.name, CANARIES["name"])
 
 
-def accepted(db: Database, table: sa.Table, column: sa.Column[Any], value: Any) -> bool:
-    """Whether the database itself, without any of our code in between, stores `value` in this column of a good row."""
-    with db.engine.connect() as connection:
-        transaction = connection.begin()
+@contextmanager
+def empty_table(db: Database, table: sa.Table) -> Iterator[sa.Connection]:
+    """A connection past all of our code, foreign keys out of the way, to which a good row of `table` is good."""
+    with db.engine.connect() as connection, connection.begin() as transaction:
+        if db.sqlite:
+            connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
+        else:
+            connection.exec_driver_sql("SET session_replication_role = replica")
+        insert(connection, table, good_row(table))
+        connection.execute(sa.delete(table))
+        yield connection
+        transaction.rollback()
+
+
+def accepted(connection: sa.Connection, column: sa.Column[Any], value: Any) -> bool:
+    """Whether the database stores `value` in this column of an otherwise good row."""
+    table = column.table
+    with connection.begin_nested() as attempt:
         try:
-            if db.sqlite:
-                connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
-            else:
-                connection.exec_driver_sql("SET session_replication_role = replica")  # no foreign keys in the way
-            row = {other.name: good_value(other) for other in table.columns}
-            insert(connection, table, row)
-            connection.execute(sa.delete(table))
-            insert(connection, table, {**row, column.name: value})
-        except DBAPIError as error:
-            assert row is not None
-            return is_setup_failure(error)
+            insert(connection, table, good_row(table) | {column.name: value})
+        except DBAPIError:
+            return False
         else:
             stored = connection.execute(sa.text(f'SELECT "{column.name}" FROM "{table.name}"')).scalar_one()
             return contains(stored, value)
         finally:
-            transaction.rollback()
-
-
-def is_setup_failure(error: DBAPIError) -> bool:
-    """A good row that does not fit is the test's own fault and must be seen."""
-    if "good row" in str(error):
-        raise AssertionError(str(error))
-    return False
+            attempt.rollback()
 
 
 def insert(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> None:
@@ -92,7 +103,13 @@ def insert(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> N
 
 
 def contains(stored: Any, value: Any) -> bool:
-    return bool(stored == value or str(stored) == str(value))
+    """Whether what was stored is the canary, as it is, as text or as the text's bytes."""
+    kept = bytes(stored) if isinstance(stored, bytes | memoryview) else str(stored).encode()
+    return kept == (value if isinstance(value, bytes) else str(value).encode())
+
+
+def good_row(table: sa.Table) -> dict[str, Any]:
+    return {column.name: good_value(column) for column in table.columns}
 
 
 def good_value(column: sa.Column[Any]) -> Any:
