@@ -71,6 +71,12 @@ IMPURE_CALLS = {"open", "print", "input", "exec", "eval"}
 KEYS = re.compile(r"gateway/(chain|commands)/|gateway/cli\.py")
 FASTAPI = re.compile(r"gateway/(app|identity/merchants/auth)\.py|gateway/web/|.*/routes\.py|gateway/bootstrap\.py")
 
+#: How far the settlement of a campaign is, earning notes in the campaign's own row: it holds that row's lock anyway.
+WRITTEN_FROM_ABOVE = {
+    f"gateway.loyalty.earning .{column}"
+    for column in ("next_number", "settle_at", "settled_at", "searched", "forgotten_until", "codes_trusted")
+}
+
 
 def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
@@ -186,8 +192,71 @@ def test_money_is_never_a_float() -> None:
                 raise AssertionError(f"{name_of(path)}:{node.lineno} names float")
 
 
+def room_of(path: Path) -> str:
+    """The package of a file, as `gateway.loyalty.moves`."""
+    return path.parent.relative_to(ROOT).as_posix().replace("/", ".")
+
+
+def tables() -> dict[str, tuple[str, set[str]]]:
+    """Every table's class: the room that owns it, and its columns."""
+    found = {}
+    for path in (path for path in PRODUCT if path.name == "models.py" and room_of(path) != "gateway"):
+        for node in (node for node in tree(path).body if isinstance(node, ast.ClassDef)):
+            columns = (part.target for part in node.body if isinstance(part, ast.AnnAssign))
+            found[node.name] = (room_of(path), {target.id for target in columns if isinstance(target, ast.Name)})
+    return found
+
+
+def writes(module: ast.Module) -> Iterator[str]:
+    """`Row` where rows of it are made, changed or deleted; `.column` where an attribute of something is set."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            of = node.args[0] if name in {"insert", "update", "delete"} and node.args else None
+            yield of.id if isinstance(of, ast.Name) else name
+        elif isinstance(node, ast.Assign | ast.AugAssign):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Attribute):
+                    yield f".{target.attr}"
+
+
+def foreign(room: str, module: ast.Module) -> set[str]:
+    """What a file of `room` writes of the tables of rooms that it can see, but that it does not lie within."""
+    mine: set[str] = set()
+    others: set[str] = set()
+    seen = set(imports(module))
+    for name, (owner, columns) in tables().items():
+        if within(room, {owner}):
+            mine |= {f".{column}" for column in columns}
+        elif f"{owner}.models.{name}" in seen:
+            others |= {name, *(f".{column}" for column in columns)}
+    return set(writes(module)) & (others - mine)
+
+
+def test_a_rooms_tables_are_its_own() -> None:
+    """Only the room itself writes them; rooms above may read."""
+    assert len(tables()) > 40
+    rooms = ("gateway.loyalty", "gateway.identity", "gateway.statistics", "gateway.messaging", "gateway.web")
+    files = [path for path in PRODUCT if within(room_of(path), set(rooms))]
+    found = {f"{room_of(path)} {written}" for path in files for written in foreign(room_of(path), tree(path))}
+    assert found == WRITTEN_FROM_ABOVE
+
+
 def test_the_checks_can_fail() -> None:
     module = ast.parse("from sqlalchemy.orm import Session\nimport os.path\ndef f():\n    return open('x')\n")
     assert {name for name in imports(module) if within(name, NOT_PURE)} >= {"sqlalchemy.orm", "os.path"}
     assert not within("ossified", NOT_PURE)
     assert next(functions(module)).name == "f"
+    room = "gateway.statistics"
+    for line in (
+        "sa.update(Batch)",
+        "sa.insert(Batch)",
+        "session.add(Batch(id=1))",
+        "x.landed_block = 1",
+        "x.refusals += 1",
+    ):
+        assert foreign(room, ast.parse(f"from gateway.loyalty.earning.models import Batch\n{line}\n")), line
+    assert not foreign(room, ast.parse("from gateway.loyalty.earning.models import Batch\nsa.select(Batch)\n"))
+    assert not foreign(
+        "gateway.loyalty.earning.play", ast.parse("from gateway.loyalty.earning.models import Batch\nBatch()")
+    )

@@ -33,6 +33,13 @@ Horizon = Callable[[Session], int | None]
 BELIEVED = 5.0
 
 
+def ask(session: Session, key: bytes) -> None:
+    """More of what this key sent may be on its way: its lane is to put up a fence."""
+    row = session.get(KeyState, key, with_for_update=True)
+    if row is not None and row.fence is None:
+        row.fence = 0
+
+
 class Fence:
     """`addresses`: our keys. `unread`: what each room has still to take back in."""
 

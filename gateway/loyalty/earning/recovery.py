@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from gateway.chain import sent
 from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.chain.relayer import fence
 from gateway.chain.relayer.models import KeyState
 from gateway.chain.rpc import Rpc
 from gateway.chain.sent import Sent, SentBatch
@@ -111,7 +112,8 @@ class Recovery:
                 log.warning("batch.foreign", campaign=campaign.id, number=row.number)
                 return True
             self._take_back(session, campaign, event, content)
-            _raise_fence(session, tx.sender if tx.sender in self.addresses else None)
+            if tx.sender in self.addresses:
+                fence.ask(session, tx.sender)
             log.error("batch.taken_back", campaign=campaign.id, number=row.number, wallets=len(content.entries))
             return True
 
@@ -242,10 +244,3 @@ def _carries(session: Session, campaign: int, wallets: Sequence[bytes]) -> dict[
             session.add(found[wallet])
     session.flush()
     return found
-
-
-def _raise_fence(session: Session, key: bytes | None) -> None:
-    """More of what this key sent may be on its way."""
-    row = session.get(KeyState, key, with_for_update=True) if key else None
-    if row is not None and row.fence is None:
-        row.fence = 0
