@@ -34,7 +34,8 @@ def upload(
     """Add a CSV file of codes to an offer's pool: all of them or none. The same file again changes nothing."""
     local = State(state)
     data = file.read_bytes()
-    with client_of(local, local.merchant(merchant)) as client:
+    with client_of(local, local.merchant(merchant)) as client, out.progress() as progress:
+        progress.add_task(f"uploading {file.name}", total=None)
         answer = client.upload_codes(offer, data, f"codes-{offer}-{hashlib.sha256(data).hexdigest()}")
     out.result(answer, lambda: facts("Codes added", [("offer", offer), ("codes", answer["added"])]))
 
