@@ -32,7 +32,7 @@ $(shell mkdir -p $(HOME))
 endif
 # Where an image forbids bytecode files, every start of a process would compile all libraries again.
 unexport PYTHONDONTWRITEBYTECODE
-export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/@foundry-rs/anvil-linux-amd64/bin:$(CURDIR)/node_modules/@foundry-rs/forge-linux-amd64/bin:$(PATH)
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export SOLCX_BINARY_PATH := $(CURDIR)/.cache/solcx
 export FOUNDRY_SOLC := $(CURDIR)/.cache/solcx/solc-v0.8.37
 export FOUNDRY_OFFLINE := true

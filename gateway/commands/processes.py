@@ -16,7 +16,7 @@ from pathlib import Path
 
 from gateway.commands.console import CommandError
 
-ANVIL = Path(__file__).parents[2] / "node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
+ANVIL = Path(__file__).parents[2] / "node_modules/.bin/anvil"
 CHAIN_ID = 31337
 PR_SET_PDEATHSIG = 1
 

@@ -14,7 +14,7 @@ import httpx
 from gateway.core import tls
 from tests.support import processes
 
-PACKAGE_BINARY = Path(__file__).parents[2] / "node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
+PACKAGE_BINARY = Path(__file__).parents[2] / "node_modules/.bin/anvil"
 CHAIN_ID = 31337
 
 
