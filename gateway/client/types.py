@@ -1344,6 +1344,7 @@ class VipIn(TypedDict):
     ladder: str
     rung: str
     last: str
+    until: str
     signature: str
 
 

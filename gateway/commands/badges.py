@@ -19,6 +19,7 @@ from gateway.commands.holder import Holder
 from gateway.commands.merchant import give
 from gateway.commands.processes import CHAIN_ID
 from gateway.commands.state import DEFAULT, State, StateDir
+from gateway.loyalty.badges.messages import withdrawal
 
 DAY = 86_400
 
@@ -74,7 +75,7 @@ def ask_badge(
         holder = Holder(client, wallet)
         path = f"/v1/campaigns/{campaign}/badges"
         if withdraw:
-            proof = holder.signer.proof()
+            proof = holder.signer.proof(withdrawal(campaign, badge))
             client.send(
                 requests.delete_campaigns_by_id_badges_by_badge_wishes_by_address(
                     campaign, badge, holder.address, wallet_proof=proof

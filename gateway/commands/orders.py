@@ -111,10 +111,10 @@ class Signer:
         """Says that the box was opened, so that the gateway forgets it."""
         return to_hex(sign(self.key, personal(f"confirm redemption {redemption}".encode())))
 
-    def proof(self) -> str:
-        """Shows that the wallet itself asks for what only it may see."""
+    def proof(self, what: str = proofs.SHOW) -> str:
+        """Shows that the wallet itself asks: for what only it may see, or for something else that it allows."""
         at = self.now()
-        message = proofs.message(self.address, self.domains.chain_id, at)
+        message = proofs.message(self.address, self.domains.chain_id, at, what)
         return f"{at}.{to_hex(sign(self.key, personal(message.encode())))}"
 
     def _move(self, kind: str, digest: bytes, amount: int | None, nonce: int, deadline: int, extra: Json) -> Json:

@@ -3,6 +3,7 @@ brought it."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from gateway.chain.hexes import checksum, from_hex, to_hex
 from gateway.chain.signatures import personal, sign
 from gateway.client import Client, Json
 from gateway.commands import wallets
-from gateway.commands.console import AsJson, facts, out, points, table
+from gateway.commands.console import AsJson, CommandError, facts, out, points, table
 from gateway.commands.holder import Holder
 from gateway.commands.state import DEFAULT, State, StateDir
 from gateway.loyalty.earning.referrals import messages as referrals
@@ -57,20 +58,26 @@ def ask_rung(
     campaign: Campaign,
     ladder: Annotated[str, typer.Argument(help="The ladder.")],
     rung: Annotated[str, typer.Argument(help="The rung that the merchant promised.")],
+    until: Annotated[str, typer.Option(help="The last day for which it may give it, e.g. 2027-12-31.")],
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
     """Sign a wish for a rung that a merchant gives, and show it to the merchant: from then on it knows this wallet."""
     local = State(state)
+    try:
+        last = date.fromisoformat(until)
+    except ValueError:
+        raise CommandError(f"{until} is no day", "e.g. --until 2027-12-31") from None
     wallet = wallets.open_wallet(local, name)
     with Client(local.endpoints()["gateway"]) as client:
         chain_id = int(client.chain()["chain_id"])
-    text = message(wallet.address, campaign, chain_id, ladder, rung)
+    text = message(wallet.address, campaign, chain_id, ladder, rung, last)
     answer: Json = {
         "campaign": campaign,
         "wallet": checksum(wallet.address),
         "ladder": ladder,
         "rung": rung,
+        "until": last.isoformat(),
         "signature": to_hex(sign(wallet.key, personal(text.encode()))),
     }
     out.result(answer)

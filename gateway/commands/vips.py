@@ -17,7 +17,9 @@ from gateway.commands.state import DEFAULT, State, StateDir
 def vip(
     wish: Annotated[Path, typer.Argument(exists=True, help="What `loyalty wallet ask-rung` printed.")],
     merchant: Annotated[str, typer.Option(help="The merchant of this machine who owns the campaign.")],
-    last: Annotated[str, typer.Option(help="The last day, e.g. 2027-12-31; a day that is over ends it.")],
+    last: Annotated[
+        str, typer.Option(help="The last day, e.g. 2027-12-31, none after the wish's; a day that is over ends it.")
+    ],
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
@@ -25,12 +27,13 @@ def vip(
     local = State(state)
     try:
         asked: Any = json.loads(wish.read_text(encoding="utf-8"))
-        body = {field: asked[field] for field in ("wallet", "ladder", "rung", "signature")}
+        body = {field: asked[field] for field in ("wallet", "ladder", "rung", "until", "signature")}
         body["last"] = date.fromisoformat(last).isoformat()
         campaign = int(asked["campaign"])
     except (ValueError, KeyError, TypeError):
         raise CommandError(
-            f"{wish} is no wish, or {last} no day", "loyalty wallet ask-rung alice 1 status gold > wish.json"
+            f"{wish} is no wish, or {last} no day",
+            "loyalty wallet ask-rung alice 1 status gold --until 2027-12-31 > wish.json",
         ) from None
     with client_of(local, local.merchant(merchant)) as client:
         answer = client.write("PUT", f"/v1/campaigns/{campaign}/vips", body)

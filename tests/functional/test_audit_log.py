@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import date
 from typing import Any
 
 from gateway.chain import signatures
@@ -64,9 +65,11 @@ def log(merchant: Merchant, **params: Any) -> list[dict[str, Any]]:
 
 def vip(holder: Holder, campaign: int, last: str) -> dict[str, Any]:
     """Gold for the holder, who signed for it."""
-    wish = message(holder.address, campaign, holder.house.deployment.chain_id, "status", "gold").encode()
+    until = date(2031, 12, 31)
+    wish = message(holder.address, campaign, holder.house.deployment.chain_id, "status", "gold", until).encode()
     signature = to_hex(signatures.sign(holder.key, signatures.personal(wish)))
-    return {"wallet": holder.name, "ladder": "status", "rung": "gold", "last": last, "signature": signature}
+    given = {"wallet": holder.name, "ladder": "status", "rung": "gold", "last": last}
+    return given | {"until": until.isoformat(), "signature": signature}
 
 
 def test_changes_are_seen_with_old_and_new_values(house: House, merchant: Merchant) -> None:

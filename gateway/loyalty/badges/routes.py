@@ -9,6 +9,7 @@ from gateway.core.limits import MAX_ID
 from gateway.identity.wallets import proofs
 from gateway.identity.wallets.fields import Address
 from gateway.identity.wallets.routes import anonymous
+from gateway.loyalty.badges.messages import withdrawal
 from gateway.loyalty.badges.schemas import (
     BadgeOut,
     BadgesOut,
@@ -50,8 +51,8 @@ def build(db: Database, badges: Badges, wallet_proofs: proofs.Proofs) -> APIRout
         id: Id, badge: Annotated[int, Path(ge=1, le=MAX_NUMBER)], address: Wallet, proof: Proof = None
     ) -> None:
         """Takes a wish back as long as it has not been sent. Header `Wallet-Proof: <at>.<signature>`, EIP-191 over
-        `show wallet <address> on chain <id> at <at>`."""
-        wallet_proofs.check(address, proof)
+        `withdraw the wish for badge <number> in campaign <id> of wallet <address> on chain <id> at <at>`."""
+        wallet_proofs.check(address, proof, withdrawal(id, badge))
         with db.begin() as session:
             badges.withdraw(session, id, badge, address)
 

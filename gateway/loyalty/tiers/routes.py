@@ -49,7 +49,7 @@ def build(db: Database, auth: Auth, tiers: Tiers, vips: Vips, wallet_proofs: pro
         with db.begin() as session:
 
             def write() -> str:
-                asked = (body.wallet, body.ladder, body.rung, body.last, body.signature)
+                asked = (body.wallet, body.ladder, body.rung, body.last, body.until, body.signature)
                 before = vips.give(session, caller.merchant, id, *asked)
                 old = before and _told(body.ladder, *before)
                 new = _told(body.ladder, body.rung, body.last)

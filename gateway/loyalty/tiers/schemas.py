@@ -83,6 +83,7 @@ class VipIn(BaseModel):
                     "ladder": "status",
                     "rung": "gold",
                     "last": "2027-12-31",
+                    "until": "2028-12-31",
                     "signature": "0x" + "11" * 65,
                 }
             ]
@@ -93,8 +94,10 @@ class VipIn(BaseModel):
     ladder: Slug
     rung: Slug
     last: date = Field(description="To the end of this day; one that is over ends it")
+    until: date = Field(description="As the wallet asked: it can be given to the end of this day at most")
     signature: Signature = Field(
-        description="The wallet's, EIP-191: `<wallet> asks for rung <rung> of <ladder> in campaign <id> on chain <id>`"
+        description="The wallet's, EIP-191: "
+        "`<wallet> asks for rung <rung> of <ladder> in campaign <id> on chain <id>, until <YYYY-MM-DD>`"
     )
 
 

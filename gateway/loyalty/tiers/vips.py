@@ -18,7 +18,7 @@ from gateway.loyalty.rules.calendar import EPOCH
 from gateway.loyalty.rules.ladders import Ladder
 from gateway.loyalty.rules.parts import name_key
 from gateway.loyalty.tiers import reigns
-from gateway.loyalty.tiers.errors import UNKNOWN_RUNG
+from gateway.loyalty.tiers.errors import BEYOND_WISH, UNKNOWN_RUNG
 from gateway.loyalty.tiers.messages import message
 from gateway.loyalty.tiers.models import LAST_DAY, Vip
 
@@ -54,11 +54,13 @@ class Vips:
         ladder: str,
         rung: str,
         last: date,
+        until: date,
         signature: bytes,
     ) -> tuple[str | None, date] | None:
         """Lets `wallet` stand on `rung` at least, from today through `last` (local days); again: until another day, or
-        on another rung. A day that is over ends it. Returns which rung was given before (None: one that is gone) and
-        its last day. `unknown-campaign`, `unknown-rung`, `bad-signature`, `invalid-request`."""
+        on another rung, at most until the day that the wallet named. A day that is over ends it. Returns which rung was
+        given before (None: one that is gone) and its last day. `unknown-campaign`, `unknown-rung`, `bad-signature`,
+        `beyond-wish`, `invalid-request`."""
         self.campaigns.owned(session, campaign, merchant_id)
         now = self.clock.now()
         versions = self.campaigns.rule_versions(session, [campaign])[campaign]
@@ -69,9 +71,11 @@ class Vips:
         known = next((other for other in terms.ladders if other.id == ladder), None)
         if known is None or rung not in {other.id for other in known.rungs}:
             raise UNKNOWN_RUNG.at("ladder" if known is None else "rung")
-        digest = signatures.personal(message(wallet, campaign, self.chain_id, ladder, rung).encode())
+        digest = signatures.personal(message(wallet, campaign, self.chain_id, ladder, rung, until).encode())
         if signatures.recover(digest, signature) != wallet:
             raise BAD_SIGNATURE.at("signature")
+        if last > until:
+            raise BEYOND_WISH.at("last", f"{until.isoformat()} at the latest")
         last_day = last.toordinal() - EPOCH
         if not 0 <= last_day <= LAST_DAY:
             raise INVALID_REQUEST.at("last", "2079 at the latest")

@@ -30,6 +30,7 @@ from gateway.identity.merchants.service import Merchants
 from gateway.identity.wallets import proofs
 from gateway.loyalty.badges import routes
 from gateway.loyalty.badges.earned import Earned
+from gateway.loyalty.badges.messages import withdrawal
 from gateway.loyalty.badges.models import STREAM
 from gateway.loyalty.badges.service import Badges
 from gateway.loyalty.badges.settlement import Settlement
@@ -109,13 +110,13 @@ class Corner:
     def send(self, wish: dict[str, Any], campaign: int = 1) -> Any:
         return self.room.http.post(f"/v1/campaigns/{campaign}/badges", json=wish)
 
-    def withdraw(self, name: str, badge: int = 1) -> Any:
+    def withdraw(self, name: str, badge: int = 1, what: str | None = None) -> Any:
         path = f"/v1/campaigns/1/badges/{badge}/wishes/{checksum(address(name))}"
-        return self.room.http.delete(path, headers=self.proof(name))
+        return self.room.http.delete(path, headers=self.proof(name, what or withdrawal(1, badge)))
 
-    def proof(self, name: str) -> dict[str, str]:
+    def proof(self, name: str, what: str = proofs.SHOW) -> dict[str, str]:
         at = self.room.clock.now()
-        digest = signatures.personal(proofs.message(address(name), CHAIN, at).encode())
+        digest = signatures.personal(proofs.message(address(name), CHAIN, at, what).encode())
         return {proofs.HEADER: f"{at}.{to_hex(signatures.sign(key(name), digest))}"}
 
     def statuses(self, name: str) -> dict[int, dict[str, Any]]:

@@ -21,7 +21,9 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Jobs
 from gateway.core.secrets import Secrets
+from gateway.identity.wallets import proofs
 from gateway.loyalty.badges import submission
+from gateway.loyalty.badges.messages import withdrawal
 from gateway.loyalty.badges.models import BadgeWish
 from gateway.loyalty.badges.schemas import WishIn
 from gateway.loyalty.badges.service import LONGEST, SHORTEST
@@ -117,6 +119,8 @@ def test_wishes_wait_for_the_settlement_and_go_together(corner: Corner) -> None:
         sends_at = corner.ask(name).json()["sends_at"]
         assert sends_at % DAY == 0
         assert 0 < sends_at - corner.room.clock.now() <= DAY
+    for allowed in (proofs.SHOW, withdrawal(2, 1), withdrawal(1, 2)):  # a word for something else
+        assert code(corner.withdraw(names[0], what=allowed)) == (422, "bad-signature")
     assert corner.withdraw(names[0]).status_code == 204
     assert code(corner.withdraw(names[0])) == (404, "not-found")
     assert corner.state(names[0]) == "earned"

@@ -52,7 +52,10 @@ def test_a_small_adjustment_is_given_at_once_and_once(room: Room) -> None:
 def test_a_large_one_waits_for_another_key_that_was_there_before(room: Room) -> None:
     room.campaign()
     second, third = second_key(room), second_key(room)
+    room.clock.offset += 1
+    late = second_key(room)  # in the very second of the asking, so perhaps made by who asks
     asked = adjust(room, 5, 10_001).json()
+    assert code_of(approve(room, asked["id"], late)) == (403, "second-key-required")
     assert (asked["state"], room.row().reserved) == ("waiting", 0)
     assert code_of(approve(room, asked["id"], room.key)) == (403, "second-key-required")
     room.clock.offset += 5
@@ -115,7 +118,7 @@ def opening(room: Room, points: int) -> int:
     answer = room.call("POST", "/campaigns/1/openings", {"points": points}).json()
     if answer["state"] == "waiting":
         with room.db.begin() as session:
-            key = ApiKeys().issue(session, room.merchant, Scope.MANAGE, room.clock.now()).token
+            key = ApiKeys().issue(session, room.merchant, Scope.MANAGE, room.clock.now() - 1).token
         assert approve(room, answer["id"], key).status_code == 200
     return int(answer["id"])
 

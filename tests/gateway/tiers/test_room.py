@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import date
 from typing import Any
 
 import pytest
@@ -172,23 +173,30 @@ def test_an_opening_balance_counts_for_no_ladder(room: Room, by_code: bool) -> N
     assert counted(room) == anew(room) == []
 
 
-def give(room: Room, last: str, rung: str = "gold", signed: str | None = None, key: str | None = None) -> Any:
-    digest = signatures.personal(messages.message(HOLDER, 1, CHAIN, "status", signed or rung).encode())
+def give(
+    room: Room, last: str, rung: str = "gold", signed: str | None = None, key: str | None = None, **changed: str
+) -> Any:
+    until = date(2031, 12, 31)
+    digest = signatures.personal(messages.message(HOLDER, 1, CHAIN, "status", signed or rung, until).encode())
     body = {
         "wallet": checksum(HOLDER),
         "ladder": "status",
         "rung": rung,
         "last": last,
+        "until": until.isoformat(),
         "signature": to_hex(signatures.sign(KEY, digest)),
     }
-    return room.call("PUT", "/campaigns/1/vips", body, key=key)
+    return room.call("PUT", "/campaigns/1/vips", body | changed, key=key)
 
 
 def test_a_rung_is_given_at_the_wallets_own_wish(room: Room) -> None:
     room.campaign(programme=PROGRAMME, rules=PROGRAMME["rules"])
     assert give(room, "2030-12-31", signed="silver").json()["code"] == "bad-signature"
     assert give(room, "2030-12-31", rung="tin").json()["code"] == "unknown-rung"
-    assert give(room, "2090-12-31").json()["code"] == "invalid-request"
+    assert give(room, "2032-01-01").json()["code"] == "beyond-wish"
+    assert give(room, "2032-01-01", until="2032-01-01").json()["code"] == "bad-signature"
+    assert give(room, "2031-12-31").status_code == 200
+    assert give(room, "2020-01-01").status_code == 200
     assert give(room, "2030-12-31", key=room.new_merchant()[1]).json()["code"] == "unknown-campaign"
     assert earn(room, 100)["points"] == 100
     assert give(room, "2030-12-31").status_code == 200

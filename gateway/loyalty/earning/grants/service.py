@@ -166,8 +166,8 @@ class Grants:
     def approve(self, session: Session, caller: Caller, grant_id: int) -> tuple[GrantState, Grant]:
         """Gives what waits; the same key's word again changes nothing. Beside it how the grant stood before.
 
-        `second-key-required` for the key that asked and for one made after it had asked; `grant-decided` for what does
-        not wait, or no longer, or was asked for by an earlier owner.
+        `second-key-required` for the key that asked and for one that is not known to have been there before it asked;
+        `grant-decided` for what does not wait, or no longer, or was asked for by an earlier owner.
         """
         grant, campaign = self._locked(session, caller, grant_id)
         now, before = self.clock.now(), grant.state
@@ -175,7 +175,7 @@ class Grants:
             return before, grant
         if before != GrantState.WAITING or now >= grant.expires_at or grant.merchant_id != caller.merchant:
             raise GRANT_DECIDED.at("id")
-        if caller.key_id == grant.asked_by or session.get_one(ApiKey, caller.key_id).created_at > grant.asked_at:
+        if caller.key_id == grant.asked_by or session.get_one(ApiKey, caller.key_id).created_at >= grant.asked_at:
             raise SECOND_KEY_REQUIRED.at("id")
         if now >= schedule.last_call(campaign.end):
             raise CAMPAIGN_ENDED.at("campaign")
