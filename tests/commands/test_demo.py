@@ -23,19 +23,14 @@ KEYS = {
     *("moves", "codes_delivered", "codes_used", "settled_between_merchants", "spent_on_offers", "cashed_out"),
     *("supply", "reserve", "solvent", "audit", "differences", "rejected", "statistics", "seconds"),
 }
-CHAIN = cast(
-    Chain,
-    SimpleNamespace(
-        reads=SimpleNamespace(total_supply=lambda: 900, reserve=lambda: 90_000), deployment=SimpleNamespace(par=100)
-    ),
-)
+CHAIN = cast(Chain, SimpleNamespace(deployment=SimpleNamespace(par=100)))
 
 
 def end(folder: Path, tally: Tally, paid: int = 280_00, differences: tuple[Difference, ...] = ()) -> None:
     """The end of a demo whose holders spent 280 points."""
-    totals = {"awarded": 1_000, "clawed_back": 100, "redeemed": paid}
+    totals = {"awarded": 1_000, "clawed_back": 100, "redeemed": paid, "cashed_out": 0, "supply": 900, "reserve": 90_000}
     audit = AuditReport(7, True, list(differences), totals)
-    answer = demo.summary(Figures(tally=tally, spent=280_00), audit, CHAIN, 60)
+    answer = demo.summary(Figures(tally=tally, spent=280_00), audit, 60)
     demo._finish(answer, CHAIN, folder / "report.json", None)
 
 
