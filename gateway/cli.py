@@ -29,6 +29,7 @@ COMMANDS = {
     "grant": "grant:app",
     "offer": "offer:app",
     "codes": "codes:app",
+    "webhook": "webhook:app",
     "wallet": "wallet:app",
 }
 

@@ -29,7 +29,7 @@ from gateway.chain.relayer.models import ChainTx, TxState
 from gateway.client import Json
 from gateway.commands import campaign as campaigns
 from gateway.commands import merchant as merchants
-from gateway.commands import replay, wallets
+from gateway.commands import merchant_keys, replay, wallets
 from gateway.commands.audit import AuditReport, render, run_audit
 from gateway.commands.campaign import DAY, Registration, Terms
 from gateway.commands.chain import Chain, open_chain
@@ -134,7 +134,7 @@ def open_shop(state: State, chain: Chain, name: str, hold: int, rules: Json = ca
     terms = Terms(now + 365 * DAY, hold, False, 0, 0, campaigns.default_terms(name))
     number = campaigns.create_on_chain(chain, own, terms, keystore.address(state.relayer), BUDGET)
     own.fund(number, BUDGET, 0)
-    client = merchants.client_of(state, record)
+    client = merchant_keys.client_of(state, record)
     campaigns.register(client, number, terms.text, Registration(name, FIRST_DAY, 0, 1, 1, rules))
     return Till(client, number)
 

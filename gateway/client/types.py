@@ -603,6 +603,7 @@ class KeyOut(TypedDict):
     created_at: int
     expires_at: int | None
     revoked_at: int | None
+    current: NotRequired[bool]
 
 
 class Ladder_Input(TypedDict):
@@ -731,6 +732,7 @@ class NewKeyOut(TypedDict):
     created_at: int
     expires_at: int | None
     revoked_at: int | None
+    current: NotRequired[bool]
     key: str
 
 

@@ -22,13 +22,15 @@ from gateway.commands.console import (
     CommandError,
     Group,
     facts,
+    moment,
     out,
     parse_duration,
     parse_points,
     points,
     table,
 )
-from gateway.commands.merchant import KIND, accept_campaign, client_of, operator_address, own_key, set_delegate
+from gateway.commands.merchant import KIND, accept_campaign, operator_address, own_key, set_delegate
+from gateway.commands.merchant_keys import client_of
 from gateway.commands.offers_section import Publisher
 from gateway.commands.state import DEFAULT, State, StateDir
 
@@ -353,7 +355,7 @@ def describe(campaign: Document) -> Any:
         if name in money:
             value = points(value)
         elif name in {"starts_at", "end", "expiry"} and value:
-            value = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(value))
+            value = moment(value)
         elif isinstance(value, dict | list):
             value = json.dumps(value)
         pairs.append((name.replace("_", " "), value))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,8 +10,8 @@ import typer
 
 from gateway.client import Document, calls
 from gateway.commands import offline_codes
-from gateway.commands.console import AsJson, Group, facts, out
-from gateway.commands.merchant import client_of
+from gateway.commands.console import AsJson, Group, facts, moment, out
+from gateway.commands.merchant_keys import client_of
 from gateway.commands.state import DEFAULT, State, StateDir
 
 app = typer.Typer(cls=Group, help="Codes: upload, check and use.", no_args_is_help=True)
@@ -95,8 +94,6 @@ def _at_till(verb: Literal["check", "use", "undo"], code: str, merchant: str, ke
 
 def _for_people(answer: Document) -> list[tuple[str, object]]:
     return [
-        (name.replace("_", " "), time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(value)))
-        if name.endswith("_at") and value
-        else (name, value)
+        (name.replace("_", " "), moment(value)) if name.endswith("_at") and value else (name, value)
         for name, value in answer.items()
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, NoReturn
 
@@ -97,6 +98,11 @@ def parse_duration(text: str | int) -> int:
     if not match:
         raise typer.BadParameter("seconds, or a number with s, m, h or d, e.g. 30d")
     return int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}[match[2]]
+
+
+def moment(seconds: int) -> str:
+    """Unix seconds for people."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
 Points = Annotated[int, typer.Argument(parser=parse_points, metavar="POINTS", help="Points, e.g. 12.50")]

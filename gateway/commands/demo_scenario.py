@@ -14,8 +14,8 @@ from gateway.chain.hexes import checksum
 from gateway.client import Client, Document, Json
 from gateway.commands import campaign as campaigns
 from gateway.commands import merchant as merchants
+from gateway.commands import merchant_keys, wallets
 from gateway.commands import offer as offers
-from gateway.commands import wallets
 from gateway.commands.campaign import DAY, Registration, Terms
 from gateway.commands.chain import Chain, Own
 from gateway.commands.console import CommandError
@@ -142,7 +142,7 @@ class Scenario:
 
     def _registered(self, founded: Founded, title: str, terms: Terms) -> Shop:
         record = merchants.admit(self.state, founded.name, title, checksum(founded.own.address))
-        client = merchants.client_of(self.state, record)
+        client = merchant_keys.client_of(self.state, record)
         told = Registration(f"{title} points", FIRST_DAY, 0, 1, 1, {"rules": [CATEGORY_RULE]})
         campaigns.register(client, founded.campaign, terms.text, told)
         return Shop(founded.name, founded.key, founded.own, founded.campaign, record, client)

@@ -8,7 +8,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +24,7 @@ from gateway.commands.console import (
     Group,
     Points,
     facts,
+    moment,
     out,
     parse_duration,
     points,
@@ -130,11 +130,7 @@ def _told(answer: Json) -> None:
             [
                 (
                     name.replace("_", " "),
-                    points(value)
-                    if name in ("points", "used")
-                    else datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M UTC")
-                    if name in moments
-                    else value,
+                    points(value) if name in ("points", "used") else moment(value) if name in moments else value,
                 )
                 for name, value in pairs
             ],

@@ -13,23 +13,16 @@ import typer
 from gateway.chain import calls, keystore, local
 from gateway.chain.hexes import checksum, from_hex
 from gateway.client import Client, Json
-from gateway.commands import wallets
+from gateway.commands import merchant_keys, wallets
 from gateway.commands.chain import Chain, Own, open_chain
 from gateway.commands.console import AsJson, CommandError, Group, Points, facts, out, table
 from gateway.commands.console import points as shown
+from gateway.commands.merchant_keys import SCOPES, Name, client_of
 from gateway.commands.processes import CHAIN_ID
 from gateway.commands.state import DEFAULT, MerchantRecord, State, StateDir
 
 app = typer.Typer(cls=Group, help="Merchants: their names, keys and delegates.", no_args_is_help=True)
 KIND = "merchants"
-SCOPES = ("actions", "codes", "manage", "statistics")
-
-Name = Annotated[str, typer.Argument(help="The merchant's name on this machine.")]
-
-
-def client_of(state: State, record: MerchantRecord) -> Client:
-    """The gateway as this merchant calls it."""
-    return Client(state.endpoints()["gateway"], record.api_key)
 
 
 def own_key(state: State, chain: Chain, name: str) -> Own:
@@ -81,18 +74,8 @@ def list_(state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
     out.result(found, lambda: table("Merchants", ("name", "id", "address"), [list(m.values()) for m in found]))
 
 
-@app.command()
-def key(
-    name: Name,
-    scopes: Annotated[str, typer.Option(help="Comma-separated: actions, codes, manage, statistics.")] = "actions,codes",
-    state: StateDir = DEFAULT,
-    as_json: AsJson = False,
-) -> None:
-    """Issue one more API key for a merchant, for instance for a till. It is shown once."""
-    local_state = State(state)
-    with client_of(local_state, local_state.merchant(name)) as client:
-        answer = client.create_key([scope.strip() for scope in scopes.split(",")])
-    out.result(answer, lambda: facts("API key, shown this once", [("key", answer["key"]), ("scopes", scopes)]))
+for command in (merchant_keys.key, merchant_keys.keys, merchant_keys.rotate, merchant_keys.revoke):
+    app.command()(command)
 
 
 @app.command()

@@ -27,7 +27,8 @@ from gateway.commands.console import (
     points,
     table,
 )
-from gateway.commands.merchant import KIND, client_of
+from gateway.commands.merchant import KIND
+from gateway.commands.merchant_keys import client_of
 from gateway.commands.orders import domains_of
 from gateway.commands.publishing import publish
 from gateway.commands.state import DEFAULT, State, StateDir

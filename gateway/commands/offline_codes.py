@@ -12,8 +12,8 @@ import typer
 
 from gateway.chain.hexes import from_hex
 from gateway.client import Document, Json
-from gateway.commands.console import AsJson, CommandError, facts, out, table
-from gateway.commands.merchant import client_of
+from gateway.commands.console import AsJson, CommandError, facts, moment, out, table
+from gateway.commands.merchant_keys import client_of
 from gateway.commands.state import DEFAULT, State, StateDir
 from gateway.loyalty.offers import tokens
 from gateway.loyalty.offers.tokens import BadToken, Token
@@ -109,7 +109,7 @@ def report(
         for start in range(0, len(uses), BULK):
             results += client.report_uses(uses[start : start + BULK])
     rows = [
-        (place, result["outcome"], _when(result["first"]["at"]) if result["first"] else "", _reason(result))
+        (place, result["outcome"], moment(result["first"]["at"]) if result["first"] else "", _reason(result))
         for place, result in enumerate(results, 2)
     ]
     out.result(results, lambda: table("Uses reported", ("row", "outcome", "first taken", "why"), rows))
@@ -123,8 +123,8 @@ def doubles(merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJson = Fal
     with client_of(local, local.merchant(merchant)) as client:
         found = list(client.items("/v1/codes/double-uses"))
     rows = [
-        (use["id"], use["offer"], use["first"]["key"], _when(use["first"]["at"]), use["second"]["key"],
-         _when(use["second"]["at"]))
+        (use["id"], use["offer"], use["first"]["key"], moment(use["first"]["at"]), use["second"]["key"],
+         moment(use["second"]["at"]))
         for use in found
     ]  # fmt: skip
     columns = ("id", "offer", "till", "taken", "other till", "taken again")
@@ -133,7 +133,3 @@ def doubles(merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJson = Fal
 
 def _reason(result: Document) -> str:
     return str(result["problem"]["code"]) if result["problem"] else ""
-
-
-def _when(seconds: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))

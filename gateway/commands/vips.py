@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.commands.console import AsJson, CommandError, facts, out
-from gateway.commands.merchant import client_of
+from gateway.commands.merchant_keys import client_of
 from gateway.commands.state import DEFAULT, State, StateDir
 
 

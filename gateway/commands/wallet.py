@@ -12,7 +12,7 @@ from gateway.chain.hexes import checksum, from_hex
 from gateway.client import Client, Document
 from gateway.commands import badges, boards, direct, gifts, tiers, wallets
 from gateway.commands.chain import known_chain, open_chain
-from gateway.commands.console import AsJson, CommandError, Group, Points, facts, out, points, table
+from gateway.commands.console import AsJson, CommandError, Group, Points, facts, moment, out, points, table
 from gateway.commands.holder import Holder
 from gateway.commands.state import DEFAULT, State, StateDir
 
@@ -72,7 +72,7 @@ def balance(
     rows = [("wallet", points(answer["balance"]), "", "")]
     for account in answer["accounts"]:
         matures = account.get("next_maturity")
-        when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(matures)) if matures else ""
+        when = moment(matures) if matures else ""
         place = f"campaign {account['campaign']}"
         rows.append((place, points(account["matured"]), points(account["pending"]), when))
     out.result(answer, lambda: table(f"Points of {address}", ("where", "free", "pending", "matures"), rows))

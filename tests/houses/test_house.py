@@ -388,3 +388,38 @@ def test_a_wallet_plays_climbs_and_is_given_a_rung(shops: CommandLine, tmp_path:
     until(lambda: bool(shops.run("campaign", "board", campaign).document["items"]))
     until(lambda: shops.run("campaign", "board", campaign).document["items"][0]["points"] == 10 * 10 + 300)
     assert shops.run("wallet", "board", "zoe", campaign, "--leave").document["pseudonym"] is None
+
+
+def test_a_merchant_changes_and_ends_its_keys(shops: CommandLine) -> None:
+    before = shops.run("merchant", "keys", "hill").document
+    own = next(key["id"] for key in before if key["current"])
+    till = shops.run("merchant", "key", "hill", "--scopes", "actions").document
+    newer = shops.run("merchant", "rotate", "hill", till["id"], "--grace", "0s").document
+    assert newer["scopes"] == ["actions"]
+    assert newer["key"] != till["key"]
+    assert shops.run("merchant", "revoke", "hill", newer["id"]).document["revoked"]
+    shops.run("merchant", "revoke", "hill", own, fails=1)  # it would lock this machine out
+
+    rotated = shops.run("merchant", "rotate", "hill", "--grace", "0s").document
+    assert "key" not in rotated
+    after = {key["id"]: key for key in shops.run("merchant", "keys", "hill").document}
+    assert after[rotated["id"]]["current"]
+    assert not after[own]["current"]
+    assert after[own]["expires_at"]
+    assert after[newer["id"]]["revoked_at"]
+
+
+def test_a_merchant_manages_its_webhooks(shops: CommandLine) -> None:
+    url = "https://shop.example/hooks/loyalty"
+    made = shops.run("webhook", "add", url, "--merchant", "hill").document
+    assert made["secret"].startswith("whsec_")
+    listed = shops.run("webhook", "list", "--merchant", "hill").document
+    assert [(hook["id"], hook["url"], hook["active"]) for hook in listed] == [(made["id"], url, True)]
+    earn(shops, "hooked", 1_00)
+    until(lambda: shops.run("webhook", "messages", "--merchant", "hill").document)
+    message = shops.run("webhook", "messages", "--merchant", "hill").document[0]
+    assert (message["webhook"], message["type"]) == (made["id"], "batch.landed")
+    assert shops.run("webhook", "replay", message["id"], "--merchant", "hill").document["id"] == message["id"]
+    shops.run("webhook", "remove", made["id"], "--merchant", "hill")
+    assert shops.run("webhook", "list", "--merchant", "hill").document == []
+    shops.run("webhook", "remove", made["id"], "--merchant", "hill", fails=1)

@@ -123,7 +123,7 @@ def _add_own_keys(router: APIRouter, db: Database, manager: Any, keys: ApiKeys, 
     def page(caller: Annotated[Caller, manager], cursor: Cursor = 0, limit: Limit = 50) -> KeyList:
         """Keys without their text, oldest first."""
         with db.read() as session:
-            items = [KeyOut.of(row) for row in keys.page(session, caller, cursor, limit)]
+            items = [KeyOut.of(row, row.id == caller.key_id) for row in keys.page(session, caller, cursor, limit)]
         return KeyList(items=items, next=_next([item.id for item in items], limit))
 
     @router.delete("/keys/{id}", status_code=204)

@@ -75,10 +75,11 @@ class KeyOut(BaseModel):
     created_at: int
     expires_at: int | None
     revoked_at: int | None
+    current: bool = Field(False, description="It is the key of this request")
 
     @classmethod
-    def of(cls, key: ApiKey) -> KeyOut:
-        return cls(**_fields(key))
+    def of(cls, key: ApiKey, current: bool = False) -> KeyOut:
+        return cls(**_fields(key), current=current)
 
 
 class NewKeyOut(KeyOut):
