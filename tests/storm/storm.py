@@ -58,6 +58,8 @@ class Process:
     start_at: float = 0.0
     #: What is wrong with its next start: a clock, a place to die.
     env: dict[str, str] = field(default_factory=dict)
+    #: Whether something is wrong with it as it runs.
+    odd: bool = False
 
 
 @dataclass
@@ -157,7 +159,7 @@ class Storm:
     def _start(self, process: Process) -> None:
         quota = {"FORK_QUOTA": str(self.fleet.folder / "full"), "FORK_PORT": str(process.port)}
         self.fleet.fork(process.name, process.run, {}, **quota, **process.env)
-        process.env, process.start_at = {}, 0.0
+        process.env, process.start_at, process.odd = {}, 0.0, bool(process.env)
 
     def _later(self, seconds: float, what: str, end: Callable[[], None]) -> None:
         """Ends something in so many seconds; another of the same kind under way is prolonged."""
@@ -280,7 +282,8 @@ class Storm:
     # ------------------------------------------------------------------- the end
 
     def _calm(self) -> None:
-        """Fair weather: whatever is under way ends, every process runs with a clock that is right."""
+        """Fair weather: whatever is under way ends, every process runs with a clock that is right. Those that ran well
+        go on: what they put off in the storm, they must come back to by themselves."""
         for _, _, end in sorted(self.ends, key=lambda end: end[0]):
             end()
         self.ends.clear()
@@ -288,7 +291,8 @@ class Storm:
         for key in self.fleet.relayers:
             self._fund(key)
         for process in (*self.workers, *self.gateways):
-            self._kill(process, 0)
+            if process.odd or self.fleet.forks[process.name].poll() is not None:
+                self._kill(process, 0)
         self._tick()
         self.say(f"{self.now:6.1f} fair weather")
 
