@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from gateway.chain.errors import ChainError
+from gateway.chain.errors import BlockUnavailable, ChainError
 from gateway.chain.hexes import to_hex
 from gateway.chain.indexer.models import ChainEvent, IndexedBlock, Subscription
 from gateway.chain.reads import Reads
@@ -76,7 +76,18 @@ class Checks:
             slowest = session.scalar(sa.select(sa.func.min(Subscription.last_event)))
         if last is None:
             return Finding(False, "has not begun: is a worker running?")
-        lag = max(0, self.reads.head().number - self.confirmations - last)
+        head = self.reads.head().number
+        if head < last:
+            return Finding(
+                False, f"the node is at block {head}, before block {last} that was read: accepted work waits"
+            )
+        try:
+            self.reads.head(last)
+        except BlockUnavailable:
+            return Finding(
+                False, f"the node has lost block {last}, the last one read: accepted work waits until it is back"
+            )
+        lag = max(0, head - self.confirmations - last)
         unread = newest - (slowest if slowest is not None else newest)
         return Finding(lag < 100 and unread < 100_000, f"{lag} blocks behind, {unread} events unread", lag)
 

@@ -18,8 +18,12 @@ from gateway.chain.hexes import to_hex
 from gateway.chain.indexer import service
 from gateway.chain.indexer.models import ChainEvent, EventKind, IndexedBlock
 from gateway.chain.indexer.service import Indexer
+from gateway.chain.reads import Reads
+from gateway.chain.rpc import Rpc
 from gateway.core.clock import Clock
 from gateway.core.db import Database
+from gateway.web.checks import Checks
+from gateway.web.health import Finding
 from tests.gateway.chain.world import OWNER_KEY, FaultyRpc, World, build, connect, wallet
 from tests.support.anvil import anvil
 
@@ -48,6 +52,12 @@ def transfers(db: Database) -> list[bytes]:
 
 def mint(world: World, to: bytes, points: int = 100) -> None:
     world.token(calls.mint(to, points))
+
+
+def look(db: Database, rpc: Rpc, clock: Clock, world: World) -> Finding:
+    """What /ready says of the indexer."""
+    reads = Reads(rpc, world.deployment)
+    return Checks(db, rpc, reads, clock, [], 0, 900, None).indexer()  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -203,9 +213,37 @@ def test_a_node_behind_us_is_waited_for(world: World, db: Database, clock: Clock
     behind.after = only_up_to_limit
     assert run(Indexer(db, behind, clock, world.deployment, confirmations=0)) == 0
     assert len(stored(db)) == before
+    assert f"the node is at block {limit}, before" in look(db, behind, clock, world).detail
+    assert look(db, world.rpc, clock, world).ok
     mint(world, wallet())
     run(indexer)
     assert len(stored(db)) == before + 1
+
+
+def test_a_node_that_has_lost_a_block_is_waited_for_and_told_of(world: World, db: Database, clock: Clock) -> None:
+    """Restored without its history, or between two snapshots: higher than us, and the last block read is missing."""
+    mint(world, wallet())
+    run(Indexer(db, world.rpc, clock, world.deployment, confirmations=0))
+    before, last = len(stored(db)), world.reads.head().number
+    mint(world, wallet())
+    lossy = FaultyRpc(world.node.url)
+
+    def not_that_block(method: str, params: Sequence[Any]) -> None:
+        if method == "eth_getBlockByNumber" and params[0] == hex(last):
+            raise BlockUnavailable
+
+    lossy.before = not_that_block
+    indexer = Indexer(db, lossy, clock, world.deployment, confirmations=0)
+    for _ in range(3):
+        with pytest.raises(BlockUnavailable):
+            indexer.step()
+    assert len(stored(db)) == before
+    told = look(db, lossy, clock, world)
+    assert (told.ok, told.detail.partition(":")[0]) == (False, f"the node has lost block {last}, the last one read")
+    lossy.before = lambda method, params: None
+    run(indexer)
+    assert len(stored(db)) == before + 1
+    assert look(db, lossy, clock, world).ok
 
 
 def test_a_node_restored_to_an_earlier_height_is_a_reorganisation_once_it_differs(
