@@ -17,6 +17,11 @@ Row = TypeVar("Row")
 #: and others wait for what it has locked.
 HANGS = 60_000
 
+#: SQLite: as many at once as SQLAlchemy has by itself, but kept. Under load two thirds of them were opened for one
+#: transaction, and to open one reads the whole schema. The last one given back is the first to be taken again, so few
+#: have their caches filled.
+CONNECTIONS = 15
+
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -40,7 +45,13 @@ class Database:
         self.sqlite = self.url.get_backend_name() == "sqlite"
         if self.sqlite:
             self.engine = sa.create_engine(
-                self.url, hide_parameters=True, connect_args={"timeout": 30, "check_same_thread": False}
+                self.url,
+                hide_parameters=True,
+                connect_args={"timeout": 30, "check_same_thread": False},
+                poolclass=sa.QueuePool,
+                pool_size=CONNECTIONS,
+                max_overflow=0,
+                pool_use_lifo=True,
             )
             event.listen(self.engine, "connect", _sqlite_connect)
             event.listen(self.engine, "begin", _sqlite_begin)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -82,13 +82,13 @@ class OpenOrders:
         reads: NonceReads,
         clock: Clock,
         shared: SharedBudget,
-        kept: Sequence[sa.FromClause] = (),
+        kept: Sequence[sa.FromClause],
         a_day: int = 60,
     ) -> None:
         """`kept`: the tables of accepted orders (`id`, `holder`, `created_at`), which keep those that are over, too; of
         one wallet `a_day` are taken in any 24 hours. `shared`: what wallets have together that earned nothing here."""
         self.db, self.reads, self.clock, self.shared = db, reads, clock, shared
-        self.kept, self.a_day = kept, a_day
+        self.a_day, self._newest = a_day, _newest(kept, a_day)
 
     def chain_nonce(self, holder: bytes, campaign: int, block: int | str = "latest") -> int:
         """The nonce the chain expects next; asks the node. Not to be called inside a transaction."""
@@ -99,10 +99,7 @@ class OpenOrders:
     def next_nonce(self, session: Session, holder: bytes, campaign: int, chain_nonce: int) -> int:
         """The first nonce from the chain's on that no open order has: what the holder should sign next."""
         query = sa.select(OpenOrder.nonce).where(OpenOrder.holder == holder, OpenOrder.campaign == campaign)
-        taken = set(session.scalars(query))
-        while chain_nonce in taken:
-            chain_nonce += 1
-        return chain_nonce
+        return _first_free(set(session.scalars(query)), chain_nonce)
 
     def promised(self, session: Session, holder: bytes, campaign: int) -> int:
         """Hundredths that open orders will take from this wallet or account."""
@@ -128,24 +125,23 @@ class OpenOrders:
         `orders-used-up`, `insufficient-points`, `shared-orders-used-up`.
         """
         self.check_deadline(claim.deadline)
-        expected = self.next_nonce(session, claim.holder, claim.campaign, chain_nonce)
+        query = sa.select(OpenOrder.campaign, OpenOrder.nonce, OpenOrder.amount)
+        orders = session.execute(query.where(OpenOrder.holder == claim.holder)).tuples().all()
+        there = {nonce: amount for campaign, nonce, amount in orders if campaign == claim.campaign}
+        expected = _first_free(there, chain_nonce)
         if claim.nonce != expected:
             raise (STALE_NONCE if claim.nonce < expected else NONCE_GAP).at("nonce", f"expected {expected}")
-        count = session.scalar(sa.select(sa.func.count()).where(OpenOrder.holder == claim.holder)) or 0
-        if count >= MAX_OPEN:
+        if len(orders) >= MAX_OPEN:
             raise TOO_MANY_ORDERS.at("holder", f"at most {MAX_OPEN}", retry_after=LOOK_EVERY)
         self._check_pace(session, claim.holder)
-        free = matured - self.promised(session, claim.holder, claim.campaign)
+        free = matured - sum(there.values())
         if claim.amount > free:
             raise INSUFFICIENT_POINTS.at("amount", f"{max(free, 0)} hundredths are free")
         self.shared.take(session, claim.holder)
 
     def _check_pace(self, session: Session, holder: bytes) -> None:
         """We pay the gas of every order, and most cost their holder nothing: a wallet may have so many in 24 hours."""
-        times: list[int] = []
-        for table in self.kept:
-            query = sa.select(table.c.created_at).where(table.c.holder == holder)
-            times += session.scalars(query.order_by(table.c.id.desc()).limit(self.a_day))
+        times = session.scalars(self._newest, {"holder": holder}).all()
         if len(times) < self.a_day:
             return
         free_in = sorted(times)[-self.a_day] + DAY - self.clock.now()
@@ -225,3 +221,18 @@ class OpenOrders:
         if block is None or cursor < newest:
             return None
         return Horizon(block.number, block.hash, block.time)
+
+
+def _newest(kept: Sequence[sa.FromClause], limit: int) -> sa.CompoundSelect[tuple[int]]:
+    """When the newest `limit` orders of each table were accepted, by the parameter `holder`."""
+    parts = []
+    for table in kept:
+        query = sa.select(table.c.created_at).where(table.c.holder == sa.bindparam("holder"))
+        parts.append(sa.select(query.order_by(table.c.id.desc()).limit(limit).subquery().c.created_at))
+    return sa.union_all(*parts)
+
+
+def _first_free(taken: Container[int], nonce: int) -> int:
+    while nonce in taken:
+        nonce += 1
+    return nonce

@@ -87,11 +87,10 @@ class Codes:
         """The offer, held until the transaction ends: of its orders one is taken after the other."""
         return session.get_one(Offer, offer_id, with_for_update=True, populate_existing=True)
 
-    def draw(self, session: Session, offer_id: int, order: bytes, until: int | None = None) -> Drawn:
-        """Reserves a random free code, or makes one; `out-of-stock` when there is none. `order`: digest of what it is
-        drawn for, which gets the same made code again after a restore. `until`: when at the latest it is delivered,
-        which a signed code must outlive by its whole validity."""
-        offer = self.lock(session, offer_id)
+    def draw(self, session: Session, offer: Offer, order: bytes, until: int | None = None) -> Drawn:
+        """Reserves a random free code of a locked offer, or makes one; `out-of-stock` when there is none. `order`:
+        digest of what it is drawn for, which gets the same made code again after a restore. `until`: when at the latest
+        it is delivered, which a signed code must outlive by its whole validity."""
         if offer.stock_limit is not None and offer.drawn >= offer.stock_limit:
             raise OUT_OF_STOCK.at("offer")
         query = sa.select(Code).where(Code.offer_id == offer.id, Code.state == CodeState.FREE).order_by(Code.draw)

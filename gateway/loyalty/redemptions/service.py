@@ -124,24 +124,24 @@ class Redemptions:
             first = self._by_digest(session, digest)
             if first is not None:
                 return first
-            self.codes.lock(session, order.offer)
+            offer = self.codes.lock(session, order.offer)
             self._check_terms(session, order, self._serving(session, order.offer))
             matured = self.ledger.holding(session, order.holder, order.source, self.clock.now()).matured
             self.orders.admit(session, order.claim, chain_nonce, matured)
-            self.terms.check_limit(session, serving.offer, order.holder)
-            redemption = self._write(session, order, digest, serving.offer.merchant_id)
+            self.terms.check_limit(session, offer, order.holder)
+            redemption = self._write(session, order, digest, offer)
             crashes.reach("taken", ("redeem",))
         crashes.reach("accepted", ("redeem",))
         return redemption
 
-    def _write(self, session: Session, order: Order, digest: bytes, merchant_id: int) -> Redemption:
-        code = self.codes.draw(session, order.offer, digest, order.deadline)
+    def _write(self, session: Session, order: Order, digest: bytes, offer: Offer) -> Redemption:
+        code = self.codes.draw(session, offer, digest, order.deadline)
         self._check_unsold(session, order.offer, code.text)
         sealed = sealing.seal(order.seal_key, sealing.salt_of(self.codes.secrets, digest), code.text)
         now = self.clock.now()
         redemption = Redemption(
             holder=order.holder,
-            merchant_id=merchant_id,
+            merchant_id=offer.merchant_id,
             offer_id=order.offer,
             campaign=order.source,
             amount=order.amount,

@@ -27,7 +27,7 @@ def offer(world: World) -> dict[str, Any]:
 
 def handed_out(world: World, offer: int, until: int | None = None) -> str:
     with world.db.begin() as session:
-        drawn = world.codes.draw(session, offer, secrets.token_bytes(32), until)
+        drawn = world.codes.draw(session, world.codes.lock(session, offer), secrets.token_bytes(32), until)
         world.codes.deliver(session, drawn.id)
     return drawn.text.decode()
 
@@ -99,7 +99,7 @@ def test_what_is_not_recorded(world: World, offer: dict[str, Any]) -> None:
     good, now = handed_out(world, offer["id"]), world.clock.now()
     pool = world.offer(codes=1)["id"]
     with world.db.begin() as session:
-        kept = world.codes.draw(session, offer["id"], secrets.token_bytes(32)).text.decode()
+        kept = world.codes.draw(session, world.codes.lock(session, offer["id"]), secrets.token_bytes(32)).text.decode()
     cases = [
         (("A" * 127, now), "code-forged"),
         ((f"CODE-{pool:02}-0001", now), "code-forged"),  # a pool cannot be watched from here
@@ -136,7 +136,7 @@ def test_many_tills_at_once_use_it_once(world: World, offer: dict[str, Any]) -> 
 
 def test_a_code_that_was_put_back_is_signed_anew(world: World, offer: dict[str, Any]) -> None:
     with world.db.begin() as session:
-        dead = world.codes.draw(session, offer["id"], secrets.token_bytes(32))
+        dead = world.codes.draw(session, world.codes.lock(session, offer["id"]), secrets.token_bytes(32))
         world.codes.free(session, dead.id)
     text = handed_out(world, offer["id"], world.clock.now() + 3 * DAY)
     assert text != dead.text.decode()

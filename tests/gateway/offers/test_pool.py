@@ -28,7 +28,7 @@ def counts(world: World, offer: int) -> dict[str, int]:
 
 def draw(world: World, offer: int) -> str:
     with world.db.begin() as session:
-        return world.codes.draw(session, offer, secrets.token_bytes(32)).text.decode()
+        return world.codes.draw(session, world.codes.lock(session, offer), secrets.token_bytes(32)).text.decode()
 
 
 def test_thousands_of_codes_in_a_few_statements(world: World) -> None:
@@ -74,7 +74,7 @@ def test_texts_are_encrypted_at_rest_and_forgotten_at_delivery(world: World) -> 
     with world.db.begin() as session:
         code = session.scalars(sa.select(Code)).one()
         assert b"SECRET" not in bytes(code.text_box or b"")
-        drawn = world.codes.draw(session, offer, secrets.token_bytes(32))
+        drawn = world.codes.draw(session, world.codes.lock(session, offer), secrets.token_bytes(32))
         assert drawn.text == b"SECRET-CODE-1"
         world.codes.deliver(session, drawn.id)
     with world.db.read() as session:
@@ -96,7 +96,7 @@ def test_codes_are_drawn_at_random_and_each_once(world: World) -> None:
 def test_a_freed_code_is_drawn_again_but_not_first(world: World) -> None:
     offer = world.offer(codes=40)["id"]
     with world.db.begin() as session:
-        first = world.codes.draw(session, offer, secrets.token_bytes(32))
+        first = world.codes.draw(session, world.codes.lock(session, offer), secrets.token_bytes(32))
         world.codes.free(session, first.id)
         world.codes.free(session, first.id)  # twice is once
     assert counts(world, offer) == {"free": 40, "reserved": 0, "delivered": 0, "used": 0, **TOLD}
@@ -177,7 +177,7 @@ def test_an_offer_of_links(world: World) -> None:
     assert world.upload(offer, f"code\n{link}\n{link.lower()}\n").status_code == 201
     refused(world.upload(offer, "code\nSPRING-1\n"), 422, "csv-malformed", "rows[2].code")
     with world.db.begin() as session:
-        drawn = [world.codes.draw(session, offer, secrets.token_bytes(32)) for _ in range(2)]
+        drawn = [world.codes.draw(session, world.codes.lock(session, offer), secrets.token_bytes(32)) for _ in range(2)]
         for each in drawn:
             world.codes.deliver(session, each.id)
     assert {each.text.decode() for each in drawn} == {link, link.lower()}

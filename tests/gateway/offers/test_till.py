@@ -20,7 +20,7 @@ def code(world: World) -> str:
     """A code that was handed out."""
     offer = world.offer(codes=3, code_valid=2 * DAY, low_stock=0)["id"]
     with world.db.begin() as session:
-        drawn = world.codes.draw(session, offer, secrets.token_bytes(32))
+        drawn = world.codes.draw(session, world.codes.lock(session, offer), secrets.token_bytes(32))
         world.codes.deliver(session, drawn.id)
     return drawn.text.decode()
 
@@ -67,7 +67,7 @@ def test_a_code_that_was_not_handed_out_is_unknown(world: World, code: str, verb
     free = world.offer(codes=1)["id"]
     reserved = world.offer(codes=1)["id"]
     with world.db.begin() as session:
-        world.codes.draw(session, reserved, secrets.token_bytes(32))
+        world.codes.draw(session, world.codes.lock(session, reserved), secrets.token_bytes(32))
     path = f"/codes/{verb}"
     for text in (f"CODE-{free:02}-0001", f"CODE-{reserved:02}-0001", "NO-SUCH-CODE"):
         refused(world.call("POST", path, {"code": text}, "corner"), 404, "code-unknown", "code")

@@ -164,7 +164,7 @@ def test_the_catalogue(world: World) -> None:
 def test_what_the_till_must_do(world: World) -> None:
     offer = published(world, 1)
     with world.db.begin() as session:
-        drawn = world.codes.draw(session, offer["id"], bytes(32))
+        drawn = world.codes.draw(session, world.codes.lock(session, offer["id"]), bytes(32))
         world.codes.deliver(session, drawn.id)
     seen = world.call("POST", "/codes/check", {"code": drawn.text.decode()}, "corner").json()
     assert seen["reward"] == {"kind": "product", "product": "coffee", "quantity": 1}

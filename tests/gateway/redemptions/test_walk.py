@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.chain.hexes import keccak256, to_hex
 from gateway.loyalty.redemptions.sealing import unseal
@@ -32,3 +33,13 @@ def test_points_are_paid_and_the_code_is_delivered(world: World, campaign: int |
     assert world.seen == [("redemption.delivered", accepted["id"])]
     used = world.call("POST", "/codes/use", {"code": code.decode()}, "corner")
     assert used.json()["state"] == "used"
+
+
+def test_an_order_takes_few_statements(world: World) -> None:
+    """They are most of what an order costs the gateway: docs/performance.md."""
+    offer = world.offer(codes=2)
+    assert world.redeem(offer).status_code == 202  # the chain's yes is believed from now on
+    statements: list[str] = []
+    sa.event.listen(world.db.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    assert world.redeem(offer, "bob").status_code == 202
+    assert len([each for each in statements if not each.startswith("BEGIN")]) <= 16, "\n".join(statements)
