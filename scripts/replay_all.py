@@ -27,18 +27,18 @@ from gateway.chain import keystore
 from gateway.chain.hexes import checksum
 from gateway.chain.relayer.models import ChainTx, TxState
 from gateway.client import Json
-from gateway.commands import campaign as campaigns
 from gateway.commands import merchant as merchants
 from gateway.commands import merchant_keys, replay, wallets
 from gateway.commands.audit import AuditReport, render, run_audit
-from gateway.commands.campaign import DAY, Registration, Terms
 from gateway.commands.chain import Chain, open_chain
 from gateway.commands.console import CommandError, facts, out
+from gateway.commands.creating import DAY, DEFAULT_RULES, Registration, Terms, create_on_chain, register
 from gateway.commands.crowd import Crowd
 from gateway.commands.house import House, ending_in_order, only_one
 from gateway.commands.processes import free_port
 from gateway.commands.sending import Replay, Till
 from gateway.commands.state import PASSWORD_VARIABLE, State
+from gateway.commands.terms_section import default_text
 from gateway.core.db import Database
 from gateway.loyalty.earning.models import Action, ActionState, Batch, BatchState
 from gateway.models import metadata
@@ -124,18 +124,18 @@ def run(state: State, file: Path) -> tuple[Once, Once]:
     return first, second
 
 
-def open_shop(state: State, chain: Chain, name: str, hold: int, rules: Json = campaigns.DEFAULT_RULES) -> Till:
+def open_shop(state: State, chain: Chain, name: str, hold: int, rules: Json = DEFAULT_RULES) -> Till:
     """A merchant with an open campaign that can pay for the whole file in one day."""
     address = wallets.create(state, name, merchants.KIND)
     record = merchants.admit(state, name, name.title(), checksum(address))
     own = chain.own(wallets.load_key(state, name, merchants.KIND))
     merchants.give(chain, address, 2 * BUDGET * chain.deployment.par)
     now = chain.reads.head().time
-    terms = Terms(now + 365 * DAY, hold, False, 0, 0, campaigns.default_terms(name))
-    number = campaigns.create_on_chain(chain, own, terms, keystore.address(state.relayer), BUDGET)
+    terms = Terms(now + 365 * DAY, hold, False, 0, 0, default_text(name))
+    number = create_on_chain(chain, own, terms, keystore.address(state.relayer), BUDGET)
     own.fund(number, BUDGET, 0)
     client = merchant_keys.client_of(state, record)
-    campaigns.register(client, number, terms.text, Registration(name, FIRST_DAY, 0, 1, 1, rules))
+    register(client, number, terms.text, Registration(name, FIRST_DAY, 0, 1, 1, rules))
     return Till(client, number)
 
 

@@ -64,6 +64,7 @@ from gateway.client.types import (
     PreviewOut,
     PublicOut,
     QuotaIn,
+    QuotaList,
     QuotaOut,
     QuoteIn,
     QuoteOut,
@@ -162,6 +163,13 @@ def post_campaigns_by_id_pause(id: int, *, idempotency_key: str | None = None) -
 def post_campaigns_by_id_resume(id: int, *, idempotency_key: str | None = None) -> Request[CampaignOut]:
     """Takes actions again."""
     return made("POST", f"/v1/campaigns/{id}/resume", headers={"Idempotency-Key": idempotency_key}, secured=True)
+
+
+def get_campaigns_by_id_merchants(
+    id: int, *, cursor: int | None = None, limit: int | None = None
+) -> Request[QuotaList]:
+    """The other merchants of a campaign and their quotas, by number."""
+    return made("GET", f"/v1/campaigns/{id}/merchants", query={"cursor": cursor, "limit": limit}, secured=True)
 
 
 def put_campaigns_by_id_merchants_by_merchant_id(

@@ -1046,6 +1046,11 @@ class QuotaIn(TypedDict):
     daily_quota: int
 
 
+class QuotaList(TypedDict):
+    items: list[QuotaOut]
+    next: int | None
+
+
 class QuotaOut(TypedDict):
     merchant_id: int
     accepted: bool

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,11 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from gateway.chain import calls
-from gateway.chain.hexes import checksum, from_hex, keccak256
+from gateway.chain.hexes import checksum, from_hex
 from gateway.client import Client, Document, Json, ProblemAnswer
-from gateway.client.types import CampaignOut
-from gateway.commands import boards, campaign_badges, campaign_file, vips, wallets, yaml_files
-from gateway.commands.chain import Chain, Own, open_chain
+from gateway.commands import boards, campaign_badges, campaign_file, launching, vips, yaml_files
+from gateway.commands.chain import open_chain
 from gateway.commands.console import (
     AsJson,
     CommandError,
@@ -29,88 +27,24 @@ from gateway.commands.console import (
     points,
     table,
 )
-from gateway.commands.merchant import KIND, accept_campaign, operator_address, own_key, set_delegate
+from gateway.commands.creating import DEFAULT_RULES, SPENDING_TIME, Registration, Terms, begin
+from gateway.commands.merchant import own_key
 from gateway.commands.merchant_keys import client_of
-from gateway.commands.offers_section import Publisher
 from gateway.commands.state import DEFAULT, State, StateDir
+from gateway.commands.terms_section import default_text
 
 app = typer.Typer(cls=Group, help="Campaigns: terms, money, rules.", no_args_is_help=True)
 app.command()(vips.vip)
 app.command()(boards.board)
 app.command()(campaign_badges.badges)
+app.command()(launching.launch)
 DAY = 86_400
-#: A closed campaign's points expire so long after its end, beyond twice the hold.
-SPENDING_TIME = 90 * DAY
 #: Seconds to wait until the gateway has seen a payment at depth.
 PATIENCE = 60
-DEFAULT_RULES = {"rules": [{"kind": "per_currency", "points": 100, "per": 100}]}
 
 Id = Annotated[int, typer.Argument(min=1, help="The campaign's number on the chain.")]
 Merchant = Annotated[str, typer.Option(help="The merchant of this machine who owns the campaign.")]
 Amount = Annotated[int, typer.Option(parser=parse_points, metavar="POINTS", help="Points, e.g. 10000.00")]
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What never changes on the chain. Seconds, Unix seconds, basis points."""
-
-    end: int
-    hold: int
-    closed: bool
-    expiry: int
-    bonus: int
-    text: str
-
-    @property
-    def hash(self) -> bytes:
-        return keccak256(self.text.encode())
-
-
-@dataclass(frozen=True)
-class Registration:
-    """What the gateway is told beside the chain's terms. Seconds, wallets, hundredths of a point."""
-
-    name: str
-    starts_at: int
-    settle_every: int
-    min_wallets: int
-    step: int
-    rules: Json
-
-
-def create_on_chain(chain: Chain, own: Own, terms: Terms, operator: bytes, daily_cap: int) -> int:
-    """Creates the campaign and authorises the gateway's key; the campaign's number."""
-    campaign = own.create_campaign(terms.end, terms.hold, terms.closed, terms.expiry, terms.bonus, terms.hash)
-    prepare_on_chain(chain, own, campaign, operator, daily_cap)
-    return campaign
-
-
-def prepare_on_chain(chain: Chain, own: Own, campaign: int, operator: bytes, daily_cap: int) -> None:
-    """Cap of the gateway's key, and the owner as the first merchant of its own campaign; what is done stays done."""
-    own.ensure(
-        f"gateway authorised for {points(daily_cap)} points a day",
-        lambda: chain.reads.operator(campaign, operator).daily_cap == daily_cap,
-        calls.set_operator(campaign, operator, daily_cap),
-    )
-    if not chain.reads.is_merchant(campaign, own.address):
-        own.hub("owner invited as merchant", calls.invite_merchant(campaign, own.address))
-        accept_campaign(chain, own, campaign)
-    set_delegate(chain, own, operator, True)
-
-
-def register(client: Client, campaign: int, text: str, told: Registration) -> CampaignOut:
-    """Tells the gateway; the same again changes nothing."""
-    document: Json = {
-        "id": campaign,
-        "name": told.name,
-        "terms": text,
-        "starts_at": told.starts_at,
-        "settle_every": told.settle_every,
-        "min_wallets": told.min_wallets,
-        "step": told.step,
-        "rules": told.rules,
-    }
-    return client.register_campaign(document, idempotency_key=f"campaign-{campaign}")
 
 
 @app.command()
@@ -135,35 +69,17 @@ def create(
 ) -> None:
     """Create a campaign with the merchant's own key and tell the gateway. Without --rules: 1 point a currency unit."""
     local = State(state)
-    record = local.merchant(merchant)
+    local.merchant(merchant)
     document = _rules(rules)
     chain = open_chain(local)
-    own = own_key(local, chain, merchant)
-    key = operator_address(local, operator)
     now = chain.reads.head().time
     end = now + lasts
-    text = terms.read_text(encoding="utf-8") if terms else default_terms(name)
+    text = terms.read_text(encoding="utf-8") if terms else default_text(name)
     fixed = Terms(end, hold, closed, end + 2 * hold + SPENDING_TIME if closed else 0, bonus, text)
-    if on_chain is None:
-        campaign = create_on_chain(chain, own, fixed, key, daily_cap)
-        out.note(
-            f"campaign {campaign} is on the chain; after a failure from here on: the same command with --id {campaign}"
-        )
-    else:
-        campaign = on_chain
-        if chain.reads.campaign(campaign).terms != fixed.hash:
-            raise CommandError(f"campaign {campaign} has other terms", "--terms FILE with the very same text")
-        prepare_on_chain(chain, own, campaign, key, daily_cap)
     starts_at = int(starts.replace(tzinfo=UTC).timestamp()) if starts else now
     told = Registration(name, starts_at, settle_every, min_wallets, step, document)
-    with client_of(local, record) as client:
-        answer = register(client, campaign, text, told)
+    answer = begin(local, chain, merchant, fixed, told, daily_cap, operator, on_chain)
     out.result(answer, lambda: describe(answer))
-
-
-def default_terms(name: str) -> str:
-    """Terms where none are given."""
-    return f"{name}: points are earned as the published rules say and are worth their par at any time.\n"
 
 
 def _rules(path: Path | None) -> Json:
@@ -254,6 +170,7 @@ def apply(
     merchant: Merchant,
     campaign: Annotated[int | None, typer.Option(min=1, help="Where the file names none.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    operator: Annotated[str | None, typer.Option(help="Address of the gateway's key; else this machine's.")] = None,
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
@@ -264,12 +181,11 @@ def apply(
         raise CommandError(f"{file} names no campaign", "--campaign 1")
     local = State(state)
     record = local.merchant(merchant)
-    publisher = Publisher(record.id, record.address, lambda: wallets.load_key(local, merchant, KIND))
+    publisher, owner = campaign_file.publisher_of(local, merchant), campaign_file.owner_of(local, merchant, operator)
     with client_of(local, record) as client:
-        changes = campaign_file.plan(client, number, wanted, dry_run, publisher)
+        changes = campaign_file.plan(client, number, wanted, dry_run, publisher, owner)
         if not dry_run:
-            for change in changes:
-                change.do()
+            campaign_file.carry_out(changes)
     answer = {"campaign": number, "dry_run": dry_run, "changes": [change.told() for change in changes]}
     rows = [(change.section, change.what, change.detail.get("in_words", "")) for change in changes]
     out.result(answer, lambda: table("Would change" if dry_run else "Changed", ("section", "change", "past"), rows))

@@ -16,9 +16,10 @@ from gateway.commands import campaign as campaigns
 from gateway.commands import merchant as merchants
 from gateway.commands import merchant_keys, wallets
 from gateway.commands import offer as offers
-from gateway.commands.campaign import DAY, Registration, Terms
+from gateway.commands.campaign import DAY
 from gateway.commands.chain import Chain, Own
 from gateway.commands.console import CommandError
+from gateway.commands.creating import SPENDING_TIME, Registration, Terms, create_on_chain, register
 from gateway.commands.crowd import Crowd
 from gateway.commands.holder import Holder, Received
 from gateway.commands.house import House
@@ -107,7 +108,7 @@ class Scenario:
         now = self.chain.reads.head().time
         end = now + 365 * DAY
         gifts = Terms(end, HOLD, False, 0, 0, "Harbour Gifts: a point a pound, yours after the hold, worth its par.\n")
-        lane_expiry = end + campaigns.SPENDING_TIME
+        lane_expiry = end + SPENDING_TIME
         lane = Terms(end, 0, True, lane_expiry, BONUS, "Mill Lane: a point a pound, to be spent with our merchants.\n")
         # On the chain first: the gateway is still starting.
         with ThreadPoolExecutor(2) as pool:
@@ -136,7 +137,7 @@ class Scenario:
         own = self.chain.own(key)
         with self._lock:  # one giver of mock assets after the other
             merchants.give(self.chain, address, 2 * (BUDGET + pot) * self.chain.deployment.par)
-        number = campaigns.create_on_chain(self.chain, own, terms, keystore.address(self.state.relayer), BUDGET)
+        number = create_on_chain(self.chain, own, terms, keystore.address(self.state.relayer), BUDGET)
         own.fund(number, BUDGET, pot)
         return Founded(name, key, own, number)
 
@@ -144,7 +145,7 @@ class Scenario:
         record = merchants.admit(self.state, founded.name, title, checksum(founded.own.address))
         client = merchant_keys.client_of(self.state, record)
         told = Registration(f"{title} points", FIRST_DAY, 0, 1, 1, {"rules": [CATEGORY_RULE]})
-        campaigns.register(client, founded.campaign, terms.text, told)
+        register(client, founded.campaign, terms.text, told)
         return Shop(founded.name, founded.key, founded.own, founded.campaign, record, client)
 
     def _accepted(self) -> bool:

@@ -10,11 +10,11 @@ from gateway.client import Document, Json
 
 @dataclass(frozen=True)
 class Change:
-    """One thing to do. `detail` is what a dry run tells beside it."""
+    """One thing to do, or (without `do`) to know. `detail` is what a dry run tells beside it."""
 
     section: str
     what: str
-    do: Callable[[], Document]
+    do: Callable[[], Document] | None = None
     detail: Json = field(default_factory=dict)
 
     def told(self) -> Json:

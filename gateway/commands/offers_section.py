@@ -92,8 +92,6 @@ def plan(publisher: Publisher, client: Client, now: Document, wanted: Sequence[O
     refs = [item.ref for item in wanted]
     if len(set(refs)) != len(refs):
         raise CommandError("offers: one ref stands twice", code="invalid-file")
-    if not wanted:
-        return []
     chain, code_key = client.chain(), str(client.code_key(publisher.id)["key"])
     there: dict[str, list[Json]] = {}
     for offer in client.items("/v1/offers", merchant_id=publisher.id, closed="true"):
@@ -107,7 +105,22 @@ def plan(publisher: Publisher, client: Client, now: Document, wanted: Sequence[O
         except Problem as problem:
             reason = f"offers[{place}]: {problem.field}: {problem.detail or 'out of range'}"
             raise CommandError(reason, code="invalid-file") from None
-    return changes
+    others = [offer for ref, offers in there.items() if ref not in refs for offer in offers if offer["active"]]
+    return changes + [_left_out(client, int(now["id"]), offer) for offer in others if _concerns(offer, now)]
+
+
+def _concerns(offer: Json, now: Document) -> bool:
+    """Whether an offer is paid from this campaign's points, or from anybody's wallet."""
+    return json.loads(offer["document"]).get("campaign") in (None, now["id"])
+
+
+def _left_out(client: Client, campaign: int, offer: Json) -> Change:
+    number, ref = offer["id"], json.loads(offer["document"]).get("ref")
+    if json.loads(offer["document"]).get("campaign") != campaign:
+        what = f"offer number {number} ({ref}) is not in the file and stays: it is paid from wallets, not this campaign"
+        return Change("offers", what)
+    close = partial(client.write, "POST", f"/v1/offers/{number}/close")
+    return Change("offers", f"close offer number {number} ({ref}): it is not in the file", close)
 
 
 def document(item: OfferItem, campaign: int, publisher: Publisher, chain: Document, code_key: str) -> str:
@@ -123,8 +136,8 @@ def document(item: OfferItem, campaign: int, publisher: Publisher, chain: Docume
         "reward": item.reward.model_dump(mode="json", exclude_none=True),
         "price": item.price,
         "campaign": campaign if item.paid_from == "campaign" else None,
-        "starts_at": _midnight(item.first, item.zone),
-        "ends_at": _midnight(item.last + timedelta(days=1), item.zone),
+        "starts_at": midnight(item.first, item.zone),
+        "ends_at": midnight(item.last + timedelta(days=1), item.zone),
         "code_valid": int(item.code_valid[:-1]) * UNITS[item.code_valid[-1]],
         "zone": item.zone,
         "prices": [each.model_dump() | {"campaign": each.campaign or campaign} for each in item.prices],
@@ -140,7 +153,8 @@ def document(item: OfferItem, campaign: int, publisher: Publisher, chain: Docume
     return documents.canonical(values)
 
 
-def _midnight(day: date, zone: str) -> int:
+def midnight(day: date, zone: str) -> int:
+    """When a day begins there, Unix seconds."""
     return int(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).timestamp())
 
 

@@ -9,16 +9,20 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.chain import calls
 from gateway.chain.hexes import checksum
+from gateway.chain.reads import Change, Operator
 from gateway.chain.signatures import address_of
 from gateway.client import Client
-from gateway.commands import campaign_file, yaml_files
+from gateway.commands import campaign_file, terms_section, yaml_files
 from gateway.commands.campaign_file import CampaignFile
 from gateway.commands.console import CommandError
 from gateway.commands.offers_section import Publisher
+from gateway.commands.terms_section import Owner, TermsItem
 from gateway.loyalty.rules.document import RulesDocument
 
 ROOT = Path(__file__).parents[2]
+NOTHING = Change(0, 0, 0)
 EXAMPLES = sorted((ROOT / "docs/examples").glob("*.yaml"))
 
 
@@ -61,6 +65,13 @@ WRONG = [
     ("earning: {rules: []}", "earning.rules: List should have at least 1 item"),
     ("earnings: {}", "earnings: Extra inputs are not permitted"),
     (RULE + "typo: 1\n", "typo: Extra inputs are not permitted"),
+    ("terms: {name: A, first: 2026-12-01, last: 2026-11-30}", "last is before first"),
+    ("terms: {name: A, first: 2026-12-01, last: 2027-11-30, bonus: 5}", "only a closed loop has a bonus"),
+    ("terms: {name: A, first: 2026-12-01, last: 2027-11-30, hold: 91d}", "hold: 90d at most"),
+    (
+        "terms: {name: A, first: 2026-12-01, last: 2027-11-30, settle_every: 1w}",
+        "terms.settle_every",
+    ),
     ("earning: {rules: [{kind: per_visit, points: 1.5}]}", "earning.rules.0.per_visit.points: Input should be a valid"),
     ("earning: {rules: [{kind: magic}]}", "earning.rules.0: Input tag 'magic'"),
     ("earning: {rules: [{kind: per_visit, points: 5, when: amount > open('x')}]}", "only comparisons"),
@@ -86,15 +97,27 @@ class Gateway:
     def __init__(self) -> None:
         self.rules = [{"version": 1, "valid_from": 1, "rules": json.loads(document(5).dump())}]
         self.written: list[tuple[str, str]] = []
+        self.quotas = {2: 50, 3: 900, 4: 0}
+        self.offers = [
+            {"id": n, "active": n != 4, "document": json.dumps({"ref": f"r{n}", "campaign": campaign})}
+            for n, campaign in ((1, 1), (2, None), (3, 2), (4, 1))
+        ]
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
-            return httpx.Response(200, json={"id": 1, "rules": self.rules})
-        body: dict[str, Any] = json.loads(request.content)
+            quotas = [{"merchant_id": id, "daily_quota": quota} for id, quota in self.quotas.items()]
+            lists = {"/v1/campaigns/1/merchants": quotas, "/v1/offers": self.offers}
+            if request.url.path in lists:
+                return httpx.Response(200, json={"items": lists[request.url.path], "next": None})
+            answer = LAUNCHED if request.url.path == "/v1/campaigns/1" else {"hub": "0x", "chain_id": 1, "key": "0x"}
+            return httpx.Response(200, json=answer | {"rules": self.rules})
+        body: dict[str, Any] = json.loads(request.content or b"{}")
         if request.url.path.endswith("/preview"):
             past = {"actions": 9, "unknown": 2, "awarded": 1, "before": 500, "after": 1_000}
             return httpx.Response(200, json=past | {"rungs": {"status": {"member": 6, "gold": 1}, "club": {}}})
         self.written.append((request.method, request.url.path))
+        if "/merchants/" in request.url.path:
+            self.quotas[int(request.url.path.rsplit("/", 1)[1])] = body["daily_quota"]
         if request.url.path.endswith("/rules"):
             self.rules.append({"version": 2, "valid_from": 2, "rules": body})
         return httpx.Response(201, json={})
@@ -117,14 +140,108 @@ def test_a_file_is_applied_once_and_a_dry_run_changes_nothing() -> None:
         assert [(t["section"], t["change"]) for t in told] == [
             ("earning", "publish version 2 of the rules (1 rules)"),
             ("shares", "merchant 2: at most 1.00 points a day"),
+            ("shares", "merchant 3: at most 0.00 points a day (it earns nothing more)"),
         ]
         assert told[0]["in_words"] == (
             "of 9 actions of the last 90 days 7 can be judged: 5.00 points by the rules of then, 10.00 by these; "
             "status: 6 member, 1 gold; club: nobody; badge 1: came: an action in the campaign"
         )
         assert gateway.written == []
-        for change in campaign_file.plan(client, 1, file, False, PUBLISHER):
-            change.do()
-        assert gateway.written == [("POST", "/v1/campaigns/1/rules"), ("PUT", "/v1/campaigns/1/merchants/2")]
-        again = campaign_file.plan(client, 1, file, False, PUBLISHER)
-        assert [change.section for change in again] == ["shares"]
+        campaign_file.carry_out(campaign_file.plan(client, 1, file, False, PUBLISHER))
+        shares = [("PUT", f"/v1/campaigns/1/merchants/{merchant}") for merchant in (2, 3)]
+        assert gateway.written == [("POST", "/v1/campaigns/1/rules"), *shares]
+        assert campaign_file.plan(client, 1, file, False, PUBLISHER) == []
+
+
+def test_what_is_not_in_the_file_any_more_is_closed_and_said() -> None:
+    gateway = Gateway()
+    with Client("http://gateway", "key", transport=httpx.MockTransport(gateway)) as client:
+        assert campaign_file.plan(client, 1, CampaignFile(), False, PUBLISHER) == []
+        plan = campaign_file.plan(client, 1, CampaignFile(offers=[], shares=[]), False, PUBLISHER)
+        assert [change.what for change in plan] == [
+            "merchant 2: at most 0.00 points a day (it earns nothing more)",
+            "merchant 3: at most 0.00 points a day (it earns nothing more)",
+            "close offer number 1 (r1): it is not in the file",
+            "offer number 2 (r2) is not in the file and stays: it is paid from wallets, not this campaign",
+        ]
+        campaign_file.carry_out(plan)
+    assert gateway.written[2:] == [("POST", "/v1/offers/1/close")]
+
+
+DAY = 86_400
+#: 2026-12-01 to 2027-11-30 in London.
+LAUNCHED: dict[str, Any] = {
+    "id": 1, "name": "Spring", "terms": "t", "starts_at": 1_796_083_200, "end": 1_796_083_200 + 365 * DAY,
+    "hold": 14 * DAY, "closed": True, "bonus": 500, "settle_every": DAY, "min_wallets": 20, "step": 1, "daily_cap": 900,
+}  # fmt: skip
+TERMS: dict[str, Any] = {
+    "name": "Spring", "text": "t", "first": "2026-12-01", "last": "2027-11-30", "zone": "Europe/London",
+    "loop": "closed", "hold": "14d", "bonus": 500, "settle_every": "24h", "daily_cap": 900,
+}  # fmt: skip
+
+
+class Hub:
+    """The chain as the terms' section looks at it, and what it sends there."""
+
+    def __init__(self, announced: Change) -> None:
+        self.announced = announced
+        self.sent: list[bytes] = []
+        self.reads = self
+
+    def pending_change(self, campaign: int) -> Change:
+        return self.announced
+
+    def operator(self, campaign: int, key: bytes) -> Operator:
+        return Operator(900, 0)
+
+    def hub(self, what: str, data: bytes) -> None:
+        self.sent.append(data)
+
+
+def terms(announced: Change = NOTHING, **changed: Any) -> tuple[list[str], list[bytes]]:
+    hub = Hub(announced)
+    owner = Owner(lambda: hub, lambda: hub, lambda: b"k" * 20)  # type: ignore[arg-type, return-value]
+    plan = terms_section.plan(owner, LAUNCHED, TermsItem.model_validate(TERMS | changed))
+    campaign_file.carry_out(plan)
+    return [change.what for change in plan], hub.sent
+
+
+def test_the_same_terms_change_nothing_and_what_was_not_said_is_left() -> None:
+    assert terms() == ([], [])
+    said = {name: TERMS[name] for name in ("name", "first", "last", "zone")}
+    assert TermsItem.model_validate(said).fixed().keys() == {"name", "first"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", "Winter"), ("text", "u"), ("first", "2026-12-02"), ("hold", "15d"), ("settle_every", 0),
+        ("min_wallets", 21), ("step", 100),
+    ],
+)  # fmt: skip
+def test_what_was_promised_for_good_is_refused_by_name(field: str, value: Any) -> None:
+    with pytest.raises(CommandError, match=f"terms.{field}: campaign 1 was launched with") as refused:
+        terms(**{field: value})
+    assert refused.value.code == "fixed-terms"
+
+
+def test_end_and_bonus_are_announced_one_after_the_other() -> None:
+    end = LAUNCHED["end"] + 31 * DAY
+    longer = {"last": "2027-12-31"}
+    assert terms(**longer) == (
+        ["the last day is 2027-12-31: announce it, in force 7 days later"],
+        [calls.schedule_end(1, end)],
+    )
+    both, sent = terms(**longer, bonus=700)
+    assert sent == [calls.schedule_end(1, end)]
+    assert both[1].startswith("the entry bonus is 7.00 %: can be announced after the end that is in force from")
+    assert terms(Change(1, 1_796_083_200, end), **longer) == (
+        ["the last day is 2027-12-31: announced, in force from 2026-12-01 00:00 UTC"],
+        [],
+    )
+
+
+def test_the_cap_is_the_keys_on_the_chain() -> None:
+    what, sent = terms(daily_cap=1_000)
+    assert what == ["the gateway's key awards at most 10.00 points a day"]
+    assert sent == [calls.set_operator(1, b"k" * 20, 1_000)]

@@ -17,10 +17,9 @@ from gateway.chain.hexes import checksum, to_hex
 from gateway.chain.sender import GWEI, Sender
 from gateway.chain.signatures import address_of
 from gateway.client import Client
-from gateway.commands import campaign as campaigns
 from gateway.commands import offer as offers
-from gateway.commands.campaign import DAY, Registration, Terms
 from gateway.commands.chain import Own
+from gateway.commands.creating import DAY, SPENDING_TIME, Registration, Terms, create_on_chain, register
 from gateway.commands.holder import Holder as Wallet
 from gateway.commands.merchant import SCOPES, accept_campaign, set_delegate
 from gateway.commands.publishing import publish
@@ -92,9 +91,9 @@ class Merchant:
         chain = self.house.chain
         end = chain.reads.head().time + lasts
         text = f"Terms {next(_numbers)} {secrets.token_hex(4)}\n"
-        expiry = end + 2 * hold + campaigns.SPENDING_TIME if closed else 0
+        expiry = end + 2 * hold + SPENDING_TIME if closed else 0
         terms = Terms(end, hold, closed, expiry, bonus, text)
-        campaign = campaigns.create_on_chain(chain, self.own, terms, self.house.relayer, daily_cap)
+        campaign = create_on_chain(chain, self.own, terms, self.house.relayer, daily_cap)
         if budget or pot:
             self.own.fund(campaign, budget, pot)
         self.campaigns.append(campaign)
@@ -105,7 +104,7 @@ class Merchant:
                 "settle_every": 0,
                 "min_wallets": 1,
             }
-            campaigns.register(self.client, campaign, text, Registration(**values | {"step": 1, "rules": rules} | told))
+            register(self.client, campaign, text, Registration(**values | {"step": 1, "rules": rules} | told))
             self.house.until(lambda: self._is_seen(campaign, budget, pot, daily_cap), "the gateway sees the campaign")
         return campaign
 

@@ -53,8 +53,7 @@ def run(merchant: Merchant, campaign: int, file: campaign_file.CampaignFile) -> 
     publisher = Publisher(merchant.id, checksum(merchant.address), lambda: merchant.key)
 
     def apply() -> None:
-        for change in campaign_file.plan(merchant.client, campaign, file, False, publisher):
-            change.do()
+        campaign_file.carry_out(campaign_file.plan(merchant.client, campaign, file, False, publisher))
 
     apply()
     logged = len(list(merchant.client.items("/v1/audit-log")))
@@ -246,8 +245,7 @@ def test_what_an_offer_s_document_does_not_say(house: House, merchant: Merchant)
     def apply(**changes: Any) -> list[str]:
         file = campaign_file.CampaignFile.model_validate({"offers": [wanted | changes]})
         plan = campaign_file.plan(merchant.client, campaign, file, False, publisher)
-        for change in plan:
-            change.do()
+        campaign_file.carry_out(plan)
         return [change.what for change in plan]
 
     def offer() -> Json:

@@ -353,11 +353,23 @@ def test_who_stands_higher_pays_less(shops: CommandLine, tmp_path: Path) -> None
 
 
 def test_a_wallet_plays_climbs_and_is_given_a_rung(shops: CommandLine, tmp_path: Path) -> None:
-    common = ("--settle-every", 0, "--min-wallets", 1)
-    campaign = shops.run("campaign", "create", "--merchant", "hill", "--name", "Café", *common).document["id"]
+    file = tmp_path / "coffee-shop.yaml"
+    text = (EXAMPLES / "coffee-shop.yaml").read_text()
+    for old, new in (("every: 1d", "every: 0"), ("wallets: 20", "wallets: 1"), ("first: 2026-12", "first: 2026-01")):
+        text = text.replace(old, new)
+    file.write_text(text)
+    campaign = shops.run("campaign", "launch", file, "--merchant", "hill").document["campaign"]
     shops.run("campaign", "fund", campaign, "--merchant", "hill", "--budget", 1_000)
-    applied = ("campaign", "apply", EXAMPLES / "coffee-shop.yaml", "--merchant", "hill", "--campaign", campaign)
-    assert [change["section"] for change in shops.run(*applied).document["changes"]] == ["earning"]
+    applied = ("campaign", "apply", file, "--merchant", "hill", "--campaign", campaign)
+    assert shops.run(*applied).document["changes"] == []
+    file.write_text(file.read_text().replace("last: 2028-11-30", "last: 2028-12-31"))
+    for said in ("announce it", "announced"):
+        (change,) = shops.run(*applied).document["changes"]
+        assert (change["section"], said in change["change"]) == ("terms", True)
+    other = tmp_path / "other.yaml"
+    other.write_text(file.read_text().replace("step: 10", "step: 20"))
+    refused = shops.run(*applied[:2], other, *applied[3:], fails=1).document
+    assert refused["error"]["code"] == "fixed-terms"
     zoe = shops.run("wallet", "new", "zoe").document["address"]
     line = ("--line", "product=espresso category=coffee quantity=2 amount=6.00")
     shown = shops.run("actions", "preview", campaign, "--merchant", "hill", "--wallet", "zoe", *line).document

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.core.words import Name
 from gateway.identity.merchants.keys import GRACE, MAX_GRACE
 from gateway.identity.merchants.models import ApiKey, Merchant, Scope
 from gateway.identity.wallets.fields import Address, RowId
 
-#: Words a merchant shows to people: no control characters, nothing at the edges.
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\s\p{C}]([^\p{C}]*[^\s\p{C}])?$")]
 ScopeName = Literal["actions", "codes", "manage", "statistics", "admin"]
 
 

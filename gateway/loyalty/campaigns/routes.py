@@ -22,6 +22,7 @@ from gateway.loyalty.campaigns.schemas import (
     CampaignList,
     CampaignOut,
     QuotaIn,
+    QuotaList,
     QuotaOut,
     RulesIn,
     RulesOut,
@@ -129,6 +130,13 @@ def _add_owning(router: APIRouter, db: Database, manager: Any, campaigns: Campai
 def _add_sharing(
     router: APIRouter, db: Database, manager: Any, campaigns: Campaigns, merchants: Merchants, clock: Clock
 ) -> None:
+    @router.get("/campaigns/{id}/merchants")
+    def quotas(id: Id, caller: Annotated[Caller, manager], cursor: Cursor = 0, limit: Limit = 50) -> QuotaList:
+        """The other merchants of a campaign and their quotas, by number. For its owner."""
+        with db.read() as session:
+            items = [QuotaOut.quota(row) for row in campaigns.guests(session, id, caller.merchant, cursor, limit)]
+        return QuotaList(items=items, next=items[-1].merchant_id if len(items) == limit else None)
+
     @router.put("/campaigns/{id}/merchants/{merchant_id}", response_model=QuotaOut)
     def set_merchant(
         id: Id, merchant_id: Id, body: QuotaIn, caller: Annotated[Caller, manager], key: IdempotencyKey = None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.chain.hexes import to_hex
 from gateway.core.limits import MAX_SUM
-from gateway.identity.merchants.schemas import Name
+from gateway.core.words import Name, Text
 from gateway.identity.wallets.fields import CampaignId, Moment
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion
 from gateway.loyalty.campaigns.service import NewCampaign
@@ -16,8 +14,6 @@ from gateway.loyalty.rules.document import EXAMPLE, RulesDocument, parse
 
 #: A day, and a crowd of twenty.
 DEFAULT_WINDOW, DEFAULT_WALLETS = 86_400, 20
-#: PostgreSQL's text holds anything but NUL.
-Text = Annotated[str, StringConstraints(min_length=1, max_length=50_000, pattern=r"^[^\x00]*$")]
 
 
 class CampaignIn(BaseModel):
@@ -96,6 +92,11 @@ class QuotaOut(MemberOut):
             daily_quota=member.daily_quota,
             accepted=bool(member.accepted),
         )
+
+
+class QuotaList(BaseModel):
+    items: list[QuotaOut]
+    next: int | None = Field(description="The cursor of the next page")
 
 
 class RulesOut(BaseModel):

@@ -164,6 +164,18 @@ class Campaigns:
         query = sa.select(CampaignMerchant).where(CampaignMerchant.campaign_id == campaign)
         return list(session.scalars(query.order_by(CampaignMerchant.merchant_id)))
 
+    def guests(self, session: Session, campaign: int, owner_id: int, cursor: int, limit: int) -> list[CampaignMerchant]:
+        """At most `limit` merchants of a campaign beside its owner, with an id above `cursor`; `unknown-campaign` for
+        anybody but the owner."""
+        if self.get(session, campaign, "id").merchant_id != owner_id:
+            raise UNKNOWN_CAMPAIGN.at("id")
+        query = sa.select(CampaignMerchant).where(
+            CampaignMerchant.campaign_id == campaign,
+            CampaignMerchant.merchant_id > cursor,
+            CampaignMerchant.merchant_id != owner_id,
+        )
+        return list(session.scalars(query.order_by(CampaignMerchant.merchant_id).limit(limit)))
+
     def rule_versions(self, session: Session, campaigns: Sequence[int]) -> dict[int, list[RuleVersion]]:
         """All rules of each campaign, those valid from the latest moment first."""
         query = sa.select(RuleVersion).where(RuleVersion.campaign_id.in_(campaigns))
