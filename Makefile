@@ -132,18 +132,23 @@ gateway-test: setup
 	--ignore tests/contracts --ignore tests/storm --ignore tests/houses --ignore tests/api tests
 
 ## Real purchases under a whole programme, recomputed wallet by wallet with pandas; and what judging costs.
+EXAMPLES ?= 5
 FILE ?= tests/data/online_retail_2010-12-01_07.csv.gz
 client: setup
 	.venv/bin/python -m scripts.build_client
 
 # Schemathesis against the OpenAPI document; EXAMPLES requests more for each route
+# A part of CI, with few examples (EXAMPLES=200 for more): most of its time goes into the schema of rules.
 api-test: setup
-	$(PYTEST) tests/api
+	$(call section,Schemathesis against the OpenAPI document)
+	EXAMPLES=$(EXAMPLES) $(PYTEST) -n 2 tests/api
 
 recompute: setup
 	.venv/bin/python -m scripts.recompute $(FILE) $(ARGS)
 
+# A part of CI. Processor time, so that a busy machine changes little; figures in docs/howto/add-an-earning-rule.md.
 rule-speed: setup
+	$(call section,What judging costs)
 	.venv/bin/python -m scripts.rule_speed
 
 # Processes killed between all steps that write, and many of everything at once. A part of CI.

@@ -1,6 +1,7 @@
 """What judging costs, in CPU time: a typical programme of twenty rules on one line, and a basket of 500 lines.
 
-`python -m scripts.rule_speed`; ends with 1 when a median is above its mark.
+`python -m scripts.rule_speed`; ends with 1 when a median is above its mark three times. A machine whose clock is slowed
+down for a moment must not fail: what is too slow is too slow at every try.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from gateway.loyalty.rules.programme import Programme, prepare
 
 #: Microseconds.
 MARKS = {"one line": 20, "500 lines": 5_000}
-ROUNDS, NOON = 41, 1_767_268_800
+ROUNDS, TRIES, NOON = 41, 3, 1_767_268_800
 CATEGORIES = ("bakery", "wine", "cheese", "garden", "books", "toys", "fish", "tea", "pets", "baby")
 
 RULES: list[dict[str, Any]] = [
@@ -134,7 +135,10 @@ def main() -> int:
     }
     slow = False
     for name, lines in baskets.items():
-        found = microseconds(partial(judge, programme, lines), 1_000 if len(lines) == 1 else 10)
+        for _ in range(TRIES):
+            found = microseconds(partial(judge, programme, lines), 1_000 if len(lines) == 1 else 10)
+            if found <= MARKS[name]:
+                break
         slow |= found > MARKS[name]
         print(f"{name:>10}: {found:8.1f} µs of CPU (mark {MARKS[name]} µs), {judge(programme, lines)} hundredths")
     return int(slow)

@@ -1,6 +1,6 @@
 """Schemathesis against the whole application: whatever it sends, answers are those of the OpenAPI document.
 
-A target of its own (`make api-test`); what every route does with bad input on a running house is in
+A target of its own (`make api-test`), and a part of CI; what every route does with bad input on a running house is in
 tests/functional/test_hostile_input.py.
 """
 
@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.core.failures import FailureGroup
+from schemathesis.generation import GenerationMode
+from schemathesis.python.asgi import get_client
 
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -39,7 +42,9 @@ with _db.begin() as _session:
     _scopes = Scope.ACTIONS | Scope.CODES | Scope.MANAGE | Scope.STATISTICS
     KEY = ApiKeys().issue(_session, _merchant.id, _scopes, _now).token
     OPERATOR = ApiKeys().issue(_session, None, Scope.ADMIN, _now).token
+#: An application closes its house when a client of its goes: one is read, the other is asked, by one client for all.
 schema = schemathesis.openapi.from_asgi("/openapi.json", application(_db))
+_client = get_client(application(_db), max_stream_events=1)
 #: Not asked: a 5xx is judged below; the credentials that a test sends are right; and what fits the schema may still be
 #: refused, for a checksum, a moment or a budget.
 LEFT_OUT = {"not_a_server_error", "ignored_auth", "missing_required_header", "positive_data_acceptance"}
@@ -52,7 +57,11 @@ def test_answers_are_as_the_document_says(case: Any) -> None:
     if case.operation.definition.raw.get("security"):
         key = OPERATOR if case.operation.path in OPERATORS else KEY
         case.headers = {**(case.headers or {}), "Authorization": f"Bearer {key}"}
-    answer = case.call()
+    judge(case, case.call(session=_client))
+
+
+def judge(case: Any, answer: Any) -> None:
+    """Raises when the answer is not as the document says."""
     if answer.status_code >= 500 and case.operation.path.startswith("/v1"):
         assert answer.status_code == 503, answer.text
         assert answer.json()["code"] in WITHOUT_NODE
@@ -61,6 +70,41 @@ def test_answers_are_as_the_document_says(case: Any) -> None:
     case.validate_response(answer, checks=[check for check in ASKED if check.__name__ not in left_out])
 
 
-def test_the_checks_can_fail() -> None:
-    assert {check.__name__ for check in ASKED} >= {"response_schema_conformance", "status_code_conformance"}
-    assert pytest is not None
+def changed(answer: Any, fault: str) -> Any:
+    """The answer with something wrong with it."""
+    if fault == "status":
+        answer.status_code = 200  # a refusal that calls itself an answer
+    elif fault == "field":
+        answer.content = answer.content.replace(b'"code"', b'"kode"')
+    elif fault == "type":
+        answer.content = answer.content.replace(b'"status":404', b'"status":"404"')
+    elif fault == "media":
+        answer.headers["content-type"] = ["text/plain"]
+    elif fault == "crash":
+        answer.status_code, answer.content = 500, b'{"code": "internal-error"}'
+    elif fault == "nonsense":
+        answer.content = b"{"
+    return answer
+
+
+@pytest.mark.parametrize("fault", ["", "status", "field", "type", "media", "crash", "nonsense"])
+def test_a_wrong_answer_is_noticed(fault: str) -> None:
+    case = schema["/v1/campaigns/{id}"]["GET"].Case(path_parameters={"id": 7})
+    answer = changed(case.call(session=_client), fault)
+    if not fault:
+        judge(case, answer)
+        return
+    with pytest.raises((FailureGroup, AssertionError)):
+        judge(case, answer)
+
+
+def test_bad_input_that_is_taken_is_noticed() -> None:
+    @given(schema["/v1/campaigns"]["GET"].as_strategy(generation_mode=GenerationMode.NEGATIVE))
+    @settings(max_examples=3, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    def taken(case: Any) -> None:
+        answer = case.call(session=_client)
+        answer.status_code, answer.content = 200, b'{"items": [], "next": null}'
+        judge(case, answer)
+
+    with pytest.raises((FailureGroup, AssertionError)):
+        taken()
