@@ -52,6 +52,9 @@ from gateway.loyalty.earning.batches import Settler
 from gateway.loyalty.earning.boards import routes as boards_routes
 from gateway.loyalty.earning.boards.service import Leaderboards
 from gateway.loyalty.earning.claims import Claims
+from gateway.loyalty.earning.early import routes as early_routes
+from gateway.loyalty.earning.early.models import EarlyAsk
+from gateway.loyalty.earning.early.service import Early
 from gateway.loyalty.earning.grants import routes as grants_routes
 from gateway.loyalty.earning.grants.service import Grants
 from gateway.loyalty.earning.landing import Landing
@@ -167,7 +170,7 @@ class House:
         self.play = Play(self.campaigns, secrets, clock)
         self.referrals = Referrals(db, self.campaigns, secrets, clock, deployment.chain_id, refused)
         self.settler = Settler(db, clock, reads, desk, deployment.hub, jobs, self.tiers, self.fence.complete)
-        self.recounts = Recounts(db, self.tiers)
+        self.early, self.recounts = self._early(), Recounts(db, self.tiers)
         self.landing = Landing(db, clock, jobs, self.campaigns, reads, desk, deployment.hub)
         self.recovery = BatchRecovery(db, ground.rpc, clock, self.landing, desk.addresses, deployment.hub)
         self.releaser = Releaser(db, clock, desk, deployment.hub, self._releasable)
@@ -206,8 +209,13 @@ class House:
 
     def _orders(self) -> OpenOrders:
         shared = SharedBudget(self.ground.clock, self.earning.has_paid, self.settings.max_shared_orders)
-        kept = (Move.__table__, Redemption.__table__)
+        kept = (Move.__table__, Redemption.__table__, EarlyAsk.__table__)
         return OpenOrders(self.ground.db, self.ground.reads, self.ground.clock, shared, kept, self.settings.max_orders)
+
+    def _early(self) -> Early:
+        g = self.ground
+        pace, chain_id = self.orders.check_pace, g.deployment.chain_id
+        return Early(g.db, g.clock, self.campaigns, self.earning, self.settler, pace, chain_id)
 
     def _bulk_handlers(self) -> Mapping[str, BulkHandler]:
         """What kinds of jobs do that come by the thousand."""
@@ -263,6 +271,7 @@ class House:
             earning_routes.build(g.db, self.auth, self.earning, self.claims, g.clock),
             referrals_routes.build(g.db, self.referrals),
             grants_routes.build(g.db, self.auth, self.grants, g.clock),
+            early_routes.build(g.db, self.early),
             play_routes.build(g.db, self.play, proofs),
             boards_routes.build(g.db, self.boards),
             badges_routes.build(g.db, self.badges, proofs),
@@ -320,6 +329,7 @@ class House:
             "redemptions.take_back": self.redemption_recovery.take_back_due,
             "fence": self.fence.passed_due,
             "earning.settle": self.settler.settle_due,
+            "earning.settle_early": self.early.settle_due,
             "earning.resend": self.landing.resend_due,
             "earning.lapse": self.claims.lapse_due,
             "earning.release": self.releaser.release_due,

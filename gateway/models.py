@@ -12,6 +12,7 @@ from gateway.loyalty.badges import models as _badges
 from gateway.loyalty.campaigns import models as _campaigns
 from gateway.loyalty.earning import models as _earning
 from gateway.loyalty.earning.boards import models as _boards
+from gateway.loyalty.earning.early import models as _early
 from gateway.loyalty.earning.grants import models as _grants
 from gateway.loyalty.earning.play import models as _play
 from gateway.loyalty.earning.referrals import models as _referrals
@@ -26,6 +27,6 @@ from gateway.statistics import models as _statistics
 _ROOMS = (
     _indexer, _relayer, _idempotency, _jobs, _merchants, _wallets, _campaigns, _earning, _ledger, _moves, _offers,
     _redemptions, _messaging, _statistics, _referrals, _changes, _grants, _tiers, _play, _boards,
-    _badges,
+    _badges, _early,
 )  # fmt: skip
 metadata = Base.metadata

@@ -35,6 +35,8 @@ from gateway.client.types import (
     DeliveryList,
     DeliveryOut,
     DoubleUses,
+    EarlyIn,
+    EarlyOut,
     FigureList,
     GoalsOut,
     GrantList,
@@ -277,6 +279,11 @@ def get_grants(*, cursor: int | None = None, limit: int | None = None) -> Reques
 def get_grants_by_id(id: int) -> Request[GrantOut]:
     """One grant."""
     return made("GET", f"/v1/grants/{id}", secured=True)
+
+
+def post_wallets_by_address_settlements(address: str, body: EarlyIn) -> Request[EarlyOut]:
+    """Has what waits for the wallet in a campaign sent now, whatever the campaign's window and however few the wallets."""
+    return made("POST", f"/v1/wallets/{address}/settlements", body=body, secured=False)
 
 
 def get_wallets_by_address_goals(address: str, *, wallet_proof: str | None = None) -> Request[GoalsOut]:

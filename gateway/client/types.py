@@ -448,6 +448,18 @@ class DoubleUses(TypedDict):
     next: int | None
 
 
+class EarlyIn(TypedDict):
+    campaign: int
+    at: int
+    signature: str
+
+
+class EarlyOut(TypedDict):
+    campaign: int
+    points: int
+    state: Literal["asked", "sent"]
+
+
 class EveryItem(TypedDict):
     products: NotRequired[list[str] | None]
     categories: NotRequired[list[str] | None]

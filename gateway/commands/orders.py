@@ -12,6 +12,7 @@ from gateway.chain.typed_data import Domains
 from gateway.client import Client, Document, Json
 from gateway.commands.console import CommandError
 from gateway.identity.wallets import proofs
+from gateway.loyalty.earning.early import messages as early
 
 #: Seconds that an order stays good.
 VALID = 3_600
@@ -106,6 +107,12 @@ class Signer:
             raise CommandError("this deployment has no badges", code="no-badges") from None
         signature = to_hex(sign(self.key, digest))
         return {"wallet": checksum(self.address), "badge": badge, "deadline": deadline, "signature": signature}
+
+    def points_now(self, campaign: int) -> Json:
+        """The wish for what waits in a campaign, at once and alone."""
+        at = self.now()
+        text = early.message(self.address, campaign, self.domains.chain_id, at)
+        return {"campaign": campaign, "at": at, "signature": to_hex(sign(self.key, personal(text.encode())))}
 
     def confirm(self, redemption: int) -> str:
         """Says that the box was opened, so that the gateway forgets it."""

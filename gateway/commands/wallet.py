@@ -10,7 +10,7 @@ import typer
 from gateway.chain import calls
 from gateway.chain.hexes import checksum, from_hex
 from gateway.client import Client, Document
-from gateway.commands import badges, boards, direct, gifts, tiers, wallets
+from gateway.commands import badges, boards, direct, early, gifts, tiers, wallets
 from gateway.commands.chain import known_chain, open_chain
 from gateway.commands.console import AsJson, CommandError, Group, Points, facts, moment, out, points, table
 from gateway.commands.holder import Holder
@@ -29,6 +29,7 @@ app.command()(tiers.ask_rung)
 app.command()(tiers.goals)
 app.command()(tiers.brought_by)
 app.command("board")(boards.play)
+app.command()(early.ask_points)
 for badge_command in (badges.badges, badges.ask_badge, badges.renounce_badge):
     app.command()(badge_command)
 

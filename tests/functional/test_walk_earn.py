@@ -71,6 +71,16 @@ def test_pending_points_are_shown_to_the_wallet_alone(house: House, merchant: Me
     holder.until_points(1_000)
     other.until_points(300)
 
+    # Who asks for what waits gets it alone; the others wait for their window.
+    for each in (holder, other):
+        done(merchant.report(merchant.purchase(campaign, 500, wallet=each.name)), 202)
+    wish = holder.wallet.signer.points_now(campaign)
+    refused(house.call("POST", f"/wallets/{other.name}/settlements", wish), 422, "bad-signature", "signature")
+    asked = done(house.call("POST", f"/wallets/{holder.name}/settlements", wish), 202)
+    assert (asked["campaign"], asked["points"]) == (campaign, 500)
+    holder.until_points(1_500)
+    assert other.points == 300
+
 
 def test_amounts_are_rounded_and_the_rest_is_kept(house: House, merchant: Merchant) -> None:
     """A settlement pays multiples of the campaign's step; what is left over goes into the next."""

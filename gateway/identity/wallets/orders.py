@@ -133,14 +133,15 @@ class OpenOrders:
             raise (STALE_NONCE if claim.nonce < expected else NONCE_GAP).at("nonce", f"expected {expected}")
         if len(orders) >= MAX_OPEN:
             raise TOO_MANY_ORDERS.at("holder", f"at most {MAX_OPEN}", retry_after=LOOK_EVERY)
-        self._check_pace(session, claim.holder)
+        self.check_pace(session, claim.holder)
         free = matured - sum(there.values())
         if claim.amount > free:
             raise INSUFFICIENT_POINTS.at("amount", f"{max(free, 0)} hundredths are free")
         self.shared.take(session, claim.holder)
 
-    def _check_pace(self, session: Session, holder: bytes) -> None:
-        """We pay the gas of every order, and most cost their holder nothing: a wallet may have so many in 24 hours."""
+    def check_pace(self, session: Session, holder: bytes) -> None:
+        """We pay the gas of every order, and most cost their holder nothing: a wallet may have so many in 24 hours.
+        `orders-used-up`."""
         times = session.scalars(self._newest, {"holder": holder}).all()
         if len(times) < self.a_day:
             return

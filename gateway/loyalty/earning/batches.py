@@ -16,7 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from gateway.chain import calls
 from gateway.chain.errors import Permanent
-from gateway.chain.relayer.models import ChainTx, Purpose, TxState
+from gateway.chain.relayer.models import Purpose
 from gateway.core import crashes
 from gateway.core.bulk import add_rows, parts
 from gateway.core.clock import Clock
@@ -25,7 +25,7 @@ from gateway.core.jobs import Jobs
 from gateway.core.limits import MAX_HUNDREDTHS
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
-from gateway.loyalty.earning import counting, settlement
+from gateway.loyalty.earning import counting, due, settlement
 from gateway.loyalty.earning.forgotten import HAPPENED
 from gateway.loyalty.earning.models import (
     Action,
@@ -88,12 +88,12 @@ class Settler:
         """
         now = self.clock.now()
         with self.db.read() as session:
-            due = sa.select(Campaign.id).where(
+            wanted = sa.select(Campaign.id).where(
                 Campaign.settle_at <= now,
                 Campaign.searched == 1,
-                sa.or_(Campaign.settle_every > 0, _has_work(now)),
+                sa.or_(Campaign.settle_every > 0, due.has_work(now)),
             )
-            ids = list(session.scalars(due.order_by(Campaign.settle_at, Campaign.id).limit(limit)))
+            ids = list(session.scalars(wanted.order_by(Campaign.settle_at, Campaign.id).limit(limit)))
         if not ids or not self.whole():
             return 0
         made = 0
@@ -112,17 +112,14 @@ class Settler:
     def _settle(self, campaign: int, now: int) -> int:
         with self.db.read() as session:
             row = session.get_one(Campaign, campaign)
-            wallets = sa.select(sa.func.count(Action.wallet.distinct())).where(*_waiting(campaign))
+            wallets = sa.select(sa.func.count(Action.wallet.distinct())).where(*due.waiting(campaign))
             most = session.scalar(wallets) or 0
             if now >= schedule.last_call(row.end):  # the last one pays out what any wallet carries
                 most += self._carriers(session, campaign)
-            first = row.next_number
-            room = MAX_BATCHES - _queued(session, campaign)
-        if room <= 0:
+        numbers = self.numbers(campaign, most // MAX_ENTRIES + 2) if most else []
+        if most and not numbers:
             self._put_off(campaign, now + ENOUGH)
             return 0
-        # The contract is asked outside of the transaction: nobody must wait for a node that is slow.
-        numbers = self._free_numbers(campaign, first, min(room, most // MAX_ENTRIES + 2)) if most else []
         with self.db.begin() as session:
             locked = promises.lock(session, [campaign])[campaign]
             if locked.settle_at > now:  # another worker was first
@@ -137,12 +134,16 @@ class Settler:
         query = sa.select(sa.func.count()).where(Carry.campaign_id == campaign, Carry.points > 0)
         return session.scalar(query) or 0
 
-    def _free_numbers(self, campaign: int, first: int, count: int) -> list[int]:
-        """So many numbers from `first` on that no batch has used on the chain.
+    def numbers(self, campaign: int, batches: int) -> list[int]:
+        """Numbers for at most so many batches, as long as few enough wait for a key, that none has used on the chain.
 
-        One that is taken shows that this database knows less than the chain (it was restored, or another gateway serves
-        the campaign): it is skipped.
+        The contract is asked outside of any transaction: nobody must wait for a node that is slow. A number that is
+        taken shows that this database knows less than the chain (it was restored, or another gateway serves the
+        campaign): it is skipped.
         """
+        with self.db.read() as session:
+            first = session.get_one(Campaign, campaign).next_number
+            count = min(batches, MAX_BATCHES - due.queued(session, campaign))
         numbers: list[int] = []
         while len(numbers) < count:
             if self.reads.landed(campaign, first):
@@ -154,12 +155,22 @@ class Settler:
 
 
 class Settlement:
-    """One campaign's settlement, inside one transaction that holds the campaign's lock."""
+    """One campaign's settlement, inside one transaction that holds the campaign's lock. `asked`: for these wallets
+    alone."""
 
-    def __init__(self, settler: Settler, session: Session, campaign: Campaign, now: int, numbers: list[int]) -> None:
+    def __init__(
+        self,
+        settler: Settler,
+        session: Session,
+        campaign: Campaign,
+        now: int,
+        numbers: list[int],
+        asked: Collection[bytes] | None = None,
+    ) -> None:
         self.settler, self.session, self.campaign, self.now, self.numbers = settler, session, campaign, now, numbers
+        self.asked = asked
         self.open = now < schedule.closes_at(campaign.end)
-        self.final = self.open and now >= schedule.last_call(campaign.end)
+        self.final = asked is None and self.open and now >= schedule.last_call(campaign.end)
         self.carries: dict[bytes, int] = {}
         #: What kinds of batches were made.
         self.kinds: set[str] = set()
@@ -182,6 +193,10 @@ class Settlement:
         self._next_time(waiting=False, made=made)
         return made
 
+    def run_early(self) -> tuple[int, set[bytes]]:
+        """Makes batches for those who asked; how many, and who must wait. Window and crowd of the others stay."""
+        return self._write(self._nets())
+
     def _next_time(self, waiting: bool, made: int = 0) -> None:
         campaign = self.campaign
         campaign.settle_at = schedule.next_settlement(self.now, campaign.settle_every, campaign.end)
@@ -200,7 +215,7 @@ class Settlement:
         step = 1 if self.now >= campaign.end else campaign.step
         limit = min(MAX_HUNDREDTHS, campaign.key_cap)
         wallets = {action.wallet for action in waiting} | {action.wallet for action in refunds}
-        self.carries = self._carries(wallets) if self.open else {}
+        self.carries = self._carries(wallets if self.asked is None else self.asked) if self.open else {}
         owing = self._owing(wallets | self.carries.keys()) if self.open else {}
         return settlement.fold([*waiting, *refunds], self.carries, owing, step, limit, self._before(wallets))
 
@@ -214,7 +229,7 @@ class Settlement:
 
     def _awards(self) -> list[Waiting]:
         query = sa.select(Action.id, Action.wallet, Action.points, Action.withheld, HAPPENED)
-        rows = self.session.execute(query.where(*_waiting(self.campaign.id), Action.kind != ActionKind.REFUND))
+        rows = self.session.execute(query.where(*self._waiting(), Action.kind != ActionKind.REFUND))
         return [
             Waiting(id, wallet, points, None, withheld, at)
             for id, wallet, points, withheld, at in rows.tuples()
@@ -231,7 +246,7 @@ class Settlement:
             sa.select(Action, target.state, batch.state)
             .join(target, target.id == Action.refers_to)
             .join(batch, batch.id == target.batch_id, isouter=True)
-            .where(*_waiting(self.campaign.id), Action.kind == ActionKind.REFUND)
+            .where(*self._waiting(), Action.kind == ActionKind.REFUND)
         )
         return [
             Waiting(refund.id, refund.wallet, refund.points, refund.refers_to, refund.withheld, refund.occurred_at)
@@ -240,7 +255,11 @@ class Settlement:
             and (refund.refers_to in awards or (state == ActionState.SETTLED and batch_state != BatchState.QUEUED))
         ]
 
-    def _carries(self, wallets: set[bytes]) -> dict[bytes, int]:
+    def _waiting(self) -> tuple[sa.ColumnElement[bool], ...]:
+        mine = () if self.asked is None else (Action.wallet.in_(self.asked),)
+        return *due.waiting(self.campaign.id), *mine
+
+    def _carries(self, wallets: Collection[bytes]) -> dict[bytes, int]:
         """What these wallets carry; in the last settlement, what any wallet does."""
         return self._of_carries(Carry.points, None if self.final else wallets)
 
@@ -269,8 +288,8 @@ class Settlement:
 
     # --------------------------------------------------------------- writing
 
-    def _write(self, nets: list[Net]) -> tuple[int, bool]:
-        """Writes as many batches as there are free numbers; how many, and whether some are left for the next turn."""
+    def _write(self, nets: list[Net]) -> tuple[int, set[bytes]]:
+        """Writes as many batches as there are free numbers; how many, and who is left for the next turn."""
         self.settler.random.shuffle(nets)
         limit = self.campaign.key_cap
         awards = settlement.cut([(net.wallet, net.award) for net in nets if net.award], limit)
@@ -290,7 +309,7 @@ class Settlement:
         self._count_codes([id for net in kept for id in net.actions])
         self._write_carries(kept)
         promises.release(self.session, self.campaign.id, sum(net.released for net in kept))
-        return min(room, len(planned)), bool(left_out)
+        return min(room, len(planned)), left_out
 
     def _batch(self, kind: BatchKind, number: int, entries: Sequence[Entry]) -> int:
         campaign = self.campaign
@@ -361,27 +380,3 @@ def send(session: Session, relayer: Enqueues, hub: bytes, batch: Batch, entries:
     pack = calls.award_batch if batch.kind == BatchKind.AWARD else calls.clawback_batch
     purpose = Purpose.AWARD if batch.kind == BatchKind.AWARD else Purpose.CLAWBACK
     relayer.enqueue(session, purpose, batch.id, hub, pack(batch.campaign_id, batch.number, entries))
-
-
-def _waiting(campaign: int) -> tuple[sa.ColumnElement[bool], ...]:
-    return Action.campaign_id == campaign, Action.state == ActionState.ACCEPTED
-
-
-def _queued(session: Session, campaign: int) -> int:
-    """How many batches of the campaign wait for a key."""
-    query = (
-        sa.select(sa.func.count())
-        .select_from(ChainTx)
-        .join(Batch, Batch.id == ChainTx.ref)
-        .where(ChainTx.state == TxState.QUEUED, ChainTx.purpose.in_((Purpose.AWARD, Purpose.CLAWBACK)))
-        .where(Batch.campaign_id == campaign)
-    )
-    return session.scalar(query) or 0
-
-
-def _has_work(now: int) -> sa.ColumnElement[bool]:
-    """Something waits, or something carried on is to be paid out in the last settlement."""
-    waiting = sa.select(Action.id).where(Action.campaign_id == Campaign.id, Action.state == ActionState.ACCEPTED)
-    carried = sa.select(Carry.wallet).where(Carry.campaign_id == Campaign.id, Carry.points > 0)
-    called = Campaign.end.between(now - schedule.GRACE, now - schedule.GRACE + schedule.LAST_CALL)
-    return sa.or_(waiting.exists(), sa.and_(called, carried.exists()))

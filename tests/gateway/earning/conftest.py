@@ -36,6 +36,8 @@ from gateway.loyalty.earning.batches import Settler
 from gateway.loyalty.earning.boards import routes as boards_routes
 from gateway.loyalty.earning.boards.service import Leaderboards
 from gateway.loyalty.earning.claims import Claims
+from gateway.loyalty.earning.early import routes as early_routes
+from gateway.loyalty.earning.early.service import Early
 from gateway.loyalty.earning.grants import routes as grants_routes
 from gateway.loyalty.earning.grants.service import Grants
 from gateway.loyalty.earning.landing import Landing
@@ -186,6 +188,7 @@ class Room:
     settler: Settler
     landing: Landing
     tiers: Tiers
+    early: Early
     http: TestClient
     merchant: int = 0
     key: str = ""
@@ -299,6 +302,7 @@ def build_room(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> Room
     grants = Grants(campaigns, secrets, clock, refused, alone=10_000)
     claims = Claims(db, clock, jobs, refused, grants.welcome)
     settler = Settler(db, clock, hub, Queue(clock, (OPERATOR,)), HUB, jobs, tiers)
+    early = Early(db, clock, campaigns, earning, settler, lambda *_: None, CHAIN)
     landing = Landing(db, clock, jobs, campaigns, hub, Queue(clock, (OPERATOR,)), HUB)
     play = Play(campaigns, secrets, clock)
     referrals = Referrals(db, campaigns, secrets, clock, CHAIN, refused)
@@ -311,13 +315,14 @@ def build_room(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> Room
     app = FastAPI()
     errors.install(app)
     app.include_router(referrals_routes.build(db, referrals))
+    app.include_router(early_routes.build(db, early))
     auth = Auth(db, ApiKeys(), clock)
     app.include_router(grants_routes.build(db, auth, grants, clock))
     app.include_router(routes.build(db, auth, earning, claims, clock))
     app.include_router(boards_routes.build(db, Leaderboards(db, campaigns, clock, CHAIN)))
     app.include_router(play_routes.build(db, play, Proofs(clock, CHAIN)))
     app.include_router(tiers_routes.build(db, auth, tiers, Vips(campaigns, clock, CHAIN), Proofs(clock, CHAIN), clock))
-    room = Room(db, clock, jobs, hub, campaigns, earning, claims, settler, landing, tiers, TestClient(app))
+    room = Room(db, clock, jobs, hub, campaigns, earning, claims, settler, landing, tiers, early, TestClient(app))
     room.merchant, room.key = room.new_merchant()
     return room
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from gateway.core.problems import Problem
+from gateway.loyalty.earning.early.models import EarlyAsk
 from gateway.loyalty.earning.intake import Report
 from gateway.loyalty.earning.models import Carry
 from gateway.loyalty.earning.schemas import ActionIn
@@ -46,7 +48,8 @@ class Walk:
 
     def step(self) -> None:
         steps = [self.buy] * 5 + [self.refund] * 4 + [self.claim] * 2 + [self.settle] * 4 + [self.mine] * 3
-        steps += [self.drain] * 3 + [self.reorganise] * 2 + [self.refuse, self.resend, self.wait, self.lapse]
+        steps += [self.drain] * 3 + [self.reorganise] * 2 + [self.ask] * 2
+        steps += [self.refuse, self.resend, self.wait, self.lapse]
         self.chance.choice(steps)()
         self.room.check()
         row = self.room.row()
@@ -113,10 +116,20 @@ class Walk:
 
     def settle(self) -> None:
         if self.chance.random() < 0.2:
-            self.die()
+            self.die(self.room.settler.settle_due)
         self.room.settler.settle_due()
 
-    def die(self) -> None:
+    def ask(self) -> None:
+        """A wallet that wants its points at once, and whoever asked before it."""
+        who, now = address(self.chance.randrange(1, WALLETS)), self.room.clock.now()
+        with self.room.db.begin() as session:
+            ask = EarlyAsk(campaign_id=1, holder=who, said_at=now, points=0, open=True, created_at=now)
+            session.add(ask)
+        if self.chance.random() < 0.3:
+            self.die(self.room.early.settle_due)
+        self.room.early.settle_due()
+
+    def die(self, settle: Callable[[], int]) -> None:
         """A settlement that dies on its way: nothing may have happened."""
         send = self.room.settler.relayer.enqueue
 
@@ -127,7 +140,7 @@ class Walk:
 
         self.room.settler.relayer.enqueue = killed  # type: ignore[method-assign]
         try:
-            self.room.settler.settle_due()
+            settle()
         except Killed:
             pass
         finally:
