@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+import structlog
 from fastapi import FastAPI
 
 from gateway.bootstrap import House, open_house, refusing
@@ -13,12 +14,15 @@ from gateway.core import logs
 from gateway.settings import Settings
 from gateway.web import errors, openapi
 
+log = structlog.get_logger(__name__)
+
 
 def build(house: House) -> FastAPI:
     """The application over an open house."""
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
+        log.info("gateway.started")
         yield
         house.close()  # the server has answered what was at work
 

@@ -25,6 +25,9 @@ def configure(level: str) -> None:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     for name in ("uvicorn.access", "httpx", "httpcore", "sqlalchemy.engine"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    # Below a warning, the server tells of its own start and end, and of handshakes for WebSockets: with the caller's
+    # address and all that it asked for.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
 
 def where(error: BaseException) -> list[str]:

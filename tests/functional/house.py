@@ -146,7 +146,7 @@ class House:
 
     def start_gateway(self) -> None:
         """Starts the HTTP process as an operator would, and waits until it answers."""
-        process = self._start("gateway", _gateway(self.port))
+        process = self._start("gateway", gateway_command(self.port))
         processes.wait_until(self._answers, process, self.logs["gateway"])
 
     def start_worker(self) -> None:
@@ -162,7 +162,7 @@ class House:
 
     def try_gateway(self, settings: Mapping[str, str]) -> tuple[int | None, str]:
         """(exit code, output) of another gateway with these settings instead; None when it goes on running."""
-        return self._try(_gateway(processes.free_port()), settings)
+        return self._try(gateway_command(processes.free_port()), settings)
 
     def try_worker(self, settings: Mapping[str, str]) -> tuple[int | None, str]:
         """As `try_gateway`, of another worker."""
@@ -320,9 +320,9 @@ class _Dressed(httpx.HTTPTransport):
 WORKER = [sys.executable, "-m", "gateway.worker"]
 
 
-def _gateway(port: int) -> list[str]:
-    command = [sys.executable, "-m", "uvicorn", "--factory", "gateway.app:create", "--host", "127.0.0.1"]
-    return [*command, "--port", str(port), "--no-access-log", "--log-level", "warning"]
+def gateway_command(port: int) -> list[str]:
+    # As README.md says and no quieter: what it logs is the gateway's own affair.
+    return [sys.executable, "-m", "uvicorn", "--factory", "gateway.app:create", "--port", str(port)]
 
 
 @contextmanager

@@ -1,16 +1,21 @@
-"""privacy.md, 2: whatever is sent with or inside a request, nothing of it is found anywhere afterwards."""
+"""privacy.md, 2: whatever is sent with or inside a request, nothing of it is found anywhere afterwards.
+
+The gateway runs as README.md says, and logs all it can; PostgreSQL logs every statement with its values.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
 import secrets
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 import sqlalchemy as sa
 
@@ -18,12 +23,16 @@ from gateway.chain.hexes import from_hex
 from gateway.client import Json, ProblemAnswer
 from gateway.commands.campaign import DAY
 from gateway.core.db import Database
-from tests.functional.house import House, done, open_house
+from tests.functional.house import House, done, gateway_command, open_house
 from tests.functional.people import Holder, Merchant
+from tests.functional.receiver import Receiver
 from tests.functional.surface import Route, places, put, routes
 from tests.privacy.canaries import CANARIES, NUMERIC
 from tests.support.postgres import postgres_url, server
 
+ROOT = Path(__file__).parents[2]
+#: What a merchant is told of: everything that `live` does.
+TOLD = {"batch.landed", "redemption.delivered", "code.used"}
 #: Sent with every request, good or bad.
 HEADERS = {
     "User-Agent": CANARIES["user agent"],
@@ -57,18 +66,29 @@ OWN_TEXTS = {
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     """A house of its own that logs all it can, every request to it bearing canaries in its headers."""
     url = postgres_url() if request.param == "postgresql" else f"sqlite:///{tmp_path / 'loyalty.db'}"
-    with open_house(tmp_path, url, {"LOYALTY_LOG_LEVEL": "debug", "LOYALTY_MAX_ORDERS": "2"}, HEADERS) as running:
+    if request.param == "postgresql":
+        server().tell_all(url)
+    limits = {"LOYALTY_MAX_ORDERS": "2", "LOYALTY_MAX_SHARED_ORDERS": "0"}
+    with open_house(tmp_path, url, {"LOYALTY_LOG_LEVEL": "debug"} | limits, HEADERS) as running:
         yield running
     if request.param == "postgresql":
         server().drop_database(url)
 
 
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A merchant's own server, told of everything that happens."""
+    with Receiver() as running:
+        yield running
+
+
 # -------------------------------------------------------------------- sending
 
 
-def live(house: House) -> dict[str, str]:
+def live(house: House, receiver: Receiver) -> dict[str, str]:
     """A till and a holder do everything once, with canaries wherever something free can be written."""
     merchant, holder, guest = Merchant.join(house), Holder.fresh(house), Holder.fresh(house)
+    done(merchant.call("POST", "/webhooks", {"url": receiver.url}), 201)
     campaign = merchant.campaign(settle_every=DAY)
     lines = [
         {"product": text[:64], "category": text[:64], "quantity": 1, "amount": 1_000} for text in CANARIES.values()
@@ -93,6 +113,11 @@ def live(house: House) -> dict[str, str]:
     holder.wallet.landed(holder.wallet.cash_out(1_000))
     with pytest.raises(ProblemAnswer, match="orders-used-up"):
         holder.wallet.send(guest.address, 100)
+    stranger = Holder.fresh(house)
+    guest.wallet.landed(guest.wallet.send(stranger.address, 100))
+    with pytest.raises(ProblemAnswer, match="shared-orders-used-up"):
+        stranger.wallet.send(guest.address, 100)
+    house.until(lambda: receiver.types() >= TOLD, "webhooks arrive")
     return {
         "key": merchant.token,
         "id": str(campaign),
@@ -105,6 +130,23 @@ def live(house: House) -> dict[str, str]:
 
 def refund(campaign: int, key: str) -> Json:
     return {"campaign": campaign, "kind": "refund", "occurred_at": int(time.time()), "refers_to_key": key}
+
+
+def knock(house: House) -> None:
+    """What is no HTTP request, or asks for another protocol: the server answers it before the gateway does."""
+    path = f"/v1/wallets/x?{quote(CANARIES['e-mail'])}={quote(CANARIES['name'])}"
+    headers = "".join(f"{name}: {text}\r\n" for name, text in HEADERS.items())
+    other = "Connection: Upgrade\r\nUpgrade: {}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {}\r\n"
+    key = base64.b64encode(secrets.token_bytes(16)).decode()
+    for start, more in (
+        ("GET {} HTTP/1.1", other.format("websocket", key)),
+        ("GET {} HTTP/1.1", other.format(CANARIES["name"], key)),
+        ("GET {} HTTP/9.9", ""),
+        (CANARIES["name"] + " {}", "Content-Length: -1\r\n"),
+    ):
+        with socket.create_connection(("127.0.0.1", house.port), 10) as line:
+            line.sendall(f"{start.format(path)}\r\nHost: here\r\n{headers}{more}\r\n".encode())
+            assert line.recv(100).startswith(b"HTTP/1.1 4"), start
 
 
 def sweep(house: House, values: dict[str, str]) -> int:
@@ -218,35 +260,51 @@ def ledger(house: House) -> bytes:
     return b"\n".join(parts)
 
 
-def everywhere(house: House) -> dict[str, bytes]:
+def everywhere(house: House, receiver: Receiver) -> dict[str, bytes]:
     """All that is left of the requests."""
+    told = b"\n".join(str(message.headers).encode() + message.body for message in receiver.messages)
     logs = {f"log {name}": path.read_bytes() for name, path in house.logs.items()}
     pages = {path: house.http.get(path).content for path in ("/metrics", "/ready", "/openapi.json")}
-    return dump(house) | logs | pages | {"chain": ledger(house)}
+    if "postgresql" in house.database_url:
+        logs["log PostgreSQL"] = server().log
+    return dump(house) | logs | pages | {"chain": ledger(house), "webhooks": told}
 
 
 @pytest.mark.timeout(600)
-def test_nothing_of_a_request_stays(house: House) -> None:
-    values = live(house)
+def test_nothing_of_a_request_stays(house: House, receiver: Receiver) -> None:
+    values = live(house, receiver)
     assert sweep(house, values) > 1_000
-    live(house)  # and the house still works
-    places_searched = everywhere(house)
+    knock(house)
+    live(house, receiver)  # and the house still works
+    places_searched = everywhere(house, receiver)
     assert len(places_searched["table actions"]) > 1_000
     assert len(places_searched["log worker"]) > 0
+    assert values["id"].encode() in places_searched["webhooks"]
+    assert b"INSERT INTO moves" in places_searched.get("log PostgreSQL", b"INSERT INTO moves")
     found = [hit for where, content in places_searched.items() for hit in hits(where, content)]
     assert not found, "\n".join(found)
-    the_search_finds_what_is_there(house)
+    the_search_finds_what_is_there(house, receiver)
 
 
-def the_search_finds_what_is_there(house: House) -> None:
+def the_search_finds_what_is_there(house: House, receiver: Receiver) -> None:
     """The control: a merchant's own text, and a stranger's transaction, with a canary in it."""
     text = CANARIES["name"]
     address = Holder.fresh(house).name
     done(house.call("POST", "/merchants", {"name": text, "address": address}, key=house.token), 201)
     house.bank.do("canary sent", secrets.token_bytes(20), CANARIES["e-mail"].encode())
-    after = everywhere(house)
+    httpx.post(receiver.url, content=CANARIES["phone"])
+    after = everywhere(house, receiver)
     assert "table merchants: name as it is" in hits("table merchants", after["table merchants"])
+    assert "webhooks: phone as it is" in hits("webhooks", after["webhooks"])
+    if "log PostgreSQL" in after:
+        assert "log: name as it is" in hits("log", after["log PostgreSQL"])
     assert "chain: e-mail as it is" in hits("chain", after["chain"])
+
+
+def test_the_gateway_was_started_as_the_readme_says() -> None:
+    command = " ".join(gateway_command(8000))
+    assert "uvicorn --factory gateway.app:create" in (ROOT / "README.md").read_text()
+    assert command.endswith("uvicorn --factory gateway.app:create --port 8000")
 
 
 @pytest.mark.parametrize("name", CANARIES)

@@ -109,6 +109,19 @@ class Server:
         )
         processes.wait_until(self._answers, self._process, log)
 
+    @property
+    def log(self) -> bytes:
+        """All that the server has written."""
+        return (self.folder / "log").read_bytes()
+
+    def tell_all(self, url: str) -> None:
+        """From the next connection on the server's log repeats every statement to this database, and its values."""
+        name = sql.Identifier(make_url(url).database or "")
+        with psycopg.connect(self.dsn(), autocommit=True) as connection:
+            for setting, value in (("log_statement", "all"), ("log_parameter_max_length_on_error", "-1")):
+                change = sql.SQL("ALTER DATABASE {} SET {} = {}")
+                connection.execute(change.format(name, sql.Identifier(setting), sql.Literal(value)))
+
     def stop(self) -> None:
         """Ends the server before its process does."""
         processes.stop(self._process, signal.SIGQUIT)
