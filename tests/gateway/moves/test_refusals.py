@@ -172,3 +172,21 @@ def test_nothing_that_was_sent_comes_back(world: World) -> None:
     answer = world.call("POST", "/moves", body)
     for sent in (address_of("ann"), address_of("bob")):
         assert to_hex(sent)[2:] not in answer.text.lower()
+
+
+def test_a_contract_wallet_is_not_asked_and_anybody_may_relay_its_order(world: World) -> None:
+    """Decision 0108: it might answer otherwise in the block; the contracts take its single orders from anybody."""
+    agrees = "0x631626ba7e60e01b5f5260205ff3"  # says yes to whatever it is asked
+    wallet, to, token = bytes.fromhex("c0de" * 10), address_of("stranger"), world.deployment.token
+    world.rpc.call("anvil_setCode", to_hex(wallet), agrees)
+    world.market.send("ann", token, calls.transfer(wallet, 1_000))
+    world.catch_up()
+    assert world.call("GET", f"/wallets/{to_hex(wallet)}").json()["balance"] == 1_000
+    end = {"nonce": 0, "deadline": world.clock.now() + 3_600}
+    for signature in ("0x" + "00" * 65, world.move_body("send", recipient=to, amount=1_000)["signature"]):
+        body = {"kind": "send", "holder": checksum(wallet), "recipient": checksum(to), "amount": 1_000, **end}
+        refused(world.call("POST", "/moves", body | {"signature": signature}), 422, "bad-signature", "signature")
+    refused(world.call("POST", "/moves", body | {"signature": "0x"}), 422, "invalid-request", "signature")
+    world.market.send("bob", token, calls.transfer_by_sig(wallet, to, 1_000, 0, end["deadline"], b"any"))
+    world.catch_up()
+    assert world.call("GET", f"/wallets/{to_hex(wallet)}").json()["balance"] == 0
