@@ -13,7 +13,7 @@ import typer
 from gateway.chain import calls
 from gateway.chain.hexes import checksum, from_hex
 from gateway.client import Client, Document, Json, ProblemAnswer
-from gateway.commands import boards, campaign_badges, campaign_file, launching, vips, yaml_files
+from gateway.commands import boards, campaign_badges, campaign_file, launching, vips, wallets, yaml_files
 from gateway.commands.chain import open_chain
 from gateway.commands.console import (
     AsJson,
@@ -235,7 +235,7 @@ def invite(
     """Invite another merchant, on the chain, and give it a daily quota of awards at the gateway."""
     local = State(state)
     if guest.startswith("0x"):
-        address, number = from_hex(guest), guest_id
+        address, number = wallets.parsed(guest), guest_id
     else:
         record = local.merchant(guest)
         address, number = from_hex(record.address), record.id

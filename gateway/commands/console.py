@@ -17,7 +17,8 @@ from typer.core import TyperGroup
 
 from gateway.client import ProblemAnswer, Unreachable
 
-POINTS = re.compile(r"(\d{1,12})(?:\.(\d{1,2}))?", re.ASCII)
+#: Commas part thousands, as `points` shows them, and nothing else: 1,50 must never be 150.
+POINTS = re.compile(r"(\d{1,12}|\d{1,3}(?:,\d{3}){1,3})(?:\.(\d{1,2}))?", re.ASCII)
 
 
 class CommandError(Exception):
@@ -77,10 +78,10 @@ def parse_points(text: str | int) -> int:
     """`12.5` → 1,250 hundredths. At most two decimals; zero and more. An option's default is hundredths already."""
     if isinstance(text, int):
         return text
-    match = POINTS.fullmatch(text.replace(",", ""))
+    match = POINTS.fullmatch(text)
     if not match:
         raise typer.BadParameter("points with at most two decimals, e.g. 12.50")
-    return int(match[1]) * 100 + int((match[2] or "").ljust(2, "0"))
+    return int(match[1].replace(",", "")) * 100 + int((match[2] or "").ljust(2, "0"))
 
 
 def points(hundredths: int) -> str:

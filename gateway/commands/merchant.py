@@ -33,7 +33,7 @@ def own_key(state: State, chain: Chain, name: str) -> Own:
 def operator_address(state: State, given: str | None) -> bytes:
     """The gateway's own key, which campaigns authorise and merchants delegate to."""
     if given:
-        return from_hex(given)
+        return wallets.parsed(given)
     if not state.relayer.exists():
         raise CommandError("the gateway's address is not known here", "--operator 0x…   (the gateway's operator knows)")
     return keystore.address(state.relayer)
@@ -163,9 +163,10 @@ def cash_out(
 ) -> None:
     """Exchange points that the merchant was paid for the settlement asset, at par, on the chain."""
     local_state = State(state)
+    recipient = wallets.parsed(to) if to else None
     chain = open_chain(local_state)
     own = own_key(local_state, chain, name)
-    own.token(f"{shown(amount)} points cashed out", calls.cash_out(amount, from_hex(to) if to else own.address))
+    own.token(f"{shown(amount)} points cashed out", calls.cash_out(amount, recipient or own.address))
     answer = {"merchant": name, "points": amount, "asset_units": amount * chain.deployment.par}
     out.result(answer, lambda: facts(None, [("points", shown(amount)), ("asset units", answer["asset_units"])]))
 

@@ -215,13 +215,17 @@ def stay(
 def cash_out(
     name: Name,
     amount: Points,
-    to: Annotated[str | None, typer.Option(help="Who receives the settlement asset; by default the wallet.")] = None,
+    to: Annotated[
+        str | None, typer.Option(help="Who receives the settlement asset, a name or an address; else the wallet.")
+    ] = None,
     through: Direct = False,
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
     """Exchange points for the settlement asset, at par."""
-    _moved(State(state), name, direct.cash_out(amount, from_hex(to) if to else None), through)
+    local = State(state)
+    recipient = from_hex(wallets.address_of_name(local, to)) if to else None
+    _moved(local, name, direct.cash_out(amount, recipient), through)
 
 
 @app.command()

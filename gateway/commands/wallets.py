@@ -19,6 +19,7 @@ from gateway.chain.hexes import checksum, from_hex, keccak256, to_hex
 from gateway.chain.signatures import address_of
 from gateway.commands.console import CommandError
 from gateway.commands.state import State, password, write_private
+from gateway.identity.wallets import addresses
 from gateway.loyalty.redemptions.sealing import unseal
 
 
@@ -129,10 +130,18 @@ def listed(state: State, kind: str = "wallets") -> Iterator[tuple[str, str]]:
         yield path.name.removesuffix(".key.json"), checksum(keystore.address(path))
 
 
+def parsed(text: str) -> bytes:
+    """An address that somebody typed; CommandError where a checksum shows that it was mistyped."""
+    try:
+        return addresses.parse(text)
+    except ValueError as error:
+        raise CommandError(f"{text}: {error}", code="bad-address") from None
+
+
 def address_of_name(state: State, name: str) -> str:
-    """The address of a wallet of this machine, without its password; an address is taken as it is."""
+    """The address of a wallet of this machine, without its password, or the address that `name` is."""
     if name.startswith("0x"):
-        return name
+        return checksum(parsed(name))
     for known, address in listed(state):
         if known == name:
             return address

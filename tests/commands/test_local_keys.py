@@ -1,12 +1,15 @@
 """What the command line keeps on this machine: encrypted, private, and never overwritten."""
 
+import json
 import stat
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from gateway.chain.hexes import from_hex
 from gateway.chain.signatures import address_of
+from gateway.cli import app
 from gateway.commands import wallets
 from gateway.commands.console import CommandError, parse_duration, parse_points, points
 from gateway.commands.crowd import Crowd
@@ -79,6 +82,25 @@ def test_local_names_cannot_leave_their_directory(state: State, name: str) -> No
         state.keystore("wallets", name)
 
 
+@pytest.mark.parametrize("typed", ["0x3C44CdDdB6a900fa2b585dd299e03d12FA4293Bc", "0x00", "0x", "0x" + "zz" * 20])
+def test_points_never_go_to_an_address_that_was_mistyped(
+    state: State, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    monkeypatch.setenv("LOYALTY_STATE", str(state.root))
+    wallets.create(state, "ann")
+    for words in (
+        ["wallet", "send", "ann", typed, "1"],
+        ["wallet", "cash-out", "ann", "1", "--to", typed],
+        ["wallet", "cash-out", "ann", "1", "--to", typed, "--direct"],
+        ["wallet", "claim", typed, "ABC"],
+        ["merchant", "cash-out", "cafe", "1", "--to", typed],
+        ["grant", "adjust", "1", typed, "1", "--merchant", "cafe", "--reason", "goodwill"],
+        ["campaign", "invite", "1", typed, "--merchant", "cafe"],
+    ):
+        result = CliRunner().invoke(app, [*words, "--json"])
+        assert (result.exit_code, json.loads(result.stdout)["error"]["code"]) == (1, "bad-address"), (words, result)
+
+
 def test_the_crowd_is_the_same_for_one_seed_and_another_for_another() -> None:
     one, other = Crowd(b"1" * 32), Crowd(b"2" * 32)
     assert one.address("customer-1") == Crowd(b"1" * 32).address("customer-1")
@@ -98,7 +120,7 @@ def test_points_are_read_and_shown_exactly(text: str, hundredths: int) -> None:
     assert parse_points(points(hundredths)) == hundredths
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1.005", "1e3", "NaN", "١", "1.", ".5", "9" * 13])
+@pytest.mark.parametrize("text", ["", "-1", "1.005", "1e3", "NaN", "١", "1.", ".5", "9" * 13, "1,50", "1,0000", ",1"])
 def test_odd_points_are_refused(text: str) -> None:
     with pytest.raises(Exception, match="decimals"):
         parse_points(text)
