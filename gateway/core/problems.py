@@ -6,7 +6,9 @@ A room declares each refusal once, in its `errors.py`, and raises it with the fi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 REGISTRY: dict[str, Refusal] = {}
 
@@ -51,6 +53,27 @@ class Problem(Exception):
             document["detail"] = self.detail
         return document
 
+
+def reason(error: Mapping[str, Any]) -> str:
+    """What is wrong with a field, by one of pydantic's errors, in words that repeat nothing of what was sent."""
+    kind = str(error["type"])
+    if kind == "json_invalid":
+        return "no JSON"
+    if kind in ("model_attributes_type", "model_type"):
+        return "a JSON object is expected, under Content-Type: application/json"
+    words = str(error["msg"]).removeprefix("Value error, ")
+    return words if kind in _OUR_WORDS else kind.replace("_", " ")
+
+
+#: Kinds of pydantic's errors whose words are made of our schemas alone, or are those of our own validators.
+_OUR_WORDS = frozenset(
+    {
+        *("missing", "value_error", "literal_error", "string_pattern_mismatch", "string_too_short", "string_too_long"),
+        *("greater_than", "greater_than_equal", "less_than", "less_than_equal", "multiple_of", "too_short", "too_long"),
+        *("int_type", "int_parsing", "int_from_float", "string_type", "bool_type", "bool_parsing", "list_type"),
+        *("dict_type", "none_required", "finite_number"),
+    }
+)
 
 INVALID_REQUEST = Refusal("invalid-request", 422, "A field is missing, of the wrong type or out of range")
 NOT_FOUND = Refusal("not-found", 404, "No such resource")

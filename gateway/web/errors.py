@@ -20,6 +20,7 @@ from gateway.core.problems import (
     NOT_FOUND,
     TOO_LARGE,
     Problem,
+    reason,
 )
 from gateway.web.pressure import OVERLOADED, REFUSALS, RETRY_AFTER, Pressure, key_of
 
@@ -55,7 +56,8 @@ def install(app: FastAPI) -> None:
         # An unexpected field's name was chosen by the caller: point at its parent instead of repeating it.
         if first["type"] == "extra_forbidden":
             return answer(INVALID_REQUEST.at(field_path(location[:-1]), "unexpected field"))
-        return answer(INVALID_REQUEST.at(field_path(location), first["type"].replace("_", " ")))
+        field = "body" if first["type"] == "json_invalid" else field_path(location)
+        return answer(INVALID_REQUEST.at(field, reason(first)))
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> JSONResponse:

@@ -99,7 +99,8 @@ class Targets:
         if refund.receipt is not None and target.receipt not in (None, self._digest(target, refund.receipt)):
             raise RECEIPT_MISMATCH.at("receipt")
         before = {number: count.points for number, count in target.left.counts.items()}
-        back = Returned(refund.lines, refund.amount, refund.receipt)
+        named_by = "refers_to" if refund.refers_to is not None else "refers_to_key"
+        back = Returned(refund.lines, refund.amount, refund.receipt, named_by)
         taken = returns.take_back(target.programme, target.facts, target.left, back)
         after = {number: count.points for number, count in target.left.counts.items()}
         self.uses.free(target.programme.limits, target.keys, before, after)

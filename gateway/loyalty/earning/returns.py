@@ -43,11 +43,13 @@ class Left:
 
 @dataclass(frozen=True)
 class Returned:
-    """What comes back: these lines, or a sum, or (neither) everything. `receipt`: what was there before."""
+    """What comes back: these lines, or a sum, or (neither) everything. `receipt`: what was there before; `named_by`:
+    the field that says of what."""
 
     lines: Sequence[Line] | None = None
     amount: int | None = None
     receipt: Sequence[Line] | None = None
+    named_by: str = "refers_to"
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def take_back(programme: Programme, facts: Facts, left: Left, back: Returned) ->
     `left` is as it was.
     """
     if left.nothing:
-        raise REFUND_DUPLICATE.at("refers_to")
+        raise REFUND_DUPLICATE.at(back.named_by)
     total = sum_of(back.lines) if back.lines is not None else left.amount if back.amount is None else back.amount
     if total > left.amount:
         where = "amount" if back.lines is None else "lines"

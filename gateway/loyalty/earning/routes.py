@@ -10,7 +10,7 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import key_hash, once
 from gateway.core.limits import FIRST_SECOND, MAX_ID
-from gateway.core.problems import INVALID_REQUEST, Problem
+from gateway.core.problems import INVALID_REQUEST, Problem, reason
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import Caller
 from gateway.identity.merchants.models import Scope
@@ -155,9 +155,7 @@ def _item(raw: Any) -> BulkItem | Problem:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         unexpected = first["type"] == "extra_forbidden"  # its name was chosen by the caller: not repeated
         location = first["loc"][:-1] if unexpected else first["loc"]
-        return INVALID_REQUEST.at(
-            _path(location), "unexpected field" if unexpected else first["type"].replace("_", " ")
-        )
+        return INVALID_REQUEST.at(_path(location), "unexpected field" if unexpected else reason(first))
 
 
 def _path(location: tuple[int | str, ...]) -> str:

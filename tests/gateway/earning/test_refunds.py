@@ -291,6 +291,11 @@ def test_refunds_of_others_of_refunds_and_of_nothing_left(room: Room) -> None:
     assert room.refund(refund).json()["code"] == "refund-without-purchase"
     duplicate = room.refund(action)
     assert (duplicate.status_code, duplicate.json()["code"]) == (409, "refund-duplicate")
+    assert duplicate.json()["field"] == "refers_to"
+    sold = room.report(once="sold", wallet=wallet(5), amount=100)
+    assert sold.status_code == 202
+    again = [room.report(kind="refund", refers_to_key="sold") for _ in range(2)]
+    assert (again[0].status_code, again[1].json()["field"]) == (202, "refers_to_key")
 
 
 def test_another_merchant_of_the_campaign_refunds_only_its_own(room: Room) -> None:
