@@ -113,7 +113,8 @@ class OldSchema(Exception):
 
 @dataclass(frozen=True)
 class Ground:
-    """What every room stands on. `desk` takes transactions; only the worker has the keys that send them."""
+    """What every room stands on. `desk` takes transactions; only the worker has the keys that send them. `probe`: the
+    node for who asks whether we are ready, and does not wait for long."""
 
     settings: Settings
     db: Database
@@ -121,6 +122,7 @@ class Ground:
     jobs: Jobs
     secrets: Secrets
     rpc: Rpc
+    probe: Rpc
     deployment: Deployment
     reads: Reads
     desk: Queue
@@ -247,6 +249,7 @@ class House:
         """Gives connections back; to be called when nothing is at work any more."""
         self.ground.db.dispose()
         self.ground.rpc.close()
+        self.ground.probe.close()
 
     def streams(self) -> Mapping[str, Apply]:
         """Who reads the chain's events, by the name of its cursor. The ledger comes first: others ask it. `WANTED` says
@@ -295,7 +298,8 @@ class House:
     def _checks(self) -> Checks:
         g, settings = self.ground, self.settings
         confirmations, max_age = settings.confirmations, settings.max_queue_age
-        return Checks(g.db, g.rpc, g.reads, g.clock, g.desk.addresses, confirmations, max_age, self.fence)
+        reads = Reads(g.probe, g.deployment)
+        return Checks(g.db, g.probe, reads, g.clock, g.desk.addresses, confirmations, max_age, self.fence)
 
     def wheels(self) -> dict[str, Wheel]:
         """The periodic work, each part safe in several workers at once. Only the worker asks: it needs the keys."""
@@ -370,6 +374,7 @@ def open_house(settings: Settings, clock: Clock | None = None) -> House:
         jobs=Jobs(clock),
         secrets=Secrets(settings.master()),
         rpc=rpc,
+        probe=Rpc(settings.rpc_url, timeout=2),
         deployment=deployment,
         reads=Reads(rpc, deployment),
         desk=Queue(clock, tuple(map(keystore.address, keystore.files(settings.relayer_keystore)))),

@@ -47,12 +47,12 @@ class Checks:
         return {
             "database": Check(self.database, vital=True),
             "node": Check(self.node),
-            "indexer": Check(self.indexer),
+            "indexer": Check(self.indexer, needs="node"),
             "queue": Check(self.queue),
             "batches": Check(self.batches),
-            "restore": Check(self.restore),
+            "restore": Check(self.restore, needs="node"),
             "jobs": Check(self.jobs),
-            "gas": Check(self.gas),
+            "gas": Check(self.gas, needs="node"),
             "statistics": Check(self.statistics),
         }
 

@@ -17,6 +17,8 @@ from gateway.web.pressure import REGISTRY
 
 log = structlog.get_logger(__name__)
 
+UNKNOWN = "cannot be checked"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -29,10 +31,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to look at. Without a `vital` one nothing can be accepted; the others only delay."""
+    """One thing to look at. Without a `vital` one nothing can be accepted; the others only delay. `needs`: a check
+    before it, without which this one cannot be made."""
 
     look: Callable[[], Finding]
     vital: bool = False
+    needs: str | None = None
 
 
 class Part(BaseModel):
@@ -61,7 +65,7 @@ def build(checks: Mapping[str, Check], figures: Collector) -> APIRouter:
     @router.get("/ready", responses={503: {"model": Ready}})
     def ready(response: Response) -> Ready:
         """What works and what does not; 503 only when nothing can be accepted."""
-        findings = {name: look(check) for name, check in checks.items()}
+        findings = look(checks)
         down = any(checks[name].vital and not finding.ok for name, finding in findings.items())
         healthy = all(finding.ok for finding in findings.values())
         response.status_code = 503 if down else 200
@@ -80,9 +84,18 @@ def build(checks: Mapping[str, Check], figures: Collector) -> APIRouter:
     return router
 
 
-def look(check: Check) -> Finding:
+def look(checks: Mapping[str, Check]) -> dict[str, Finding]:
+    """What each check finds. A node that hangs is waited for once, not once for each that asks it."""
+    findings: dict[str, Finding] = {}
+    for name, check in checks.items():
+        able = check.needs is None or findings[check.needs].ok
+        findings[name] = _look(check) if able else Finding(False, UNKNOWN)
+    return findings
+
+
+def _look(check: Check) -> Finding:
     try:
         return check.look()
     except Exception as error:  # whatever is broken is what the answer says
         log.warning("check.failed", error=type(error).__name__)
-        return Finding(False, "cannot be checked")
+        return Finding(False, UNKNOWN)

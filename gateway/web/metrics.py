@@ -56,8 +56,7 @@ class Figures(Collector):
     def _of_checks(self) -> Iterator[Metric]:
         state = GaugeMetricFamily("loyalty_check_ok", "1 when the check is fine", labels=["check"])
         value = GaugeMetricFamily("loyalty_check_value", "The figure of the check", labels=["check"])
-        for name, check in self.checks.items():
-            finding = look(check)
+        for name, finding in look(self.checks).items():
             state.add_metric([name], finding.ok)
             value.add_metric([name], finding.value)
         yield from (state, value)

@@ -94,4 +94,4 @@ def _rooms(db: Database, rpc: Rpc, clock: Clock, deployment: Deployment) -> Hous
     master, jobs = secrets.token_bytes(32), Jobs(clock)
     settings = Settings(environment="local", master_secret=master.hex(), relayer_password="")
     reads, desk = Reads(rpc, deployment), Queue(clock, ())
-    return House(Ground(settings, db, clock, jobs, Secrets(master), rpc, deployment, reads, desk))
+    return House(Ground(settings, db, clock, jobs, Secrets(master), rpc, rpc, deployment, reads, desk))

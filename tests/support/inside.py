@@ -47,6 +47,7 @@ def application(db: Database) -> FastAPI:
         jobs=Jobs(clock),
         secrets=Secrets(settings.master()),
         rpc=rpc,
+        probe=rpc,
         deployment=deployment,
         reads=Reads(rpc, deployment),
         desk=Queue(clock, (b"o" * 20,)),

@@ -13,7 +13,7 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Job
 from gateway.loyalty.earning.models import LandingTime
-from gateway.web.health import Check, Finding
+from gateway.web.health import UNKNOWN, Check, Finding, look
 from gateway.web.metrics import Figures
 from gateway.web.pressure import REFUSALS, REGISTRY
 
@@ -76,3 +76,20 @@ def test_the_dashboard_names_only_what_there_is(db: Database, clock: Clock) -> N
             bare = re.sub(r"\{.*?\}|\[.*?\]", "", target["expr"])
             assert set(re.findall(r"[a-z_]{2,}", bare)) - FUNCTIONS <= known, panel["title"]
             assert set(re.findall(r'check="(\w+)"', target["expr"])) <= {"indexer", "gas", "restore"}
+
+
+def test_a_node_that_hangs_is_waited_for_once() -> None:
+    asked = []
+
+    def hangs(name: str) -> Finding:
+        asked.append(name)
+        return Finding(False, "NodeTimeout: accepted work waits")
+
+    checks = {
+        "node": Check(lambda: hangs("node")),
+        "gas": Check(lambda: hangs("gas"), needs="node"),
+        "queue": Check(lambda: Finding(True, "empty")),
+    }
+    found = look(checks)
+    assert asked == ["node"]
+    assert (found["gas"], found["queue"].ok) == (Finding(False, UNKNOWN), True)
