@@ -13,8 +13,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from gateway.commands.chain_state import keep_one_genesis
-from tests.functional.house import FLAGS
+from tests.functional.house import FLAGS as HOUSE
 from tests.support.anvil import CHAIN_ID, Anvil, anvil
+
+#: What anvil remembers of older blocks goes to disk after a thousand, without the contracts' code; taken back to such
+#: a block, the chain has no contracts any more. So it remembers the last few and nothing of what was before.
+FLAGS = (*HOUSE, "--prune-history", "64")
 
 
 class Node:

@@ -43,3 +43,12 @@ def test_blocks_are_not_taken_back_while_one_is_made(node: Node) -> None:
     chain: list[Any] = [node.anvil.rpc("eth_getBlockByNumber", hex(n), False) for n in range(node.head() + 1)]
     assert None not in chain
     assert [block["parentHash"] for block in chain[1:]] == [block["hash"] for block in chain[:-1]]
+
+
+def test_no_code_is_lost_however_long_the_chain(node: Node) -> None:
+    there = "0x" + "22" * 20
+    node.anvil.rpc("anvil_setCode", there, "0x6001600101")
+    node.anvil.mine(1200)
+    assert node.reorganise(16, forget=False) == "16 blocks"
+    assert node.anvil.rpc("eth_getCode", there, "latest") == "0x6001600101"
+    assert node.reorganise(100, forget=False).startswith("not possible")
