@@ -10,7 +10,7 @@ import structlog
 from fastapi import FastAPI
 
 from gateway.bootstrap import House, open_house, refusing
-from gateway.core import logs
+from gateway.core import garbage, logs
 from gateway.settings import Settings
 from gateway.web import errors, openapi
 
@@ -46,4 +46,6 @@ def create() -> FastAPI:
     with refusing():
         settings = Settings()
         logs.configure(settings.log_level)
-        return build(open_house(settings))
+        app = build(open_house(settings))
+    garbage.settle()
+    return app

@@ -9,7 +9,7 @@ import time
 import structlog
 
 from gateway.bootstrap import House, open_house, refusing
-from gateway.core import logs
+from gateway.core import garbage, logs
 from gateway.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -72,6 +72,7 @@ def main() -> None:
         settings = Settings()
         logs.configure(settings.log_level)
         worker = Worker(open_house(settings))
+    garbage.settle()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: worker.stop())
     log.info("worker.started")

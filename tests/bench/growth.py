@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from gateway.chain.hexes import checksum
 from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.chain.indexer.stream import drain
+from gateway.core import garbage
 from gateway.core.bulk import add_rows
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -47,6 +48,7 @@ def measure(sizes: Sequence[int]) -> dict[str, dict[str, float]]:
         clock = Clock()
         room = build_room(database, clock, Jobs(clock), Secrets(secrets.token_bytes(32)))
         room.campaign(budget=10**11, cap=10**11, rules=RULES)
+        garbage.settle()  # as in the worker
         crowd: list[bytes] = []
         found = {}
         _round(room, world.wallets(BULK))
