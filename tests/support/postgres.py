@@ -114,11 +114,12 @@ class Server:
         """All that the server has written."""
         return (self.folder / "log").read_bytes()
 
-    def tell_all(self, url: str) -> None:
-        """From the next connection on the server's log repeats every statement to this database, and its values."""
+    def tell_writes(self, url: str) -> None:
+        """From the next connection on the server's log repeats whatever is written to this database, with its values,
+        and every statement that fails."""
         name = sql.Identifier(make_url(url).database or "")
         with psycopg.connect(self.dsn(), autocommit=True) as connection:
-            for setting, value in (("log_statement", "all"), ("log_parameter_max_length_on_error", "-1")):
+            for setting, value in (("log_statement", "mod"), ("log_parameter_max_length_on_error", "-1")):
                 change = sql.SQL("ALTER DATABASE {} SET {} = {}")
                 connection.execute(change.format(name, sql.Identifier(setting), sql.Literal(value)))
 
