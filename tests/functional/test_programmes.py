@@ -14,12 +14,13 @@ import pytest
 from gateway.chain import calls, signatures
 from gateway.chain.badges import token_id
 from gateway.chain.hexes import checksum, to_hex
-from gateway.client import Json
+from gateway.client import Json, ProblemAnswer
 from gateway.commands import campaign_file
 from gateway.commands.campaign import DAY
 from gateway.commands.console import CommandError
 from gateway.commands.offers_section import Publisher
 from gateway.loyalty.earning.referrals.messages import message
+from tests.functional.exercised import Exercised
 from tests.functional.house import House, done, refused
 from tests.functional.people import RULES, Holder, Merchant
 
@@ -65,7 +66,7 @@ def opened(merchant: Merchant, file: campaign_file.CampaignFile, **more: Any) ->
     """A campaign that began weeks ago under the file's rules: what happened then is judged by them."""
     assert file.earning is not None
     rules = file.earning.model_dump(mode="json", exclude_none=True)
-    return merchant.campaign(rules=rules, starts_at=int(time.time()) - 60 * DAY, **more)
+    return merchant.campaign(rules=rules, **{"starts_at": int(time.time()) - 60 * DAY} | more)
 
 
 def report(merchant: Merchant, campaign: int, *actions: Json) -> list[Json]:
@@ -78,11 +79,6 @@ def report(merchant: Merchant, campaign: int, *actions: Json) -> list[Json]:
     return [dict(result["action"] or {}) for result in results]
 
 
-def previewed(merchant: Merchant, campaign: int, action: Json) -> int:
-    """What it would earn."""
-    return int(done(merchant.call("POST", "/actions/preview", {"campaign": campaign} | action))["points"])
-
-
 def sale(who: Holder, at: int, *lines: tuple[str, str, int, int]) -> Json:
     """A basket: of each line product, category, pieces, and what it cost in hundredths."""
     told = [{"product": p, "category": c, "quantity": q, "amount": a} for p, c, q, a in lines]
@@ -93,6 +89,7 @@ def test_coffee_shop(house: House, merchant: Merchant) -> None:
     file = campaign_file.load(EXAMPLES / "coffee-shop.yaml")
     campaign = opened(merchant, file)
     run(merchant, campaign, file)
+    tried = Exercised(merchant, campaign, file)
     ann, ben = Holder.fresh(house), Holder.fresh(house)
 
     def came(at: int) -> Json:
@@ -103,20 +100,22 @@ def test_coffee_shop(house: House, merchant: Merchant) -> None:
     beans = sale(ann, last(2, 10), ("beans-1kg", "beans", 1, 1_900))
     review = {"kind": "custom", "action": "review", "wallet": ann.name, "occurred_at": last(2, 11)}
     this = [came(last(weekday, 12)) for weekday in (1, 3, 5)]
-    answers = report(merchant, campaign, *weeks, early, again, beans, review, *this)
+    answers = tried.report(*weeks, early, again, beans, review, *this)
     # From the ninth day on she is a regular, whose stamps count half as much again; before nine they count twice, and
     # the second of a day does not count.
     assert [answer["points"] for answer in answers] == [100] * 8 + [150] + [200, 0, 300, 200] + [150] * 3
     # Three days in each of four weeks, and four weeks in a row.
     ann.until_points(2_100 + 4 * 50 + 200)
+    tried.used |= {"goal three_a_week"}  # in weeks that are over: the wallet's page shows this one
 
     def cup(place: int) -> Json:
         return {"key": f"cup-{campaign}-{place}"} | sale(ben, last(2, 9) + place, ("espresso", "coffee", 2, 600))
 
-    report(merchant, campaign, *(cup(place) for place in range(9)))
+    tried.report(*(cup(place) for place in range(9)))
     ben.until_points(9 * 20)
-    report(merchant, campaign, cup(9))
+    tried.report(cup(9))
     ben.until_points(10 * 20 + 300)  # the card is full
+    assert tried.preview(review) == 0  # one a month
 
     offer = merchant.offer(1_000, codes=1)  # ten stamps: a coffee
     received = ann.wallet.delivered(ann.wallet.order(offer["id"]))
@@ -124,6 +123,14 @@ def test_coffee_shop(house: House, merchant: Merchant) -> None:
     assert merchant.client.code("use", received.code)["state"] == "used"
     ann.until_points(1_500)
     badges_for_those_who_ask(house, campaign, ann, ben)
+    tried.used |= {"badge 1", "badge 2", "badge 3"}
+    tried.goals(ann)
+    tried.goals(ben)
+    assert (tried.stands(ann, "regulars"), tried.stands(ben, "regulars")) == ("regular", "guest")
+    tried.gives(ann, "regulars", "friend")
+    assert tried.preview(sale(ann, int(time.time()), ("espresso", "coffee", 2, 600))) == 40
+    tried.plays(ann)
+    tried.close()
 
 
 def badges_for_those_who_ask(house: House, campaign: int, ann: Holder, ben: Holder) -> None:
@@ -167,20 +174,22 @@ def test_supermarket(house: House, merchant: Merchant) -> None:
     wanted["earning"]["multipliers"][1]["dates"] = dict.fromkeys(
         ("first", "last"), f"{datetime.fromtimestamp(event, LONDON):%F}"
     )
+    wanted["earning"]["caps"][3]["points"] = 100_000  # a month's, a thousandth of it
     for offer in wanted["offers"]:
         offer |= {"first": f"{today}", "last": f"{today + timedelta(days=365)}"}
-    del wanted["shares"]  # its partner is at another gateway
+    partner = Merchant.join(house, "Partner")
+    wanted["shares"] = [{"merchant": partner.id, "daily_quota": 5_000}]
     file = campaign_file.CampaignFile.model_validate(wanted)
-    campaign = opened(merchant, file, hold=DAY)
+    campaign = opened(merchant, file, hold=DAY, starts_at=int(time.time()) - 500 * DAY)
+    merchant.invite(partner, campaign)
     run(merchant, campaign, file)
+    tried = Exercised(merchant, campaign, file)
     bob = Holder.fresh(house)
     thursday = last(3, 18)
 
     dinner = (("cheese", "dairy", 2, 900), ("rioja", "wine", 1, 750), ("cigars", "tobacco", 1, 2_000))
     party = (("bread", "bakery", 10, 9_000), ("ham", "meat", 2, 3_000))
-    first, second, third = report(
-        merchant,
-        campaign,
+    first, second, third = tried.report(
         sale(bob, thursday, *dinner),
         sale(bob, thursday + DAY, *dinner),
         sale(bob, thursday + 2 * DAY, *party),
@@ -191,8 +200,8 @@ def test_supermarket(house: House, merchant: Merchant) -> None:
     assert third["points"] == 5_000
     # On the day of the event half as many points again; and for six bottles 3 more or
     # half a point a pound, the better of the two.
-    assert previewed(merchant, campaign, sale(bob, event, ("plonk", "wine", 6, 540))) == 810 + 300
-    assert previewed(merchant, campaign, sale(bob, event, ("rioja", "wine", 6, 1_800))) == 2_700 + 900
+    assert tried.preview(sale(bob, event, ("plonk", "wine", 6, 540))) == 810 + 300
+    assert tried.preview(sale(bob, event, ("rioja", "wine", 6, 1_800))) == 2_700 + 900
     house.until(lambda: bob.account(campaign)["pending"] == 4_675 + 2_025 + 5_000, "all awards under hold")
 
     back = {
@@ -209,10 +218,52 @@ def test_supermarket(house: House, merchant: Merchant) -> None:
     whole = {"kind": "refund", "refers_to": first["id"], "occurred_at": int(time.time())}
     assert merchant.client.report({"campaign": campaign, **whole}, f"whole-{campaign}")["points"] == 4_675
     house.until(lambda: bob.account(campaign)["pending"] == 2_025 + 3_000, "the first purchase is undone")
-    _bronze_overnight(house, merchant, campaign)
+    _bronze_overnight(house, merchant, campaign, tried)
+    _the_rest_of_the_file(house, partner, tried, bob)
+    tried.close()
 
 
-def _bronze_overnight(house: House, merchant: Merchant, campaign: int) -> None:
+def _the_rest_of_the_file(house: House, partner: Merchant, tried: Exercised, bob: Holder) -> None:
+    """Reviews, another year, the shop's own cap, the partner's share, and what gold may buy."""
+    now = int(time.time())
+    review = {"kind": "custom", "action": "review", "wallet": bob.name, "occurred_at": now}
+    assert [each["points"] for each in tried.report(*(review | {"key": f"review-{n}"} for n in range(3)))] == [
+        200,
+        200,
+        0,
+    ]
+    gus, bread = Holder.rich(house, 400_000), ("bread", "bakery", 1, 1_000)
+    tried.report({"key": "long-ago"} | sale(gus, now - 400 * DAY, bread))
+    assert tried.preview(sale(gus, now, bread)) == 1_000 + 2_500
+    guest = sale(gus, now - 300 * DAY, ("ham", "meat", 1, 5_000)) | {"wallet": None, "claim": True}
+    month = report(tried.merchant, tried.campaign, *({"key": f"guest-{n}"} | guest for n in range(17)))
+    assert [each["points"] for each in month] == [6_000] * 16 + [4_000]  # the shop's own cap
+    assert tried.preview(guest) == 0
+    share = {"kind": "purchase", "occurred_at": now, "claim": True}
+    most = {"campaign": tried.campaign} | share | {"lines": [sale(gus, now, ("x", "y", 1, 1_000_000))["lines"][0]]}
+    refused(partner.call("POST", "/actions/preview", most), 409, "quota-reached")
+    assert tried.preview(share | {"lines": sale(gus, now, bread)["lines"]}, partner) == 2_000
+    tried.used |= {f"share {partner.id}"}
+
+    assert tried.stands(bob, "status") == "member"
+    assert (tried.quoted(bob, "wine_discount"), tried.quoted(bob, "tasting")) == ([30_000], [])
+    tried.gives(gus, "status", "silver")
+    assert tried.preview(sale(gus, now, bread)) == 1_250 + 2_500
+    assert tried.quoted(gus, "wine_discount") == [25_000, 30_000]
+    tried.gives(gus, "status", "gold")
+    assert tried.preview(sale(gus, now, bread)) == 1_500 + 2_500
+    assert tried.quoted(gus, "wine_discount") == [20_000, 25_000, 30_000]
+    # Else what comes in, matured, is sent home again.
+    gus.own.hub("what comes in stays", calls.set_stay(tried.campaign, True))
+    gus.wallet.landed(gus.wallet.enter(tried.campaign, 400_000))
+    for ref in ("wine_discount", "tasting"):
+        assert tried.redeems(gus, ref)
+        with pytest.raises(ProblemAnswer, match="wallet-limit-reached"):
+            gus.wallet.order(tried.offer(ref))
+    assert gus.account(tried.campaign)["matured"] == 400_000 - 20_000 - 150_000
+
+
+def _bronze_overnight(house: House, merchant: Merchant, campaign: int, tried: Exercised) -> None:
     eve = Holder.fresh(house)
     # Ten days at the day's most, and 10 points for the first purchase: bronze, overnight.
     after = ten_days_of_a_year()
@@ -220,13 +271,14 @@ def _bronze_overnight(house: House, merchant: Merchant, campaign: int) -> None:
     bread = ("bread", "bakery", 1, 1_000)
     earned = report(merchant, campaign, *({"key": f"day-{campaign}-{n}"} | each for n, each in enumerate(days)))
     assert [answer["points"] for answer in earned] == [6_000] + [5_000] * 9
-    assert previewed(merchant, campaign, sale(eve, on(after - 1), bread)) == 0  # the day is full
-    climbed = report(merchant, campaign, {"key": f"bronze-{campaign}"} | sale(eve, on(after), bread))[0]
+    assert tried.preview(sale(eve, on(after - 1), bread)) == 0  # the day is full
+    (climbed,) = tried.report({"key": f"bronze-{campaign}"} | sale(eve, on(after), bread))
+    assert tried.stands(eve, "status") == "bronze"
     assert climbed["points"] == 1_100  # a tenth more
     house.until(lambda: eve.account(campaign)["pending"] == 51_000 + 1_100, "bronze's points as well")
     gone = {"kind": "refund", "refers_to": earned[5]["id"], "occurred_at": int(time.time())}
     merchant.client.report({"campaign": campaign, **gone}, f"gone-{campaign}")
-    assert previewed(merchant, campaign, sale(eve, on(after), bread)) == 1_000  # not bronze any more
+    assert tried.preview(sale(eve, on(after), bread)) == 1_000  # not bronze any more
 
 
 def test_what_an_offer_s_document_does_not_say(house: House, merchant: Merchant) -> None:
@@ -284,6 +336,7 @@ def test_coalition(house: House, merchant: Merchant) -> None:
         merchant.invite(other, campaign)
     run(merchant, campaign, file)
 
+    tried = Exercised(merchant, campaign, file)
     cleo, dan, fay = (Holder.fresh(house) for _ in range(3))
     sunday, monday = last(6, 12), last(0, 12)
 
@@ -299,9 +352,13 @@ def test_coalition(house: House, merchant: Merchant) -> None:
         [1_000, 500],
     ]
     cleo.until_points(6_500)
-    much = {"campaign": campaign} | spent(cleo, 1_000_001, monday)
-    refused(others[2].call("POST", "/actions/preview", much), 409, "quota-reached")  # its share is half the others'
-    assert done(others[1].call("POST", "/actions/preview", much))["points"] == 1_000_001
+    assert tried.preview(spent(cleo, 100, sunday), others[0]) == 150
+    assert tried.preview(spent(cleo, 5_000_001, monday)) == 5_000_000 - 500  # of one merchant in a day
+    for share, other in zip(file.shares or (), others, strict=True):
+        much = {"campaign": campaign} | spent(cleo, share.daily_quota, monday)
+        refused(other.call("POST", "/actions/preview", much), 409, "quota-reached")
+        assert tried.preview(spent(cleo, share.daily_quota - 3_000, monday), other) == share.daily_quota - 3_000
+        tried.used |= {f"share {share.merchant}"}
 
     def brought(newcomer: Holder, by: Holder) -> None:
         text = message(newcomer.address, by.address, campaign, house.deployment.chain_id)
@@ -318,6 +375,8 @@ def test_coalition(house: House, merchant: Merchant) -> None:
     fay.until_points(1_000 + 300)
     dan.until_points(2_300 + 500)
     cleo.until_points(7_000 + 100)
+    tried.used |= {"referral 0", "referral 1", "referral 2"}
+    tried.close()
 
     lane = others[1].campaign(closed=True, bonus=1_000, pot=1_000, rules=RULES)  # 10 % for points that come in
     landed = cleo.wallet.landed(cleo.wallet.enter(lane, 5_000))

@@ -34,7 +34,7 @@ class PlayerIn(BaseModel):
     at: Moment = Field(description="When it is said; good for five minutes")
     signature: Signature = Field(
         description="The wallet's, EIP-191: `<wallet> plays as <pseudonym> on the leaderboard of campaign <id> on "
-        "chain <id> at <at>; anybody can compare its points there with the chain's`, or `<wallet> leaves the "
+        "chain <id> at <at>; its points there can be compared with the chain`, or `<wallet> leaves the "
         "leaderboard of campaign <id> on chain <id> at <at>`"
     )
 
