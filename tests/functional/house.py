@@ -121,6 +121,10 @@ class House:
 
     # ----------------------------------------------------------------- running
 
+    def beat(self) -> None:
+        """From now on blocks are made."""
+        self.heart.beat()
+
     @contextmanager
     def stillness(self) -> Iterator[None]:
         """No block is made meanwhile; in the first one afterwards the transactions stand by what they pay."""
@@ -139,7 +143,7 @@ class House:
 
     def start(self) -> None:
         """Starts both processes and waits until the gateway answers and the worker has indexed something."""
-        self.heart.beat()
+        self.beat()
         self.start_worker()
         self.start_gateway()
         self.until(lambda: self.http.get("/ready").json()["parts"]["indexer"]["ok"], "the worker indexes")

@@ -68,7 +68,7 @@ class Fleet(House):
     # ----------------------------------------------------------------- running
 
     def start(self) -> None:
-        self.heart.beat()
+        self.beat()
         self.work()
         self.serve()
         self.until(lambda: self.http.get("/ready").json()["parts"]["indexer"]["ok"], "the worker indexes")
