@@ -16,6 +16,7 @@ from gateway import migrations
 from gateway.chain import keystore
 from gateway.chain.deployment import Deployment, WrongDeployment
 from gateway.chain.errors import ChainError
+from gateway.chain.indexer import home
 from gateway.chain.indexer.service import Indexer
 from gateway.chain.indexer.stream import Apply, applied_block, drain
 from gateway.chain.reads import Reads
@@ -360,13 +361,16 @@ def open_house(settings: Settings, clock: Clock | None = None) -> House:
     clock = clock or Clock()
     deployment = Deployment.load(settings.deployment_file)
     rpc = Rpc(settings.rpc_url)
+    verified = False
     try:
         deployment.verify(rpc)
+        verified = True
     except ChainError as error:
         log.warning("node.unavailable", error=type(error).__name__)
     db = Database(settings.database_url)
     if not migrations.is_current(db):
         raise OldSchema("the database is not at the newest revision; run `loyalty migrate`")
+    home.check(db, deployment, verified)
     ground = Ground(
         settings=settings,
         db=db,

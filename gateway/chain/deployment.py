@@ -86,7 +86,10 @@ class Deployment:
         }
         if self.badges is not None and self.badges_code_hash is not None:
             content |= {"badges": checksum(self.badges), "badgesCodeHash": to_hex(self.badges_code_hash)}
-        path.write_text(json.dumps(content, indent=2) + "\n")
+        # All or nothing: half a file would be the end of what was deployed.
+        draft = path.with_name(f"{path.name}.new")
+        draft.write_text(json.dumps(content, indent=2) + "\n")
+        draft.replace(path)
 
     def verify(self, rpc: Rpc) -> None:
         """Raises WrongDeployment when the node is on another chain or other code stands at the addresses; ChainError

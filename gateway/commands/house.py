@@ -123,14 +123,17 @@ class House:
 
     def _deployment(self, rpc: Rpc) -> Deployment:
         if self.state.deployment.exists():
-            deployment = Deployment.load(self.state.deployment)
             try:
+                deployment = Deployment.load(self.state.deployment)
                 deployment.verify(rpc)
             except WrongDeployment as error:
                 raise CommandError(
                     f"the chain's state does not fit its deployment ({error})", "loyalty up --fresh", "wrong-deployment"
                 ) from None
             return deployment
+        if self.state.database.exists():  # it is of contracts whose addresses only that file knew
+            missing = f"{self.state.deployment} is gone, and the database needs it: put it back, or begin anew"
+            raise CommandError(missing, "loyalty up --fresh", "wrong-deployment")
         self.say("deploying the contracts")
         # A key for this alone: the contracts know no deployer.
         key = secrets.token_bytes(32)

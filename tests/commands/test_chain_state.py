@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from gateway.chain.rpc import Rpc
 from gateway.commands.chain_state import keep_one_genesis
+from gateway.commands.console import CommandError
+from gateway.commands.house import House
+from gateway.commands.state import State
 from tests.support.anvil import anvil
 
 
@@ -28,3 +35,17 @@ def test_a_chain_keeps_its_first_block_however_often_it_is_started(tmp_path: Pat
         assert genesis(state) == [hex(1_800_000_000)]
     assert len(seen) == 1
     assert len(json.loads(state.read_bytes())["blocks"]) == 7
+
+
+@pytest.mark.parametrize("file", [None, "{", "{}"])
+def test_a_house_whose_deployment_file_is_lost_or_broken_deploys_no_other_contracts(
+    tmp_path: Path, file: str | None
+) -> None:
+    """The database would hold the events of both."""
+    state = State(tmp_path)
+    state.database.touch()
+    if file is not None:
+        state.deployment.write_text(file)
+    with closing(Rpc("http://127.0.0.1:9")) as nobody, pytest.raises(CommandError) as refused:
+        House(state, 1, 2)._deployment(nobody)
+    assert (refused.value.code, refused.value.example) == ("wrong-deployment", "loyalty up --fresh")

@@ -13,6 +13,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from gateway import app, worker
+from gateway.chain import local
 from gateway.chain.hexes import checksum, to_hex
 from gateway.client import Json
 from gateway.core import logs
@@ -20,6 +21,7 @@ from tests.functional.house import FLAGS, PASSWORD, House, done, refused
 from tests.functional.people import Holder, Merchant
 from tests.functional.receiver import Receiver
 from tests.support.anvil import CHAIN_ID, anvil
+from tests.support.inside import NOWHERE
 from tests.support.postgres import postgres_url, server
 
 
@@ -107,6 +109,13 @@ def changed(house: House, folder: Path, **fields: Any) -> str:
     return str(path)
 
 
+def deployed(house: House, folder: Path) -> str:
+    """The file of other contracts on the same chain: nothing about it is wrong but whose it is."""
+    path = folder / "deployment.json"
+    local.deploy(house.rpc, house.bank_key).save(path)
+    return str(path)
+
+
 Change = Callable[[House, Path], dict[str, str]]
 
 
@@ -126,6 +135,14 @@ WRONG: dict[str, tuple[Change, str]] = {
     "other code": (deployment(hubCodeHash="0x" + "11" * 32), "hub: other code at its address"),
     "another asset": (deployment(asset=checksum(b"\x11" * 20)), "token: has another asset"),
     "another par": (deployment(par=7), "token: has another par"),
+    "another deployment": (
+        lambda house, folder: {"LOYALTY_DEPLOYMENT_FILE": deployed(house, folder)},
+        "the database belongs to another deployment",
+    ),
+    "another deployment, and no node": (
+        lambda house, folder: {"LOYALTY_DEPLOYMENT_FILE": deployed(house, folder), "LOYALTY_RPC_URL": NOWHERE},
+        "the database belongs to another deployment",
+    ),
     "no deployment file": (setting("LOYALTY_DEPLOYMENT_FILE", "/nowhere/deployment.json"), "cannot be read"),
     "no JSON": (
         lambda _house, folder: {"LOYALTY_DEPLOYMENT_FILE": write(folder / "deployment.json", "{")},

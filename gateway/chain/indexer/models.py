@@ -109,6 +109,16 @@ class IndexedBlock(Base):
     time: Mapped[int] = mapped_column(Seconds())
 
 
+class HomeChain(Base):
+    """The one deployment whose events this database holds; see home.py."""
+
+    __tablename__ = "home_chain"
+
+    id: Mapped[int] = mapped_column(Int(1, 1), primary_key=True, autoincrement=False)
+    genesis_hash: Mapped[bytes] = mapped_column(Blob(32))
+    hub: Mapped[bytes] = mapped_column(Blob(20))
+
+
 class Subscription(Base):
     """How far one room has read the stream; moved in the transaction that applies the events."""
 

@@ -1,0 +1,18 @@
+"""Whose events a database holds. A deployment file may be right and yet another's: then every row would lie."""
+
+from __future__ import annotations
+
+from gateway.chain.deployment import Deployment, WrongDeployment
+from gateway.chain.hexes import checksum
+from gateway.chain.indexer.models import HomeChain
+from gateway.core.db import Database, get_or_add
+
+
+def check(db: Database, deployment: Deployment, verified: bool) -> None:
+    """WrongDeployment when the database was started with another deployment. The first that the node has `verified` is
+    noted."""
+    with db.begin() as session:
+        mine = HomeChain(id=1, genesis_hash=deployment.genesis_hash, hub=deployment.hub)
+        home = get_or_add(session, HomeChain, 1, lambda: mine) if verified else session.get(HomeChain, 1)
+        if home and (home.genesis_hash, home.hub) != (deployment.genesis_hash, deployment.hub):
+            raise WrongDeployment(f"the database belongs to another deployment, that of the hub {checksum(home.hub)}")
