@@ -53,6 +53,17 @@ SHORT = {
     "GET /v1/campaigns/{id}/leaderboard": "the first places of a board",
     "GET /v1/campaigns/{id}/leaderboard/names": "a handful to choose from",
 }
+#: Lists inside of an answer about one thing, and why they cannot either.
+INSIDE = {
+    "GET /v1/campaigns/{id} rules": "those in force, and those that are announced",
+    "GET /v1/campaigns/{id} merchants": "whom its owner invited; /merchants of it has them page by page",
+    "GET /v1/actions/{id} rules": "at most one for each rule of the campaign",
+    "GET /v1/offers/{id} words": "a sentence for each price",
+    "GET /v1/offers/{id} prices": "at most twenty in an offer",
+    "GET /v1/offers/{id} limits": "at most five in an offer",
+    "GET /v1/wallets/{address} accounts": "one for each campaign in which the wallet has points",
+    "GET /v1/wallets/{address}/offers/{offer} prices": "at most twenty in an offer",
+}
 CSV = "post_offers_by_id_codes"
 
 
@@ -71,18 +82,26 @@ def test_every_body_has_an_example(document: dict[str, Any]) -> None:
 
 def test_every_list_has_a_cursor(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
-    lists, without = 0, []
+    paged, without, inside = 0, [], set()
     for name, operation in operations(document).items():
-        for response in operation["responses"].values():
-            reference = response.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
-            fields = schemas.get(reference.rpartition("/")[2], {}).get("properties", {})
-            if name.startswith("GET ") and "items" in fields and name not in SHORT:
-                lists += 1
+        for response in operation["responses"].values() if name.startswith("GET ") else ():
+            schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+            assert schema.get("type") != "array", name
+            fields = schemas.get(schema.get("$ref", "").rpartition("/")[2], {}).get("properties", {})
+            lists = {field for field, of in fields.items() if _is_list(of)}
+            inside |= {f"{name} {field}" for field in lists - {"items"}}
+            if "items" in lists and name not in SHORT:
+                paged += 1
                 asked = {parameter["name"] for parameter in operation["parameters"]}
                 if not {"cursor", "limit"} <= asked or "next" not in fields:
                     without.append(name)
     assert not without
-    assert lists > 10
+    assert inside == INSIDE.keys()
+    assert paged > 10
+
+
+def _is_list(field: dict[str, Any]) -> bool:
+    return any(part.get("type") == "array" for part in (field, *field.get("anyOf", ())))
 
 
 def test_refusals_have_one_shape(document: dict[str, Any]) -> None:

@@ -143,10 +143,11 @@ class Client:
         """One action as a till reports it."""
         return self.send(calls.post_actions(cast(ActionIn, action), idempotency_key=idempotency_key))
 
-    def report_bulk(self, actions: Sequence[Json]) -> list[ResultOut]:
-        """1 to 1,000 actions, each with its own `key`; one result for each, in their order."""
+    def report_bulk(self, actions: Sequence[Json], explain: bool = False) -> list[ResultOut]:
+        """1 to 1,000 actions, each with its own `key`; one result for each, in their order, with verdicts where they
+        shall `explain`."""
         # The items carry the idempotency keys, so the call itself may be repeated as it is.
-        return self.send(calls.post_actions_bulk({"actions": list(actions)}))["results"]
+        return self.send(calls.post_actions_bulk({"actions": list(actions), "explain": explain}))["results"]
 
     def create_offer(self, body: Document, idempotency_key: str | None = None) -> OfferOut:
         return self.send(calls.post_offers(cast(OfferIn, body), idempotency_key=idempotency_key))

@@ -80,6 +80,9 @@ def import_(
     report: Annotated[
         Path | None, typer.Option(help="Write what came of each action, one JSON line each, claim codes included.")
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Write into the report why each rule fired or did not, action by action.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the last line of the report.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only read the file and say what is wrong with it.")
@@ -99,8 +102,9 @@ def import_(
         raise CommandError(
             "whose actions are they?", f"loyalty actions import {file} --merchant NAME   (or --key loy_…)"
         )
-    if resume and not report:
-        raise CommandError("only a report tells where to go on", f"loyalty actions import {file} --report … --resume")
+    if (resume or explain) and not report:
+        what = "only a report tells where to go on" if resume else "why stands in the report, action by action"
+        raise CommandError(what, f"loyalty actions import {file} --report … {'--resume' if resume else '--explain'}")
     tally = Tally()
     started = time.monotonic()
     with ExitStack() as stack:
@@ -111,7 +115,7 @@ def import_(
         progress = stack.enter_context(out.progress())
         task = progress.add_task(f"sending {file.name}", total=None, completed=done)
         while part := list(islice(items, BULK)):
-            lines = _send(client, part)
+            lines = _send(client, part, explain)
             if written:
                 written.add(lines)
             for line in lines:
@@ -150,10 +154,11 @@ def _items(path: Path, defaults: Defaults) -> Iterator[Iterator[Item]]:
             raise CommandError(f"{path.name}: {error}; nothing was sent", code="bad-file") from None
 
 
-def _send(client: Client | None, part: Sequence[Item]) -> list[Json]:
+def _send(client: Client | None, part: Sequence[Item], explain: bool) -> list[Json]:
     """A line of the report for each; without a client the readable ones are left unsent."""
     ready = [item for item in part if isinstance(item, Reported)]
-    results: Iterator[Document] = iter(report_all(client, [item.action for item in ready]) if client and ready else [])
+    actions = [item.action for item in ready]
+    results: Iterator[Document] = iter(report_all(client, actions, explain) if client and ready else [])
     lines = []
     for item in part:
         if isinstance(item, Unreadable):
@@ -175,6 +180,7 @@ def _told(item: Reported, result: Document) -> Json:
         }
     line: Json = {"line": item.line, "status": "repeated" if result.get("repeated") else "accepted"}
     line |= {"key": item.action["key"], **{name: action[name] for name in ("id", "kind", "points")}}
+    line |= {name: action[name] for name in ("wanted", "verdicts") if action.get("verdicts")}
     return line | ({"claim": action["claim"]} if action.get("claim") else {})
 
 

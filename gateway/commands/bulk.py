@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from gateway.client import Client, Document, Json, ProblemAnswer
@@ -33,11 +34,12 @@ def halving(
     return halving(send, items[:half], key_of) + halving(send, items[half:], key_of)
 
 
-def report_all(client: Client, actions: Sequence[Json]) -> list[Document]:
-    """One result for each of up to BULK actions, in their order; items that met somebody else's are sent again."""
+def report_all(client: Client, actions: Sequence[Json], explain: bool = False) -> list[Document]:
+    """One result for each of up to BULK actions, in their order; items that met somebody else's are sent again.
+    `explain`: with verdicts."""
 
     def report(part: Sequence[Json]) -> list[Document]:
-        return halving(client.report_bulk, part, lambda action: action.get("key"))
+        return halving(partial(client.report_bulk, explain=explain), part, lambda action: action.get("key"))
 
     results = report(actions)
     for _ in range(BUSY_ATTEMPTS):

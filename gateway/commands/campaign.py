@@ -154,14 +154,17 @@ def rules(
     campaign: Id,
     merchant: Merchant,
     file: Annotated[Path, typer.Argument(exists=True, help="Earning rules, a YAML or JSON file.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what the past would have earned.")] = False,
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Publish a new version of the earning rules; it counts for what happens from now on."""
+    """Publish a new version of the earning rules; it counts for what happens from now on. --dry-run tries it on the
+    last 90 days."""
     local = State(state)
+    path = f"/v1/campaigns/{campaign}/rules"
     with client_of(local, local.merchant(merchant)) as client:
-        answer = client.write("POST", f"/v1/campaigns/{campaign}/rules", _rules(file))
-    out.result(answer, lambda: facts("Rules", answer.items()))
+        answer = client.write("POST", f"{path}/preview" if dry_run else path, _rules(file))
+    out.result(answer, lambda: facts("Would have awarded" if dry_run else "Rules", answer.items()))
 
 
 @app.command()

@@ -78,12 +78,15 @@ def test_a_file_of_actions_is_imported_once_and_an_import_goes_on_where_it_stopp
     words = ("actions", "import", file, "--campaign", 1, "--merchant", "hill", "--report", report)
     before = shops.supply()
     assert shops.run(*words, "--dry-run", fails=1).document["refused"] == 2
-    first = shops.run(*words, fails=1).document
+    first = shops.run(*words, "--explain", fails=1).document
     assert (first["actions"], first["accepted"], first["repeated"], first["points"]) == (6, 4, 0, 1_200)
     assert first["refused_by_code"] == {"unreadable-row": 2}
     lines = [json.loads(line) for line in report.read_text().splitlines()]
     assert [line["status"] for line in lines] == ["accepted"] * 4 + ["unreadable"] * 2
     assert [len(line.get("claim", {}).get("code", "")) for line in lines] == [26, 0, 0, 0, 0, 0]
+    told = [(sum(v["points"] for v in line["verdicts"]), line["verdicts"][0]["why"]) for line in lines[:4]]
+    assert [points for points, _ in told] == [line["points"] for line in lines[:4]]
+    assert told[0][1] == "1.00 points for every 1.00 of 1.50"
     assert report.stat().st_mode & 0o077 == 0
     report.write_text("".join(f"{json.dumps(line)}\n" for line in lines[:2]) + '{"line":4,"sta')
     gone_on = shops.run(*words, "--resume", fails=1).document
@@ -385,6 +388,8 @@ def test_a_wallet_plays_climbs_and_is_given_a_rung(shops: CommandLine, tmp_path:
         return int({g["goal"]: g["times"] for g in shops.run("wallet", "goals", "zoe").document}[name])
 
     assert (goal("stamp_card"), goal("three_a_week")) == (1, 0)
+    tried = shops.run("campaign", "rules", campaign, "--merchant", "hill", file, "--dry-run").document
+    assert (tried["actions"], tried["before"]) == (10, tried["after"])
     place = shops.run("wallet", "tiers", "zoe").document[0]
     assert (place["rung"], place["counted"], place["next"]["missing"], place["vip"]) == ("guest", 1, 7, False)
     wish = tmp_path / "wish.json"

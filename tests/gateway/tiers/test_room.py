@@ -211,6 +211,17 @@ def test_a_rung_is_given_at_the_wallets_own_wish(room: Room) -> None:
     assert earn(room, 100)["points"] == 100
 
 
+def test_a_year_of_membership_begins_with_the_wallets_own_first_day(room: Room) -> None:
+    programme = PROGRAMME | {"ladders": [ladder(window="anniversary", days=None, keep=0)]}
+    room.campaign(programme=programme, rules=PROGRAMME["rules"], began=900 * DAY)
+    earn(room, 100, days_ago=800)
+    assert earn(room, 10_000, days_ago=100)["points"] == 10_000  # in the second year, which ends 70 days ago
+    assert earn(room, 100, days_ago=80)["points"] == 150
+    assert earn(room, 100, days_ago=60)["points"] == 100
+    assert (mine(room)["rung"], mine(room)["counted"]) == ("member", 100)
+    assert counted(room) == anew(room)
+
+
 def test_only_the_wallet_sees_where_it_stands(room: Room) -> None:
     room.campaign(programme=PROGRAMME, rules=PROGRAMME["rules"])
     path = f"/v1/wallets/{checksum(HOLDER)}/tiers"
