@@ -2,7 +2,8 @@
 
 CSV has one row for each line of a purchase; the rows of one action stand together and bear the same `key`. Its amounts
 are decimal (`15.30`), its times Unix seconds or ISO 8601. Without keys each row is an action of its own, and its key
-follows from its content: the same file sent twice counts once, and of equal rows in one file each counts.
+follows from its content: the same file sent twice counts once, and of equal rows in one file each counts. Of a refund,
+rows with `receipt` are what was left of the purchase before it, the others what comes back.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ OF_ACTION = (
     "refers_to",
     "refers_to_key",
 )
-OF_LINE = ("product", "category", "brand", "quantity")
+OF_LINE = ("product", "category", "brand", "quantity", "receipt")
 COLUMNS = (*OF_ACTION, *OF_LINE)
 MONEY = re.compile(r"(\d{1,12})(?:\.(\d{1,2}))?", re.ASCII)
 WHOLE = re.compile(r"\d{1,12}", re.ASCII)
@@ -216,24 +217,25 @@ def _action(group: list[_Row], zone: tzinfo) -> Reported | Unreadable:
     first, line = group[0].cells, group[0].line
     try:
         action = _head(first, zone)
-        lines = []
+        lines: list[Json] = []
+        receipt: list[Json] = []
         for row in group:
             line = row.line
             for name in OF_ACTION:
                 if name != "amount" and row.cells.get(name) != first.get(name):
                     raise _BadCell(name, "not the same in all rows of this key")
-            lines.append(_line(row.cells))
+            (receipt if _flag(row.cells, "receipt") else lines).append(_line(row.cells))
     except _BadCell as error:
         return Unreadable(line, error.field, error.why)
-    if len(lines) > 1 or "product" in first:
-        action |= {"lines": lines, "amount": None}
+    if len(group) > 1 or "product" in first:
+        action |= {"lines": lines or None, "receipt": receipt or None, "amount": None}
     return Reported(group[0].line, {name: value for name, value in action.items() if value is not None})
 
 
 def _head(row: dict[str, str], zone: tzinfo) -> Json:
     action: Json = {name: row.get(name) for name in ("key", "wallet", "action", "refers_to_key")}
     action["kind"] = row.get("kind", "purchase")
-    action["claim"] = _flag(row) or None
+    action["claim"] = _flag(row, "claim") or None
     for name in ("campaign", "refers_to"):
         action[name] = _whole(row, name)
     return action | {"amount": _money(row), "occurred_at": _moment(row, zone)}
@@ -245,11 +247,11 @@ def _line(row: dict[str, str]) -> Json:
     return line | {"quantity": 1 if quantity is None else quantity, "amount": _money(row)}
 
 
-def _flag(row: dict[str, str]) -> bool:
+def _flag(row: dict[str, str], name: str) -> bool:
     try:
-        return WORDS[row.get("claim", "").lower()]
+        return WORDS[row.get(name, "").lower()]
     except KeyError:
-        raise _BadCell("claim", "yes or no") from None
+        raise _BadCell(name, "yes or no") from None
 
 
 def _whole(row: dict[str, str], name: str) -> int | None:

@@ -93,7 +93,8 @@ def import_(
     """Report a file of purchases and other actions. Safe to run twice: each action counts once.
 
     Columns of a CSV file: occurred_at, and any of key, campaign, kind, wallet, claim, action, amount, refers_to,
-    refers_to_key, product, category, brand, quantity; one row for each line of a purchase, those of one key together.
+    refers_to_key, product, category, brand, quantity, receipt; one row for each line of a purchase, those of one key
+    together.
     Example: loyalty actions import week.csv --merchant cafe --campaign 1 --report week.report.jsonl
     """
     local = State(state)

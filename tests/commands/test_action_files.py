@@ -64,6 +64,19 @@ def test_every_kind_of_action_has_its_columns() -> None:
     assert refund == {"key": "r", "kind": "refund", "occurred_at": 1_767_225_600, "refers_to_key": "g", "campaign": 2}
 
 
+def test_a_refund_shows_the_receipt_in_rows_of_its_own() -> None:
+    header = "key,kind,occurred_at,refers_to_key,receipt,product,quantity,amount\n"
+    tea, bun = {"product": "tea", "quantity": 2, "amount": 530}, {"product": "bun", "quantity": 1, "amount": 100}
+    rows = ("r,refund,9,a,yes,tea,2,5.30", "r,refund,9,a,yes,bun,1,1", "r,refund,9,a,,bun,1,1")
+    refund = {"key": "r", "kind": "refund", "occurred_at": 9, "refers_to_key": "a", "receipt": [tea, bun]}
+    assert actions(header + "\n".join(rows) + "\n") == [refund | {"lines": [bun]}]
+    assert actions(header + "\n".join(reversed(rows)) + "\n")[0]["lines"] == [bun]
+    assert actions(header + "\n".join(rows[:2]) + "\n") == [refund]  # all of it
+    (wrong,) = items(header + rows[0].replace("yes", "maybe") + "\n")
+    assert isinstance(wrong, Unreadable)
+    assert wrong.field == "receipt"
+
+
 def test_keys_follow_from_content_and_equal_rows_all_count() -> None:
     header, row, other = "occurred_at,wallet,amount\n", f"1767225600,{WALLET},3.20\n", f"1767225601,{WALLET},3.20\n"
     first = [action["key"] for action in actions(header + row + row + other)]

@@ -107,3 +107,20 @@ def test_one_that_spoils_the_whole_call_is_refused_alone(shared: Room) -> None:
     results = report_all(client_over(room.http, room.key), actions)
     assert [result["status"] for result in results] == [202] * 4 + [422] + [202] * 4
     assert [result["key"] for result in results] == [action["key"] for action in actions]
+
+
+def test_a_return_in_a_file_is_judged_by_its_receipt(shared: Room) -> None:
+    room, campaign = shared, next(NUMBERS)
+    room.campaign(campaign, rules=[{"kind": "per_purchase", "points": 500, "when": "quantity >= 2"}])
+    now = room.clock.now()
+    head = "key,kind,campaign,occurred_at,wallet,refers_to_key,receipt,product,quantity,amount\n"
+    sold = "".join(f"{campaign}-s,purchase,{campaign},{now},{wallet(1)},,,{p},1,2.00\n" for p in ("tea", "bun"))
+    back = f"{campaign}-%s,refund,{campaign},{now},,{campaign}-s,%s,%s,1,2.00\n"
+    rows = back % ("x", "", "bun") + back % ("r", "yes", "tea") + back % ("r", "yes", "bun") + back % ("r", "", "bun")
+    items = read(io.BytesIO((head + sold + rows).encode()), False, Defaults())
+    client = client_over(room.http, room.key)
+    results = report_all(client, [item.action for item in items if isinstance(item, Reported)])
+    assert [result["status"] for result in results] == [202, 422, 202]
+    assert results[1]["problem"]["code"] == "refund-receipt-required"
+    assert results[2]["action"]["points"] == 500
+    assert [line["product"] for line in results[2]["action"]["left"]] == ["tea"]
