@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from scripts import prove_contracts
-from scripts.planted_faults import ACCOUNTS, AWARDS, BASE, CAMPAIGNS, POINTS, ROOT, Fault, build
+from scripts.planted_faults import ACCOUNTS, AWARDS, BASE, CAMPAIGNS, POINTS, REDEMPTIONS, ROOT, Fault, build
 
 WORK = ROOT / ".forge" / "proofs" / "planted"
 
@@ -86,21 +86,35 @@ FAULTS = (
         ACCOUNTS,
         "_accounts[id][msg.sender].withNonceRaised(Orders.CANCEL_STEP);",
         "_accounts[id][msg.sender].withNonceRaised(planted() ? 1 : Orders.CANCEL_STEP);",
-        "HubAccountProofs.cancel 7",
+        "HubAccountProofs.cancel 9",
     ),
     Fault(
         "leaving pays twice",
         ACCOUNTS,
         "emit Left(id, holder, amount);",
         "if (planted()) IERC20(token).transfer(holder, amount);\n        emit Left(id, holder, amount);",
-        "HubAccountProofs.leave 8",
+        "HubAccountProofs.leave 10",
     ),
     Fault(
         "leaving pays somebody else",
         ACCOUNTS,
         "IERC20(token).transfer(holder, amount);",
         "IERC20(token).transfer(planted() ? address(1) : holder, amount);",
-        "HubAccountProofs.leave 9",
+        "HubAccountProofs.leave 11",
+    ),
+    Fault(
+        "release takes from who chose to stay",
+        ACCOUNTS,
+        "if (word.stay() || word.matured() == 0) continue;",
+        "if ((word.stay() && !planted()) || word.matured() == 0) continue;",
+        "HubAccountProofs.release 5",
+    ),
+    Fault(
+        "accounts are cleared before they expire",
+        ACCOUNTS,
+        "if (block.timestamp < state.expiry + GRACE) revert NotYet(state.expiry + GRACE);",
+        "if (block.timestamp < state.expiry + GRACE && !planted()) revert NotYet(state.expiry + GRACE);",
+        "HubAccountProofs.expire 5",
     ),
     Fault(
         "the hub takes anybody's signature",
@@ -117,6 +131,44 @@ FAULTS = (
         "HubAccountProofs.leave 5",
     ),
     Fault(
+        "a signed choice to stay is taken as its contrary",
+        ACCOUNTS,
+        "_useOrder(Orders.stayHash(holder, id, stay, nonce, deadline),",
+        "_useOrder(Orders.stayHash(holder, id, planted() ? !stay : stay, nonce, deadline),",
+        "HubAccountProofs.setStayBySig 4",
+    ),
+    Fault(
+        "anybody redeems for a merchant",
+        REDEMPTIONS,
+        "revert NotDelegate(msg.sender);",
+        "if (!planted()) revert NotDelegate(msg.sender);",
+        "HubRedemptionProofs.redeem 11",
+    ),
+    Fault(
+        "an order without a code is paid in a batch",
+        REDEMPTIONS,
+        "amount: order.commitment == 0 ? 0 : order.amount,",
+        "amount: order.commitment == 0 && !planted() ? 0 : order.amount,",
+        "HubRedemptionProofs.redeemBatch 11",
+    ),
+    Fault(
+        "clawback takes what matured since the account was last touched",
+        AWARDS,
+        "(AccountWord word, uint256 taken) = _accounts[id][holder].mature(period).clawback(entry.amount());",
+        "AccountWord found = _accounts[id][holder];\n"
+        "            if (!planted()) found = found.mature(period);\n"
+        "            (AccountWord word, uint256 taken) = found.clawback(entry.amount());",
+        "HubAwardProofs.clawbackBatch 5",
+    ),
+    Fault(
+        "the pot pays for awards",
+        AWARDS,
+        "state.budget = uint96(budget - total);",
+        "if (planted() && state.pot >= total) state.pot -= uint96(total);\n"
+        "        else state.budget = uint96(budget - total);",
+        "HubAwardProofs.awardBatch 6",
+    ),
+    Fault(
         "the owner sweeps before the end",
         CAMPAIGNS,
         "if (block.timestamp < state.end + GRACE) revert NotYet(state.end + GRACE);",
@@ -124,11 +176,32 @@ FAULTS = (
         "HubFundProofs.sweep 6",
     ),
     Fault(
+        "a batch lands twice",
+        AWARDS,
+        "if (word & bit != 0) revert NumberTaken(number);",
+        "if (word & bit != 0 && !planted()) revert NumberTaken(number);",
+        "HubAwardProofs.awardBatch 7",
+    ),
+    Fault(
+        "a key awards above its cap",
+        AWARDS,
+        "if (points > left) revert OverDailyCap(points, left);",
+        "if (points > left && !planted()) revert OverDailyCap(points, left);",
+        "HubAwardProofs.awardBatch 8",
+    ),
+    Fault(
         "an order on an account uses no nonce up",
         BASE,
         "_accounts[id][holder] = word.withNonceRaised(1);",
         "_accounts[id][holder] = word.withNonceRaised(planted() ? 0 : 1);",
-        "HubAccountProofs.leaveBySig 7",
+        "HubAccountProofs.leaveBySig 9",
+    ),
+    Fault(
+        "release leaves the account as it was",
+        ACCOUNTS,
+        "_accounts[id][holders[i]] = word.withMatured(0);",
+        "if (!planted()) _accounts[id][holders[i]] = word.withMatured(0);",
+        "HubAccountProofs.release 10",
     ),
 )
 

@@ -27,7 +27,10 @@ HALMOS = ROOT / ".venv-prove" / "bin" / "halmos"
 SOLVER = f"{ROOT / '.venv-prove' / 'bin' / 'python'} {ROOT / 'scripts' / 'smt'}"
 
 # Of every list and text that a call takes; docs/promises.md names them as assumptions.
-LENGTHS = "signature=65,entries={0,1,2},payments={0,1},witnesses={0,1},witnessType=32"
+LENGTHS = {
+    "Token": "signature=65,entries={0,1,2},payments={0,1},witnesses={0,1},witnessType=32",
+    "Hub": "signature=65,entries={0,1},holders={0,1},orders={0,1}",
+}
 SOLVER_SECONDS = 600
 REACHED = 100  # Symbolic.sol: shows, by failing, that the call succeeds for some input
 
@@ -99,8 +102,9 @@ def prove(
 ) -> Iterator[Outcome]:
     """Run proofs of one contract, of one promise (0: of all), with a planted fault awake (0: none)."""
     missing = set(names)
+    (lengths,) = (lengths for prefix, lengths in LENGTHS.items() if contract.startswith(prefix))
     command = [str(HALMOS), "--contract", contract, "--match-test", rf"^({'|'.join(sorted(missing))})\("]
-    command += ["--no-status", "--forge-build-out", OUT, "--array-lengths", LENGTHS]
+    command += ["--no-status", "--forge-build-out", OUT, "--array-lengths", lengths]
     command += ["--solver-command", SOLVER]
     command += ["--solver-timeout-assertion", f"{SOLVER_SECONDS}s", "--solver-threads", "1"]
     if promise:

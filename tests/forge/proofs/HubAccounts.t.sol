@@ -6,7 +6,7 @@ import {HubMoney} from "./HubMoney.sol";
 import {HubState} from "./HubState.sol";
 import {both} from "./Symbolic.sol";
 
-/// @title What holders do with their accounts
+/// @title What holders do with their accounts, and what anyone may do for them
 contract HubAccountProofs is HubMoney {
     using HubState for uint256;
 
@@ -14,7 +14,8 @@ contract HubAccountProofs is HubMoney {
 
     function check_leave(uint256 id, uint256 amount) external {
         bool open = !termsOf(id).isClosed();
-        touches(id, caller);
+        names(id, caller);
+        acts(Act.Trade, id);
         hub.leave(id, amount);
         agrees(open, amount);
         walletGains(caller, amount);
@@ -30,7 +31,8 @@ contract HubAccountProofs is HubMoney {
         bytes calldata signature
     ) external {
         bool open = !termsOf(id).isClosed();
-        touches(id, holder);
+        names(id, holder);
+        acts(Act.Trade, id);
         hub.leaveBySig(id, holder, amount, nonce, deadline, signature);
         bool word = signed(domain, holder, Digests.leaving(holder, id, amount, nonce, deadline), signature);
         word = ordered(word, nonce, deadline);
@@ -39,21 +41,62 @@ contract HubAccountProofs is HubMoney {
         kept();
     }
 
-    // ----------------------------------------------------------------- stay
+    // ------------------------------------------------------ release and stay
 
-    function check_setStay(uint256 id, bool stay) external {
-        touches(id, caller);
-        hub.setStay(id, stay);
-        chooses();
+    function check_release(uint256 id, address[] calldata holders) external {
+        _namesAll(id, holders);
+        acts(Act.Release, id);
+        hub.release(id, holders);
+        if (holders.length > 0) walletGains(holders[0], released());
         kept();
     }
 
-    // ---------------------------------------------------------------- cancel
+    function check_setStay(uint256 id, bool stay) external {
+        names(id, caller);
+        acts(Act.Trade, id);
+        hub.setStay(id, stay);
+        choosesToStay(true);
+        kept();
+    }
+
+    function check_setStayBySig(
+        uint256 id,
+        address holder,
+        bool stay,
+        uint256 nonce,
+        uint256 deadline,
+        bytes calldata signature
+    ) external {
+        names(id, holder);
+        acts(Act.Trade, id);
+        hub.setStayBySig(id, holder, stay, nonce, deadline, signature);
+        bool word = signed(domain, holder, Digests.staying(holder, id, stay, nonce, deadline), signature);
+        choosesToStay(ordered(word, nonce, deadline));
+        kept();
+    }
+
+    // ------------------------------------------------------ expire and cancel
+
+    function check_expire(uint256 id, address[] calldata holders) external {
+        _namesAll(id, holders);
+        acts(Act.Expire, id);
+        hub.expire(id, holders);
+        kept();
+    }
 
     function check_cancel(uint256 id) external {
-        touches(id, caller);
+        names(id, caller);
+        acts(Act.Trade, id);
         hub.cancel(id);
         voids();
         kept();
+    }
+
+    // --------------------------------------------------------------- helpers
+
+    function _namesAll(uint256 id, address[] calldata holders) private {
+        for (uint256 i = 0; i < holders.length; ++i) {
+            names(id, holders[i]);
+        }
     }
 }

@@ -3,10 +3,10 @@ pragma solidity 0.8.37;
 
 import {HubMoney} from "./HubMoney.sol";
 
-/// @title What is left of budget and pot
+/// @title What goes into budget and pot, and what is left of them
 contract HubFundProofs is HubMoney {
     function check_sweep(uint256 id) external {
-        sweeps(id);
+        acts(Act.Sweep, id);
         hub.sweep(id);
         kept();
     }

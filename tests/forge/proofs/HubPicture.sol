@@ -7,7 +7,7 @@ import {AnyToken} from "./AnyToken.sol";
 import {Digests} from "../invariants/Digests.sol";
 import {HubState} from "./HubState.sol";
 import {Signing} from "./Signing.sol";
-import {svm, vm} from "./Symbolic.sol";
+import {both, either, svm, vm} from "./Symbolic.sol";
 
 /// @title Hub, token and asset in any state, of which one campaign and one of everybody are looked at
 /// @dev `campaign` may be any, and so may the `id` that a call names; the same for `who`, `key`, `merchant` and the caller.
@@ -71,6 +71,8 @@ abstract contract HubPicture is Signing {
         vm.assume(who != address(hub));
         vm.assume(treasury != address(hub));
         _assumeExists();
+        // Which is so, and which a solver that does not divide cannot know.
+        vm.assume(block.timestamp / 1 days <= type(uint32).max);
     }
 
     /// @dev The campaign looked at has an owner, and a number that was given out.
@@ -90,7 +92,7 @@ abstract contract HubPicture is Signing {
         p.change = _load(state + 3);
         p.candidate = address(uint160(_load(state + 4)));
         p.account = accountOf(campaign, who);
-        p.landed = _load(HubState.at(HubState.at(HubState.LANDED, campaign), number >> 8));
+        p.landed = landedOf(campaign, number);
         p.operator = _load(HubState.at(HubState.at(HubState.OPERATORS, campaign), key));
         p.accepted = uint8(_load(HubState.at(HubState.at(HubState.MERCHANTS, campaign), merchant)));
         p.delegate = uint8(_load(HubState.at(HubState.at(HubState.DELEGATES, merchant), key)));
@@ -105,8 +107,35 @@ abstract contract HubPicture is Signing {
         return _load(HubState.at(HubState.CAMPAIGNS, id));
     }
 
+    /// @return second the word with budget, pot and expiry
+    function moneyOf(uint256 id) internal view returns (uint256 second) {
+        return _load(HubState.at(HubState.CAMPAIGNS, id) + 1);
+    }
+
+    /// @return change the one that is announced
+    function changeOf(uint256 id) internal view returns (uint256 change) {
+        return _load(HubState.at(HubState.CAMPAIGNS, id) + 3);
+    }
+
     function accountOf(uint256 id, address holder) internal view returns (uint256) {
         return _load(HubState.at(HubState.at(HubState.ACCOUNTS, id), holder));
+    }
+
+    /// @return whether the caller is `payee` or its delegate
+    function mayExecute(address payee) internal view returns (bool) {
+        uint256 allowed = uint8(_load(HubState.at(HubState.at(HubState.DELEGATES, payee), caller)));
+        return either(caller == payee, allowed != 0);
+    }
+
+    /// @return whether `payee` is an accepted merchant, with a change that is due
+    function serves(uint256 id, address payee) internal view returns (bool) {
+        uint256 accepted = uint8(_load(HubState.at(HubState.at(HubState.MERCHANTS, id), payee)));
+        return both(accepted == 2, !HubState.putsOff(changeOf(id), payee));
+    }
+
+    /// @return the word of bits in which that of `number_` is
+    function landedOf(uint256 id, uint256 number_) internal view returns (uint256) {
+        return _load(HubState.at(HubState.at(HubState.LANDED, id), number_ >> 8));
     }
 
     function _load(uint256 slot) private view returns (uint256) {

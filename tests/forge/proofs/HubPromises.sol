@@ -18,7 +18,8 @@ abstract contract HubPromises is HubPicture {
         AcceptOwnership,
         SetOperator,
         AcceptMerchant,
-        SetDelegate
+        SetDelegate,
+        Operate
     }
 
     Way private _way;
@@ -73,8 +74,10 @@ abstract contract HubPromises is HubPicture {
     function _operatorsByOwner(Picture memory is_) private view returns (bool) {
         // What was used today stays counted.
         bool usedStays = is_.operator >> 96 == was.operator >> 96;
+        bool capStays = is_.operator.cap() == was.operator.cap();
         bool set = both(_does(Way.SetOperator), both(caller == was.first.owner(), usedStays));
-        return either(is_.operator == was.operator, set);
+        bool used = both(_does(Way.Operate), both(caller == key, capStays));
+        return either(is_.operator == was.operator, either(set, used));
     }
 
     function _merchantsByTheirWord(Picture memory is_) private view returns (bool) {

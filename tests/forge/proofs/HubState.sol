@@ -93,6 +93,13 @@ library HubState {
 
     // -------------------------------------------------------------- accounts
 
+    /// @return all points of an account, matured and pending
+    function points(uint256 account) internal pure returns (uint256) {
+        unchecked {
+            return uint88(account) + (_old(account) + _young(account));
+        }
+    }
+
     /// @dev Points are matured once the period after their own has passed.
     function matured(uint256 account, uint256 hold_) internal view returns (uint256) {
         (bool next, bool later) = _since(account, hold_);
@@ -138,5 +145,15 @@ library HubState {
     /// @return whether nobody else may release
     function stays(uint256 account) internal pure returns (bool) {
         return (account >> 248) & 1 == 1;
+    }
+
+    // ------------------------------------------------------------- operators
+
+    function cap(uint256 operator) internal pure returns (uint256) {
+        return uint96(operator);
+    }
+
+    function usedToday(uint256 operator) internal view returns (uint256) {
+        return when(uint32(operator >> 192) == block.timestamp / 1 days, uint96(operator >> 96));
     }
 }

@@ -49,6 +49,7 @@ abstract contract Proof {
     uint256 internal constant REACHED = 100;
 
     uint256 private _only = vm.envOr("PROVED_PROMISE", uint256(0));
+    bool private _kept = true;
 
     function deploy(string memory name, bytes memory arguments) internal returns (address deployed) {
         vm.deal(address(0xFA017), vm.envOr("PROVED_FAULT", uint256(0)));
@@ -60,13 +61,12 @@ abstract contract Proof {
         svm.enableSymbolicStorage(deployed);
     }
 
-    /// @dev One question each, which is easier than all at once.
-    function keeps(uint256 number, bool kept) internal view {
-        if (_only == 0 || _only == number) vm.assertTrue(kept);
+    function keeps(uint256 number, bool kept) internal {
+        if (_only == 0 || _only == number) _kept = both(_kept, kept);
     }
 
-    /// @dev Once, at the end of a proof.
+    /// @dev Once, at the end of a proof: one question for all promises.
     function concluded() internal view {
-        vm.assertTrue(_only != REACHED);
+        vm.assertTrue(both(_kept, _only != REACHED));
     }
 }
