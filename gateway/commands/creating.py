@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from gateway.chain import calls
 from gateway.chain.hexes import keccak256
 from gateway.client import Client, Json
@@ -13,6 +15,7 @@ from gateway.commands.console import CommandError, out, points
 from gateway.commands.merchant import accept_campaign, operator_address, own_key, set_delegate
 from gateway.commands.merchant_keys import client_of
 from gateway.commands.state import State
+from gateway.core.problems import reason
 
 DAY = 86_400
 #: A closed campaign's points expire so long after its end, beyond twice the hold.
@@ -60,6 +63,7 @@ def begin(
 ) -> CampaignOut:
     """Creates a campaign, or goes on with number `on_chain`; the gateway's answer. `daily_cap`: of the gateway's key,
     hundredths of a point."""
+    check(fixed.text, told)
     own = own_key(local, chain, merchant)
     key = operator_address(local, operator)
     if on_chain is None:
@@ -98,14 +102,20 @@ def prepare_on_chain(chain: Chain, own: Own, campaign: int, operator: bytes, dai
 
 def register(client: Client, campaign: int, text: str, told: Registration) -> CampaignOut:
     """Tells the gateway; the same again changes nothing."""
-    document: Json = {
-        "id": campaign,
-        "name": told.name,
-        "terms": text,
-        "starts_at": told.starts_at,
-        "settle_every": told.settle_every,
-        "min_wallets": told.min_wallets,
-        "step": told.step,
-        "rules": told.rules,
-    }
-    return client.register_campaign(document, idempotency_key=f"campaign-{campaign}")
+    return client.register_campaign(_document(campaign, text, told), idempotency_key=f"campaign-{campaign}")
+
+
+def check(text: str, told: Registration) -> None:
+    """CommandError for what the gateway would refuse, before anything is on the chain that cannot be taken back."""
+    from gateway.loyalty.campaigns.schemas import CampaignIn  # loads the database, which no other command needs
+
+    try:
+        CampaignIn.model_validate(_document(1, text, told))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise CommandError(f"{field}: {reason(first)}", code="invalid-request") from None
+
+
+def _document(campaign: int, text: str, told: Registration) -> Json:
+    return {"id": campaign, "terms": text, **vars(told)}

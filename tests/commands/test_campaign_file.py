@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from gateway.client import Client
 from gateway.commands import campaign_file, terms_section, yaml_files
 from gateway.commands.campaign_file import CampaignFile
 from gateway.commands.console import CommandError
+from gateway.commands.creating import DEFAULT_RULES, Registration, check
 from gateway.commands.offers_section import Publisher
 from gateway.commands.terms_section import Owner, TermsItem
 from gateway.loyalty.rules.document import RulesDocument
@@ -245,3 +248,20 @@ def test_the_cap_is_the_keys_on_the_chain() -> None:
     what, sent = terms(daily_cap=1_000)
     assert what == ["the gateway's key awards at most 10.00 points a day"]
     assert sent == [calls.set_operator(1, b"k" * 20, 1_000)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"name": ""}, "name: String should have at least 1 character"),
+        ({"name": "x" * 101}, "name: String should have at most 100 characters"),
+        ({"step": 0}, "step: Input should be greater than or equal to 1"),
+        ({"settle_every": 8 * 86_400}, "settle_every: Input should be less than or equal to 604800"),
+        ({"rules": {"rules": []}}, "rules"),
+    ],
+)
+def test_what_the_gateway_would_refuse_never_gets_onto_the_chain(changes: dict[str, Any], told: str) -> None:
+    good = Registration("Points", 1_767_225_600, 86_400, 20, 1, DEFAULT_RULES)
+    check("terms", good)
+    with pytest.raises(CommandError, match=re.escape(told)):
+        check("terms", replace(good, **changes))
