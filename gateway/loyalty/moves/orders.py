@@ -82,6 +82,11 @@ def check_shape(kind: MoveKind, given: dict[str, object]) -> None:
             raise INVALID_REQUEST.at(name, f"{reason} {kind.name.lower()}")
 
 
+def claim(move: Move) -> Claim:
+    """What an accepted move takes, from which purse, under whose nonce."""
+    return Claim(move.holder, move.source, move.nonce, move.amount, move.deadline)
+
+
 def call(move: Move, domains: Domains) -> tuple[bytes, bytes]:
     """(contract, calldata) that executes a move."""
     token, hub = domains.token, domains.hub

@@ -237,6 +237,9 @@ class Moves:
                 self._enqueue(session, move)
             else:
                 move.retry_at = now + max(1, min(60, (now - move.created_at) // 8))
+                # Taken back by a reorganisation while its nonce was promised anew: once that order has ended, the sweep
+                # must find this one.
+                self.orders.reopen(session, OrderKind.MOVE, move.id, kinds.claim(move))
         if is_next:
             crashes.reach("submitted", ("move",))
         return is_next

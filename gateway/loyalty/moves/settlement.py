@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.core.clock import Clock
 from gateway.identity.wallets.models import OrderKind
-from gateway.identity.wallets.orders import Claim, OpenOrders
+from gateway.identity.wallets.orders import OpenOrders
 from gateway.loyalty.moves import orders as kinds
 from gateway.loyalty.moves.models import Move, MoveState
 
@@ -66,8 +66,7 @@ class Settlement:
         for move in session.scalars(sa.select(Move).where(Move.done_block > fork).with_for_update()):
             move.state, move.retry_at = MoveState.ACCEPTED, self.clock.now()
             move.received = move.done_block = move.tx_id = None
-            claim = Claim(move.holder, move.source, move.nonce, move.amount, move.deadline)
-            self.orders.reopen(session, OrderKind.MOVE, move.id, claim)
+            self.orders.reopen(session, OrderKind.MOVE, move.id, kinds.claim(move))
 
     def sweep_dead(self) -> int:
         """Gives up orders whose nonce or deadline has passed at depth without their event; returns how many."""

@@ -197,6 +197,29 @@ def test_a_deep_reorganisation_opens_a_move_again_and_it_lands_again(world: Worl
     assert open_orders(world) == 0
 
 
+def test_of_two_orders_for_one_nonce_one_lands_and_the_other_dies(world: World) -> None:
+    """A deep reorganisation frees the nonce of a move that was done; before it is noticed, another is signed for it."""
+    before = world.node.snapshot()
+    bob, token = address_of("bob"), world.deployment.token
+    assert world.move("send", recipient=bob, amount=300).status_code == 202
+    world.settle()
+    assert move_row(world).state == MoveState.DONE
+    world.node.revert(before)
+    second = world.move_body("send", recipient=bob, amount=500)
+    assert world.call("POST", "/moves", second).status_code == 202
+    end = (second["nonce"], second["deadline"], bytes.fromhex(second["signature"][2:]))
+    world.market.send("bob", token, calls.transfer_by_sig(address_of("ann"), bob, 500, *end))
+    world.node.mine(30)
+    world.catch_up()
+    for _ in range(4):
+        world.clock.offset += 70
+        world.settle()
+        world.moves_settlement.sweep_dead()
+    assert (move_row(world).state, move_row(world, 2).state) == (MoveState.DEAD, MoveState.DONE)
+    assert held(world, "ann") == IN_WALLET - 500
+    assert open_orders(world) == 0
+
+
 def test_a_wallet_drains_no_gas_by_orders_that_cost_it_nothing(world: World) -> None:
     world.orders.a_day = 2
     for stays in (False, True):
