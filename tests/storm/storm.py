@@ -327,7 +327,10 @@ class Storm:
             "orders": sa.select(OpenOrder.nonce),
             "moves": sa.select(Move.id).where(Move.state == MoveState.ACCEPTED),
             "redemptions": sa.select(Redemption.id).where(
-                Redemption.state.in_((RedemptionState.ACCEPTED, RedemptionState.SUBMITTED, RedemptionState.FLAGGED))
+                sa.or_(
+                    Redemption.state.in_((RedemptionState.ACCEPTED, RedemptionState.SUBMITTED)),
+                    sa.and_(Redemption.state == RedemptionState.FLAGGED, Redemption.retry_at.is_not(None)),
+                )
             ),
             "badges": sa.select(BadgeWish.badge).where(BadgeWish.landed_block.is_(None)),
             "jobs": sa.select(Job.id),

@@ -107,12 +107,25 @@ class Settlement:
                 continue
             log.error("redemption.reorganised", redemption=row.id)
             row.state, row.retry_at = RedemptionState.FLAGGED, self.clock.now()
-            claim = Claim(row.holder, row.campaign, row.nonce, row.amount, row.deadline)
-            self.orders.reopen(session, OrderKind.REDEMPTION, row.id, claim)
+            self.orders.reopen(session, OrderKind.REDEMPTION, row.id, _claim(row))
 
     def sweep_dead(self) -> int:
         """Gives up orders whose nonce or deadline has passed at depth without their event; returns how many."""
+        self._open_again()
         return self.orders.sweep(OrderKind.REDEMPTION, STREAM, self._bury)
+
+    def _open_again(self) -> None:
+        """Payments that a reorganisation took back while their nonce was promised anew: once that order has ended, the
+        sweep must find them."""
+        unpaid = sa.select(Redemption).where(
+            Redemption.state == RedemptionState.FLAGGED, Redemption.retry_at.is_not(None)
+        )
+        with self.db.read() as session:
+            found = session.scalar(unpaid.limit(1)) is not None
+        if found:
+            with self.db.begin() as session:
+                for row in session.scalars(unpaid.order_by(Redemption.id).with_for_update(skip_locked=True)):
+                    self.orders.reopen(session, OrderKind.REDEMPTION, row.id, _claim(row))
 
     def _bury(self, session: Session, redemption_id: int) -> None:
         row = session.get_one(Redemption, redemption_id, with_for_update=True)
@@ -131,3 +144,7 @@ class Settlement:
         expired = sa.update(Redemption).where(Redemption.box.is_not(None), Redemption.expires_at < now)
         with self.db.begin() as session:
             return int(session.execute(expired.values(box=None)).rowcount)  # type: ignore[attr-defined]
+
+
+def _claim(row: Redemption) -> Claim:
+    return Claim(row.holder, row.campaign, row.nonce, row.amount, row.deadline)

@@ -196,6 +196,26 @@ def test_a_deep_reorganisation_flags_what_was_delivered_and_has_it_paid_again(wo
     assert open_orders(world) == 0
 
 
+def test_a_payment_whose_nonce_was_promised_anew_is_not_sent_for_ever(world: World) -> None:
+    """A deep reorganisation frees the nonce of a delivered code; before that is noticed, another order uses it."""
+    before = world.node.snapshot()
+    assert world.redeem(world.offer(codes=1)).status_code == 202
+    world.settle()
+    world.node.revert(before)
+    bob, other = address_of("bob"), world.move_body("send", recipient=address_of("bob"), amount=500)
+    assert world.call("POST", "/moves", other).status_code == 202
+    end = (other["nonce"], other["deadline"], bytes.fromhex(other["signature"][2:]))
+    world.market.send("bob", world.deployment.token, calls.transfer_by_sig(address_of("ann"), bob, 500, *end))
+    world.node.mine(30)
+    world.catch_up()
+    for _ in range(4):
+        world.clock.offset += 70
+        world.settle()
+        world.settlement.sweep_dead()
+    assert (row(world).state, row(world).retry_at) == (RedemptionState.FLAGGED, None)
+    assert open_orders(world) == 0
+
+
 def test_paid_after_it_was_given_up_is_for_a_human(world: World) -> None:
     offer = world.offer(codes=1)
     assert world.redeem(offer).status_code == 202
