@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group as Parts
 
 from gateway.client import Client, Document, Json
-from gateway.commands import balance_files
+from gateway.commands import balance_files, qr
 from gateway.commands.balance_files import BadFile, Row
 from gateway.commands.bulk import BULK, halving
 from gateway.commands.console import (
@@ -76,19 +77,24 @@ def welcome(
     amount: Points,
     uses: Annotated[int, typer.Option(min=1, max=100_000, help="How many wallets may have it.")] = 1,
     lasts: Annotated[int | None, typer.Option(parser=parse_duration, help="From now on, e.g. 30d.")] = None,
+    picture: Annotated[Path | None, typer.Option("--qr", help="Write its QR code too: .svg, .png or .pdf.")] = None,
     merchant: Merchant = None,
     key: Key = None,
     once: Once = None,
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Make a code that staff show to newcomers. A wallet takes it with `loyalty wallet claim`, once in a campaign."""
+    """Make a code that staff show to newcomers, as a QR code. A wallet takes it with `loyalty wallet claim`, once in a
+    campaign."""
     local = State(state)
+    path = qr.check(picture) if picture else None
     body: Json = {"points": amount, "uses": uses}
     if lasts is not None:
         body["valid_until"] = int(time.time()) + lasts
     with _client(local, merchant, key) as client:
         answer = client.write("POST", f"/v1/campaigns/{campaign}/welcome-codes", body, once)
+    if path and answer["code"]:
+        qr.write(path, answer["code"])
     _told(answer)
 
 
@@ -125,7 +131,7 @@ def _told(answer: Json) -> None:
     def shown() -> Any:
         pairs = [(name, value) for name, value in answer.items() if value is not None]
         moments = {"valid_until", "asked_at", "expires_at"}
-        return facts(
+        told = facts(
             "Grant",
             [
                 (
@@ -135,6 +141,7 @@ def _told(answer: Json) -> None:
                 for name, value in pairs
             ],
         )
+        return Parts(told, qr.drawn(answer["code"])) if answer.get("code") else told
 
     if answer["state"] == "waiting":
         out.note(f"waits for another API key: loyalty grant approve {answer['id']} --key loy_…")

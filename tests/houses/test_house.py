@@ -120,7 +120,10 @@ def test_an_older_programmes_balances_come_in_and_two_people_give(shops: Command
     assert shops.run("wallet", "claim", "newcomer", code).document["points"] == 1_250
     again = shops.run(*words).document
     assert (again["given"], again["repeated"]) == (0, 4)
-    welcome = shops.run("grant", "welcome", 1, 5, "--uses", 3, "--merchant", "hill").document["code"]
+    picture = tmp_path / "welcome.png"
+    made = ("grant", "welcome", 1, 5, "--uses", 3, "--merchant", "hill", "--qr", picture)
+    welcome = shops.run(*made).document["code"]
+    assert picture.read_bytes().startswith(b"\x89PNG")
     assert shops.run("wallet", "claim", "newcomer", welcome).document["points"] == 500
     adjusted = shops.run("grant", "adjust", 1, "newcomer", 3, "--reason", "goodwill", "--merchant", "hill").document
     assert adjusted["state"] == "given"
