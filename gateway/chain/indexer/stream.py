@@ -57,6 +57,12 @@ def applied_block(session: Session) -> int | None:
     return block if slowest >= newest else None
 
 
+def time_read(session: Session) -> int:
+    """The chain's own time: of the last block read, Unix seconds; 0 before the first."""
+    query = sa.select(IndexedBlock.time).order_by(IndexedBlock.number.desc()).limit(1)
+    return session.scalar(query) or 0
+
+
 def _cursor(session: Session, name: str) -> int:
     row = session.get(Subscription, name)
     return row.last_event if row else 0

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain import calls
+from gateway.chain.indexer.stream import time_read
 from gateway.chain.relayer.models import ChainTx, Purpose, TxState
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -15,7 +16,7 @@ from gateway.loyalty.campaigns import promises
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning.batches import Enqueues
 
-#: (session, campaign, now, limit) → holders whose matured points anybody may release.
+#: (session, campaign, moment, limit) → holders whose matured points anybody may release.
 MaturedHolders = Callable[[Session, int, int, int], list[bytes]]
 
 #: Holders in one transaction: about 12 million gas when all their wallets are empty.
@@ -47,7 +48,8 @@ class Releaser:
         """Holders whose turn it is, without those of the last minutes."""
         sent = {holder: at for holder, at in self._sent.get(campaign, {}).items() if at > now - AGAIN_AFTER}
         self._sent[campaign] = sent
-        holders = self.matured_holders(session, campaign, now, MAX_HOLDERS + len(sent))
+        # By the chain's clock: a block may be older than our moment of sending, and would then release nothing.
+        holders = self.matured_holders(session, campaign, time_read(session), MAX_HOLDERS + len(sent))
         return [holder for holder in holders if holder not in sent][:MAX_HOLDERS]
 
     def _release(self, campaign: int, now: int) -> bool:

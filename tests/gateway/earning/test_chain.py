@@ -14,6 +14,7 @@ from gateway.chain.hexes import keccak256
 from gateway.chain.indexer.service import Indexer
 from gateway.chain.indexer.stream import drain
 from gateway.chain.relayer.decisions import RelayerSettings
+from gateway.chain.relayer.models import ChainTx, Purpose
 from gateway.chain.relayer.service import Relayer
 from gateway.chain.sender import Sender
 from gateway.core.clock import Clock
@@ -158,6 +159,11 @@ def test_an_action_is_minted_taken_back_in_part_and_released_to_the_wallet(world
         assert world.earning.get(session, world.merchant, refund).owed == 0
     world.check()
 
+    world.clock.offset += 2 * HOLD
+    for wheel in world.wheels:
+        wheel()
+    with world.db.read() as session:  # by our clock it is time; what is sent now would release nothing on the chain
+        assert session.scalar(sa.select(ChainTx.id).where(ChainTx.purpose == Purpose.RELEASE)) is None
     world.node.pass_time(2 * HOLD)
     world.sync()
     world.turn(lambda: world.hub.reads.balance(address(0xA5)) == 700)
