@@ -61,6 +61,7 @@ IN_WORKER = [
     *((f"{place}.redemptions", "redeem") for place in ("applied", "credited")),
     *((f"{place}.moves", "move") for place in ("applied", "credited")),
     *((f"{place}.badges", "badge") for place in ("applied", "credited")),
+    *((f"{place}.early", "early") for place in ("folded", "batched")),
     ("told.messaging_batch", "award"),
     ("told.redemptions_tx_done", "redeem"),
     ("told.messaging_redemption", "redeem"),
@@ -70,6 +71,7 @@ IN_WORKER = [
 #: Place in the HTTP process → the request that leads there.
 IN_GATEWAY = [
     *((f"{place}.{what}", what) for place in ("taken", "accepted") for what in ("action", "redeem", "move", "badge")),
+    *((f"{place}.early", "early") for place in ("taken", "accepted")),
     *((f"{place}.grant", what) for place in ("taken", "accepted") for what in ("adjustment", "approval")),
     *((f"{place}.balances", "opening") for place in ("taken", "accepted")),
     *(("accepted.claim", what) for what in ("claim", "welcome")),
@@ -90,6 +92,8 @@ class Town:
     campaign: int
     held: int
     badged: int
+    #: A campaign that settles once a day, but for who asks.
+    daily: int
     offer: Json
     holders: list[Holder]
     #: Purchases that landed in the campaign with a hold, to be refunded.
@@ -171,6 +175,12 @@ class Town:
         holder = self._newcomer()
         body = {"code": self.welcome, "wallet": holder.name}
         return "POST", "/claims", body, None, None, lambda answer: self._got(holder, answer["points"])
+
+    def _early(self) -> Any:
+        holder = self._newcomer()
+        done(self.merchant.report(self.merchant.purchase(self.daily, 700, wallet=holder.name)), 202)
+        path, body = f"/wallets/{holder.name}/settlements", holder.wallet.signer.points_now(self.daily)
+        return "POST", path, body, None, None, lambda answer: self._got(holder, answer["points"])
 
     def _newcomer(self) -> Holder:
         self.holders.append(Holder.fresh(self.fleet))
@@ -254,7 +264,7 @@ def _told(answer: httpx.Response) -> Json:
     """What was answered, but for whether it had been asked before, and how far an order or a wish has got since."""
     assert answer.is_success, answer.text
     told: Json = answer.json()
-    if "sends_at" in told or "nonce" in told:
+    if "sends_at" in told or "nonce" in told or told.get("state") in ("asked", "sent"):
         told |= dict.fromkeys(("state", "sends_at", "box", "received"))
     return told | {"results": [result | {"repeated": None} for result in told.get("results", ())]}
 
@@ -265,12 +275,13 @@ def settle_down(fleet: Fleet) -> Town:
     campaign = merchant.campaign()
     held = merchant.campaign(hold=DAY)
     badged = merchant.campaign(rules=BADGED)
+    daily = merchant.campaign(settle_every=DAY)
     offer = merchant.offer(200, pattern="CAFE-****-****-****-%")
     holders = [Holder.fresh(fleet) for _ in range(8)]
     second = merchant.client.create_key(["manage"])["key"]
     opening = done(merchant.call("POST", f"/campaigns/{campaign}/openings", {"points": 2 * GIFT}), 201)["id"]
     code = done(merchant.call("POST", f"/campaigns/{campaign}/welcome-codes", {"points": GIFT}), 201)["code"]
-    town = Town(fleet, merchant, campaign, held, badged, offer, holders, [], second, opening, code)
+    town = Town(fleet, merchant, campaign, held, badged, daily, offer, holders, [], second, opening, code)
     refunds = sum(1 for _, walk in IN_WORKER if walk == "clawback")
     for holder in holders:
         fleet.mint_points(holder.address, POINTS)
