@@ -152,6 +152,20 @@ FAULTS = (
         "HubRedemptionProofs.redeemBatch 11",
     ),
     Fault(
+        "who is no merchant is paid",
+        REDEMPTIONS,
+        "revert NotMerchant(merchant);",
+        "if (!planted()) revert NotMerchant(merchant);",
+        "HubRedemptionProofs.spend 5",
+    ),
+    Fault(
+        "entering credits one more than came",
+        ACCOUNTS,
+        ".mature(_periodOf(state)).credit(received);",
+        ".mature(_periodOf(state)).credit(planted() ? received + 1 : received);",
+        "HubAccountProofs.enter 5",
+    ),
+    Fault(
         "clawback takes what matured since the account was last touched",
         AWARDS,
         "(AccountWord word, uint256 taken) = _accounts[id][holder].mature(period).clawback(entry.amount());",
@@ -202,6 +216,15 @@ FAULTS = (
         "_accounts[id][holders[i]] = word.withMatured(0);",
         "if (!planted()) _accounts[id][holders[i]] = word.withMatured(0);",
         "HubAccountProofs.release 10",
+    ),
+    Fault(
+        "an allowance to the hub is anybody's",
+        ACCOUNTS,
+        "bytes32 witness = Orders.enterHash(id, minReceived);\n        ILoyaltyToken(token)",
+        "bytes32 witness = Orders.enterHash(id, minReceived);\n"
+        "        if (planted()) IERC20(token).transferFrom(holder, address(this), amount);\n"
+        "        else ILoyaltyToken(token)",
+        "HubAccountProofs.enterBySig 11",
     ),
 )
 

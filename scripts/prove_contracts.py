@@ -32,6 +32,8 @@ LENGTHS = {
     "Hub": "signature=65,entries={0,1},holders={0,1},orders={0,1}",
 }
 SOLVER_SECONDS = 600
+# Minutes each: proved with --long, and then as long as the bytecode stays what it is.
+LONG = {"HubAccount.enter", "HubAccount.enterBySig", "HubRedemption.spend"}
 REACHED = 100  # Symbolic.sol: shows, by failing, that the call succeeds for some input
 
 RESULT = re.compile(r"\[(\w+)\].* (check_\w+)\(.*\(paths: (\d+), time: ([\d.]+)s")
@@ -128,10 +130,13 @@ def prove(
 # ------------------------------------------------------------------------ main
 
 
-def chosen(names: Iterable[str]) -> list[Proof]:
-    """Proofs whose name contains one of `names`; all when there are none."""
+def chosen(names: Iterable[str], long: bool) -> list[Proof]:
+    """Proofs whose name contains one of `names`; when there are none, those that take long, or all others."""
     proofs = all_proofs()
-    wanted = [proof for proof in proofs if not names or any(name in str(proof) for name in names)]
+    if names:
+        wanted = [proof for proof in proofs if any(name in str(proof) for name in names)]
+    else:
+        wanted = [proof for proof in proofs if (str(proof) in LONG) == long]
     if not wanted:
         raise SystemExit(f"no such proof; there are: {', '.join(map(str, proofs))}")
     return wanted
@@ -139,10 +144,11 @@ def chosen(names: Iterable[str]) -> list[Proof]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="parts of names, e.g. Token.transfer; default: all")
+    parser.add_argument("names", nargs="*", help="parts of names, e.g. Token.transfer; default: all but LONG")
+    parser.add_argument("--long", action="store_true", help="only LONG, which take minutes each")
     parser.add_argument("--verbose", action="store_true", help="print what halmos says of each")
     options = parser.parse_args()
-    proofs = chosen(options.names)
+    proofs = chosen(options.names, options.long)
     build()
     codes = bytecode()
     start = time.monotonic()

@@ -10,6 +10,41 @@ import {both} from "./Symbolic.sol";
 contract HubAccountProofs is HubMoney {
     using HubState for uint256;
 
+    string private constant ENTER = "Enter witness)Enter(uint256 campaign,uint256 minReceived)";
+
+    // ---------------------------------------------------------------- enter
+
+    function check_enter(uint256 id, uint256 amount, uint256 minReceived) external {
+        noneIsAnnounced(id);
+        names(id, caller);
+        acts(Act.Trade, id);
+        hub.enter(id, amount, minReceived);
+        walletLoses(true, caller, amount);
+        _arrives(true, amount, minReceived);
+        kept();
+    }
+
+    function check_enterBySig(
+        uint256 id,
+        address holder,
+        uint256 amount,
+        uint256 minReceived,
+        uint256 nonce,
+        uint256 deadline,
+        bytes calldata signature
+    ) external {
+        noneIsAnnounced(id);
+        names(id, holder);
+        acts(Act.Trade, id);
+        hub.enterBySig(id, holder, amount, minReceived, nonce, deadline, signature);
+        bytes32 witness = Digests.enter(id, minReceived);
+        bool word =
+            token.asked() == Digests.payment(ENTER, witness, holder, address(hub), amount, nonce, deadline);
+        walletLoses(word, holder, amount);
+        _arrives(word, amount, minReceived);
+        kept();
+    }
+
     // ---------------------------------------------------------------- leave
 
     function check_leave(uint256 id, uint256 amount) external {
@@ -93,6 +128,16 @@ contract HubAccountProofs is HubMoney {
     }
 
     // --------------------------------------------------------------- helpers
+
+    /// @dev With what the pot paid on top, and at least what was asked for.
+    function _arrives(bool word, uint256 amount, uint256 minReceived) private {
+        uint256 received;
+        unchecked {
+            received = amount + token.totalSupply() - was.supply;
+        }
+        credits(both(word, received >= minReceived), received);
+        choosesToStay(word);
+    }
 
     function _namesAll(uint256 id, address[] calldata holders) private {
         for (uint256 i = 0; i < holders.length; ++i) {

@@ -10,6 +10,8 @@ import {both, vm} from "./Symbolic.sol";
 contract HubRedemptionProofs is HubMoney {
     string private constant WITNESS = "Redemption witness)Redemption(address merchant,bytes32 offer,bytes32 sealKey)";
 
+    // --------------------------------------------------------- wallet points
+
     function check_redeem(address payee, ICampaignHub.Order calldata order, bytes calldata signature) external {
         bool may = _executes(payee);
         acts(Act.Trade, campaign);
@@ -25,6 +27,20 @@ contract HubRedemptionProofs is HubMoney {
         for (uint256 i = 0; i < orders.length; ++i) {
             if (done & (1 << i) != 0) _redeemed(may, payee, orders[i]);
         }
+        kept();
+    }
+
+    // -------------------------------------------------------- account points
+
+    function check_spend(uint256 id, address payee, ICampaignHub.Order calldata order, bytes calldata signature)
+        external
+    {
+        noneIsAnnounced(id);
+        bool may = both(_executes(payee), serves(id, payee));
+        names(id, order.holder);
+        acts(Act.Trade, id);
+        hub.spend(id, payee, order, signature);
+        _spent(both(may, signed(domain, order.holder, _spending(id, payee, order), signature)), payee, order);
         kept();
     }
 
@@ -44,5 +60,16 @@ contract HubRedemptionProofs is HubMoney {
         bool word = both(token.asked() == payment, order.commitment != 0);
         walletLoses(both(may, word), order.holder, order.amount);
         walletGains(payee, order.amount);
+    }
+
+    function _spent(bool word, address payee, ICampaignHub.Order calldata order) private {
+        word = ordered(word, order.nonce, order.deadline);
+        agrees(both(word, order.commitment != 0), order.amount);
+        walletGains(payee, order.amount);
+    }
+
+    function _spending(uint256 id, address payee, ICampaignHub.Order calldata order) private pure returns (bytes32) {
+        bytes32[2] memory what = [order.offer, order.sealKey];
+        return Digests.spending(order.holder, id, payee, order.amount, what, order.nonce, order.deadline);
     }
 }
