@@ -8,7 +8,7 @@
 # make api-test   schemathesis against the OpenAPI document
 # make rule-speed what judging an action costs
 # make gas    measure what the contracts cost, beside what others would use; writes docs/gas.md
-# make prove  show the contracts' promises at length (docs/promises.md); under fifteen minutes
+# make prove  show the contracts' promises at length (docs/promises.md), in two lanes
 # make mutation   change the contracts in every small way and see who notices; hours, by hand
 # Needs python3 (3.11-3.13), node 20+ and make; everything else goes into this folder.
 
@@ -117,8 +117,8 @@ contracts-test: setup
 # Beside the gateway's tests, which wait more than they compute; its output comes in one piece when it is done.
 aside: setup
 	@mkdir -p .cache
-	@for part in lint artifacts-check contracts-checks; do \
-		$(MAKE) --no-print-directory $$part || exit; done > .cache/aside.log 2>&1 || ended=$$?; \
+	@(for part in lint artifacts-check contracts-checks; do \
+		$(MAKE) --no-print-directory $$part || exit; done) > .cache/aside.log 2>&1 || ended=$$?; \
 		cat .cache/aside.log; exit $${ended:-0}
 
 contracts-checks: contracts-on-foundry
@@ -179,12 +179,18 @@ gas: artifacts-check
 	.venv/bin/python -m tests.gas
 
 ## The contracts' promises at length: docs/promises.md. What runs in `make test` is a quick part of it.
-# Each part is a target prove-<name> and is named here.
-PROOFS := static invariants differential tampering planted-orders symbolic planted-proofs
+# Each part is a target prove-<name> and is named in one of two lanes, which run side by side; the first part that fails
+# ends its lane, and `prove` fails when both are done.
+LANE_sequences := invariants differential tampering planted-orders static
+LANE_proofs := symbolic planted-proofs
 
-prove: setup
+prove: setup .venv-prove/.stamp
 	@$(MAKE) --no-print-directory artifacts-check
-	@for proof in $(PROOFS); do $(MAKE) --no-print-directory prove-$$proof; done
+	@$(MAKE) --no-print-directory -j2 --output-sync=target prove-lane-sequences prove-lane-proofs
+	@printf '\nEverything is shown.\n'
+
+prove-lane-%:
+	@for part in $(LANE_$*); do $(MAKE) --no-print-directory prove-$$part; done
 
 # slither, forge lint and slither-check-erc, held against tests/static/accepted.yaml
 prove-static: setup .venv-prove/.stamp
@@ -205,7 +211,8 @@ prove-differential prove-tampering: prove-%: setup
 prove-planted-orders: setup
 	.venv/bin/python -m scripts.planted_orders
 
-# Symbolic proofs of the contracts' committed bytecode; NAMES="Token.transfer" for some of them
+# Symbolic proofs of the contracts' committed bytecode; NAMES="Token.transfer" for some of them, or "--long" for those that
+# take minutes each, by hand when the bytecode changed.
 prove-symbolic: setup .venv-prove/.stamp
 	$(call section,Proofs for every input)
 	.venv/bin/python -m scripts.prove_contracts $(NAMES)
