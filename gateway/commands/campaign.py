@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import yaml
 
 from gateway.chain import calls
 from gateway.chain.hexes import checksum, from_hex
@@ -99,6 +99,9 @@ def fund(
     merchant: Merchant,
     budget: Amount = 0,
     pot: Amount = 0,
+    gift: Annotated[
+        bool, typer.Option("--gift", help="It is somebody else's, who gets what is left at the end.")
+    ] = False,
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
@@ -108,6 +111,14 @@ def fund(
     if not budget + pot:
         raise CommandError("nothing to pay", f"loyalty campaign fund {campaign} --merchant {merchant} --budget 10000")
     own = own_key(local, chain, merchant)
+    owner = chain.reads.campaign(campaign).owner
+    if not any(owner):
+        raise CommandError(f"there is no campaign {campaign} on the chain", "loyalty campaign list")
+    if own.address != owner and not gift:
+        raise CommandError(
+            f"campaign {campaign} is {checksum(owner)}'s, not {merchant}'s; what is left at its end goes to its owner",
+            f"loyalty campaign fund {campaign} --merchant {merchant} --gift …",
+        )
     before = _money(local, campaign)
     own.fund(campaign, budget, pot)
     deadline = time.monotonic() + PATIENCE
@@ -276,6 +287,6 @@ def describe(campaign: Document) -> Any:
         elif name in {"starts_at", "end", "expiry"} and value:
             value = moment(value)
         elif isinstance(value, dict | list):
-            value = json.dumps(value)
+            value = yaml.safe_dump(value, sort_keys=False, allow_unicode=True).rstrip()
         pairs.append((name.replace("_", " "), value))
     return facts("Campaign", pairs)

@@ -443,3 +443,12 @@ def test_a_merchant_manages_its_webhooks(shops: CommandLine) -> None:
     shops.run("webhook", "remove", made["id"], "--merchant", "hill")
     assert shops.run("webhook", "list", "--merchant", "hill").document == []
     shops.run("webhook", "remove", made["id"], "--merchant", "hill", fails=1)
+
+
+def test_money_for_somebody_elses_campaign_must_be_meant(shops: CommandLine) -> None:
+    before = shops.run("campaign", "show", 2).document["budget"]
+    answer = shops.run("campaign", "fund", 2, "--merchant", "hill", "--budget", 1, fails=1)
+    assert "--gift" in answer.err
+    assert shops.run("campaign", "show", 2).document["budget"] == before
+    shops.run("campaign", "fund", 2, "--merchant", "hill", "--budget", 1, "--gift")
+    assert shops.run("campaign", "show", 2).document["budget"] == before + 1_00
