@@ -112,8 +112,6 @@ def fund(
         raise CommandError("nothing to pay", f"loyalty campaign fund {campaign} --merchant {merchant} --budget 10000")
     own = own_key(local, chain, merchant)
     owner = chain.reads.campaign(campaign).owner
-    if not any(owner):
-        raise CommandError(f"there is no campaign {campaign} on the chain", "loyalty campaign list")
     if own.address != owner and not gift:
         raise CommandError(
             f"campaign {campaign} is {checksum(owner)}'s, not {merchant}'s; what is left at its end goes to its owner",
