@@ -33,6 +33,15 @@ WITHOUT_NODE = {"chain-unreachable", "busy"}
 OPERATORS = ("/v1/merchants",)
 
 load_all_checks()
+
+
+def also(path: str, other: str) -> bool:
+    """Whether what is asked at `path` may be another route's: GET /v1/moves/quote is GET /v1/moves/{id}, badly."""
+    parts, others = path.split("/"), other.split("/")
+    fits = all(one == two or two.startswith("{") for one, two in zip(parts, others, strict=False))
+    return path != other and len(parts) == len(others) and fits
+
+
 _folder = TemporaryDirectory()
 _db = Database(f"sqlite:///{Path(_folder.name) / 'loyalty.db'}")
 metadata.create_all(_db.engine)
@@ -51,8 +60,12 @@ LEFT_OUT = {"not_a_server_error", "ignored_auth", "missing_required_header", "po
 ASKED = [check for check in CHECKS.get_all() if check.__name__ not in LEFT_OUT]
 
 
+_paths = list(schema.raw_schema["paths"])
+SHADOWING = {path for path in _paths if any(also(path, other) for other in _paths)}
+
+
 @schema.parametrize()
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES < 20, suppress_health_check=list(HealthCheck))
 def test_answers_are_as_the_document_says(case: Any) -> None:
     if case.operation.definition.raw.get("security"):
         key = OPERATOR if case.operation.path in OPERATORS else KEY
@@ -65,8 +78,9 @@ def judge(case: Any, answer: Any) -> None:
     if answer.status_code >= 500 and case.operation.path.startswith("/v1"):
         assert answer.status_code == 503, answer.text
         assert answer.json()["code"] in WITHOUT_NODE
-    # GET /v1/moves/quote is GET /v1/moves/{id} with a bad id.
-    left_out = {"unsupported_method"} if case.operation.path == "/v1/moves/quote" else set()
+    left_out = {"unsupported_method"} if case.operation.path in SHADOWING else set()
+    if case.operation.path == "/v1/actions/bulk":  # a bad item is refused by itself, beside the good ones
+        left_out.add("negative_data_rejection")
     case.validate_response(answer, checks=[check for check in ASKED if check.__name__ not in left_out])
 
 
