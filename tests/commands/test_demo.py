@@ -14,7 +14,7 @@ from gateway.commands import demo
 from gateway.commands.audit import AuditReport
 from gateway.commands.audit_model import Difference
 from gateway.commands.chain import Chain
-from gateway.commands.console import CommandError
+from gateway.commands.console import CommandError, out
 from gateway.commands.demo_scenario import Figures
 from gateway.commands.sending import Tally
 
@@ -24,6 +24,12 @@ KEYS = {
     *("supply", "reserve", "solvent", "audit", "differences", "rejected", "statistics", "seconds"),
 }
 CHAIN = cast(Chain, SimpleNamespace(deployment=SimpleNamespace(par=100)))
+
+
+@pytest.fixture(autouse=True)
+def for_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the last command of another test was called with."""
+    monkeypatch.setattr(out, "json", False)
 
 
 def end(folder: Path, tally: Tally, paid: int = 280_00, differences: tuple[Difference, ...] = ()) -> None:
