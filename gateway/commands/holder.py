@@ -28,7 +28,7 @@ PAUSE = 0.3
 
 @dataclass(frozen=True)
 class Received:
-    """A code that came out of a box. `on_chain`: its commitment was found there; None: no chain was asked."""
+    """A code that came out of a box. `on_chain`: its commitment was found there; None: no chain answered."""
 
     redemption: int
     offer: int
@@ -169,8 +169,8 @@ class Holder:
             return None
         holder = to_hex(self.wallet.address.rjust(32, b"\0"))
         hub = to_hex(self.chain.deployment.hub)
-        head = self.chain.reads.head().number
         try:
+            head = self.chain.reads.head().number
             for last in range(head, self.chain.deployment.deploy_block - 1, -WINDOW):
                 span = {"fromBlock": hex(max(0, last - WINDOW + 1)), "toBlock": hex(last), "address": hub}
                 logs = self.chain.rpc.call("eth_getLogs", {**span, "topics": [to_hex(REDEEMED), holder]})

@@ -7,14 +7,20 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from gateway.chain.hexes import from_hex
+from gateway.chain.deployment import Deployment
+from gateway.chain.hexes import from_hex, to_hex
+from gateway.chain.rpc import Rpc
 from gateway.chain.signatures import address_of
 from gateway.cli import app
+from gateway.client import Client
 from gateway.commands import wallets
+from gateway.commands.chain import Chain
 from gateway.commands.console import CommandError, parse_duration, parse_points, points
 from gateway.commands.crowd import Crowd
+from gateway.commands.holder import Holder
 from gateway.commands.state import PASSWORD_VARIABLE, MerchantRecord, State, write_private
 from gateway.loyalty.redemptions.sealing import seal
+from tests.support.inside import NOWHERE
 
 
 @pytest.fixture
@@ -53,6 +59,17 @@ def test_a_box_opens_with_the_key_it_was_sealed_to_and_with_no_other_wallet(stat
     assert all(key not in content and key.hex().encode() not in content for key in keys)
     with pytest.raises(CommandError):
         wallets.SealKeys(state.wallets / "ann.seals", bob.key).open(sealed.box)
+
+
+def test_a_paid_code_is_shown_although_the_chains_node_is_down(state: State) -> None:
+    wallet = wallets.of_key(state, "ann", b"\x01" * 32)
+    sealed = seal(wallet.seals.fresh(), bytes(range(32)), b"CAFE-0001")
+    some = [bytes([number]) * 20 for number in (1, 2, 3)]
+    chain = Chain(Rpc(NOWHERE), Deployment(31_337, bytes(32), *some, 100, 1, bytes(32), bytes(32), "Points"))
+    box = {"id": 1, "offer": 1, "box": to_hex(sealed.box), "commitment": to_hex(sealed.commitment)}
+    with Client(NOWHERE) as client:
+        received = Holder(client, wallet, chain).opened(box)
+    assert (received.code, received.on_chain) == ("CAFE-0001", None)
 
 
 def test_secrets_stay_the_same_and_are_private(state: State) -> None:
