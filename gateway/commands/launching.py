@@ -9,11 +9,11 @@ import typer
 
 from gateway.commands import campaign_file
 from gateway.commands.chain import open_chain
-from gateway.commands.console import AsJson, CommandError, facts, out
+from gateway.commands.console import AsJson, CommandError, facts, out, parse_duration
 from gateway.commands.creating import DEFAULT_RULES, Registration, Terms, begin
 from gateway.commands.merchant_keys import client_of
 from gateway.commands.state import DEFAULT, State, StateDir
-from gateway.commands.terms_section import default_text, seconds
+from gateway.commands.terms_section import default_text
 
 
 def launch(
@@ -32,9 +32,10 @@ def launch(
         raise CommandError(f"{file} is of campaign {wanted.campaign}", f"loyalty campaign apply {file}", "invalid-file")
     said = wanted.terms
     text = said.text or default_text(said.name)
-    fixed = Terms(said.end, seconds(said.hold), said.loop == "closed", said.expiry, said.bonus, text)
+    hold, window = parse_duration(said.hold), parse_duration(said.settle_every)
+    fixed = Terms(said.end, hold, said.loop == "closed", said.expiry, said.bonus, text)
     rules = wanted.earning.model_dump(mode="json", exclude_none=True) if wanted.earning else DEFAULT_RULES
-    told = Registration(said.name, said.starts_at, seconds(said.settle_every), said.min_wallets, said.step, rules)
+    told = Registration(said.name, said.starts_at, window, said.min_wallets, said.step, rules)
     local = State(state)
     chain = open_chain(local)
     answer = begin(local, chain, merchant, fixed, told, said.daily_cap, operator, on_chain)

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from gateway.chain.hexes import to_hex
 from gateway.chain.signatures import personal, sign
 from gateway.client import Client, Document, Json, calls
-from gateway.commands.console import CommandError
+from gateway.commands.console import CommandError, parse_duration
 from gateway.commands.file_changes import Change
 from gateway.commands.publishing import publish, source_of
 from gateway.core.limits import MAX_ID
@@ -32,7 +32,6 @@ from gateway.loyalty.rules.calendar import Zone
 from gateway.loyalty.rules.parts import Rank, Slug
 
 CODES = r"^(pool|links|signed|[A-Z0-9#@*%./_-]{1,64})$"
-UNITS = {"m": 60, "h": 3_600, "d": 86_400}
 Number = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
 
 
@@ -138,7 +137,7 @@ def document(item: OfferItem, campaign: int, publisher: Publisher, chain: Docume
         "campaign": campaign if item.paid_from == "campaign" else None,
         "starts_at": midnight(item.first, item.zone),
         "ends_at": midnight(item.last + timedelta(days=1), item.zone),
-        "code_valid": int(item.code_valid[:-1]) * UNITS[item.code_valid[-1]],
+        "code_valid": parse_duration(item.code_valid),
         "zone": item.zone,
         "prices": [each.model_dump() | {"campaign": each.campaign or campaign} for each in item.prices],
         "limits": [each.model_dump() for each in item.limits],

@@ -17,11 +17,11 @@ from gateway.chain import calls
 from gateway.chain.reads import Change as Announced
 from gateway.client import Document
 from gateway.commands.chain import Chain, Own
-from gateway.commands.console import CommandError
+from gateway.commands.console import CommandError, moment, parse_duration
 from gateway.commands.console import points as shown
 from gateway.commands.creating import DAY, SPENDING_TIME
 from gateway.commands.file_changes import Change
-from gateway.commands.offers_section import UNITS, midnight
+from gateway.commands.offers_section import midnight
 from gateway.core.limits import MAX_SUM
 from gateway.core.words import Name, Text
 from gateway.loyalty.rules.calendar import Zone
@@ -30,11 +30,6 @@ Duration = Literal[0] | Annotated[str, StringConstraints(strict=True, pattern=r"
 #: Kinds of changes that the chain announces.
 END, BONUS = 1, 2
 KINDS = {END: "end", BONUS: "bonus", 3: "merchant put off"}
-
-
-def seconds(text: str | int) -> int:
-    """`14d`, `12h`, `30m` or `0` in seconds."""
-    return int(text[:-1]) * UNITS[text[-1]] if isinstance(text, str) else text
 
 
 def default_text(name: str) -> str:
@@ -75,9 +70,9 @@ class TermsItem(BaseModel):
             raise ValueError("last is before first")
         if self.bonus and self.loop == "open":
             raise ValueError("only a closed loop has a bonus")
-        if seconds(self.hold) > 90 * DAY:
+        if parse_duration(self.hold) > 90 * DAY:
             raise ValueError("hold: 90d at most")
-        if seconds(self.settle_every) > 7 * DAY:
+        if parse_duration(self.settle_every) > 7 * DAY:
             raise ValueError("settle_every: 7d at most")
         return self
 
@@ -91,7 +86,7 @@ class TermsItem(BaseModel):
 
     @property
     def expiry(self) -> int:
-        return self.end + 2 * seconds(self.hold) + SPENDING_TIME if self.loop == "closed" else 0
+        return self.end + 2 * parse_duration(self.hold) + SPENDING_TIME if self.loop == "closed" else 0
 
     def fixed(self) -> dict[str, tuple[str, Any]]:
         """What can never be changed, as far as the file says it: by the file's name the gateway's, and the value."""
@@ -100,8 +95,8 @@ class TermsItem(BaseModel):
             "text": ("terms", self.text),
             "first": ("starts_at", self.starts_at),
             "loop": ("closed", self.loop == "closed"),
-            "hold": ("hold", seconds(self.hold)),
-            "settle_every": ("settle_every", seconds(self.settle_every)),
+            "hold": ("hold", parse_duration(self.hold)),
+            "settle_every": ("settle_every", parse_duration(self.settle_every)),
             "min_wallets": ("min_wallets", self.min_wallets),
             "step": ("step", self.step),
         }
@@ -149,9 +144,9 @@ def _announced(owner: Owner, now: Document, wanted: TermsItem) -> Iterator[Chang
     under_way = owner.chain().reads.pending_change(campaign)
     for kind, value, what, data in differ:
         if (under_way.kind, under_way.value) == (kind, value):
-            yield Change("terms", f"{what}: announced, in force from {_day(under_way)}")
+            yield Change("terms", f"{what}: announced, in force from {moment(under_way.effective_at)}")
         elif under_way.kind:
-            waits = f"after the {KINDS[under_way.kind]} that is in force from {_day(under_way)}"
+            waits = f"after the {KINDS[under_way.kind]} that is in force from {moment(under_way.effective_at)}"
             yield Change("terms", f"{what}: can be announced {waits}; apply the file again then")
         else:
             yield Change("terms", f"{what}: announce it, in force 7 days later", _send(owner, what, data))
@@ -164,10 +159,6 @@ def _soon() -> int:
 
 def _send(owner: Owner, what: str, data: bytes) -> Callable[[], Document]:
     return lambda: owner.own().hub(what, data)
-
-
-def _day(change: Announced) -> str:
-    return datetime.fromtimestamp(change.effective_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _cap(owner: Owner, now: Document, wanted: TermsItem) -> Iterator[Change]:
