@@ -135,6 +135,7 @@ class Jobs:
             self.registry.handlers[job.kind](session, job.ref)
 
     def _run(self, db: Database, job_id: int) -> bool:
+        kind = None
         try:
             with db.begin() as session:
                 job = session.get(Job, job_id, with_for_update={"skip_locked": True})
@@ -150,7 +151,7 @@ class Jobs:
                 crashes.reach("told", (kind.replace(".", "_"),))
             return True
         except Exception as error:  # whatever a handler raises, its job stays and is tried again
-            log.warning("job.failed", job=job_id, error=type(error).__name__)
+            log.warning("job.failed", kind=kind, job=job_id, error=type(error).__name__)
             self._put_off(db, job_id)
             return False
 

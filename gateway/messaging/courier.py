@@ -22,6 +22,7 @@ from gateway.core.db import Database
 from gateway.core.secrets import Secrets
 from gateway.messaging import bodies, guard, signing
 from gateway.messaging.models import Delivery, DeliveryState, Endpoint
+from gateway.messaging.outbox import lock_endpoint
 
 log = structlog.get_logger(__name__)
 
@@ -172,13 +173,16 @@ class Courier:
     def _settle(self, parcel: Parcel, status: int | None) -> bool:
         arrived = status is not None and 200 <= status < 300
         with self.db.begin() as session:
+            endpoint = lock_endpoint(session, parcel.delivery)
             delivery = session.get(Delivery, parcel.delivery, with_for_update=True)
-            if delivery is None or delivery.state != DeliveryState.WAITING or delivery.attempts != parcel.attempt:
-                return arrived  # removed, or asked for again meanwhile
+            if endpoint is None or delivery is None:
+                return arrived  # removed meanwhile
+            if delivery.state != DeliveryState.WAITING or delivery.attempts != parcel.attempt:
+                return arrived  # asked for again meanwhile
             if arrived:
                 delivery.state = DeliveryState.DELIVERED
             elif status == GONE:
-                _switch_off(session, delivery.endpoint_id)
+                _switch_off(session, endpoint)
             elif delivery.attempts > len(PAUSES):
                 delivery.state = DeliveryState.GIVEN_UP
             else:
@@ -187,9 +191,9 @@ class Courier:
         return arrived
 
 
-def _switch_off(session: Session, endpoint_id: int) -> None:
-    session.get_one(Endpoint, endpoint_id).active = False
-    waiting = sa.update(Delivery).where(Delivery.endpoint_id == endpoint_id, Delivery.state == DeliveryState.WAITING)
+def _switch_off(session: Session, endpoint: Endpoint) -> None:
+    endpoint.active = False
+    waiting = sa.update(Delivery).where(Delivery.endpoint_id == endpoint.id, Delivery.state == DeliveryState.WAITING)
     session.execute(waiting.values(state=DeliveryState.GIVEN_UP))
 
 

@@ -1,4 +1,8 @@
-"""Endpoints of merchants, and the messages that events put before them."""
+"""Endpoints of merchants, and the messages that events put before them.
+
+Whoever needs an endpoint's row and its deliveries' locks the endpoint first: what is removed meanwhile takes all its
+messages with it, and no two wait for each other.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +58,7 @@ class Outbox:
 
     def remove(self, session: Session, merchant: int, endpoint_id: int) -> str:
         """Forgets an endpoint and all its deliveries; its URL. `unknown-webhook`."""
-        endpoint = session.get(Endpoint, endpoint_id)
+        endpoint = session.get(Endpoint, endpoint_id, with_for_update=True)
         if endpoint is None or endpoint.merchant_id != merchant:
             raise UNKNOWN_WEBHOOK.at("id")
         session.execute(sa.delete(Delivery).where(Delivery.endpoint_id == endpoint_id))
@@ -73,8 +77,8 @@ class Outbox:
     def replay(self, session: Session, merchant: int, delivery_id: int) -> Delivery:
         """Sends a message again from the first attempt on, under its old id; `unknown-delivery`. An endpoint that had
         answered 410 is switched on again."""
+        endpoint = lock_endpoint(session, delivery_id)
         delivery = session.get(Delivery, delivery_id, with_for_update=True)
-        endpoint = session.get(Endpoint, delivery.endpoint_id) if delivery else None
         if delivery is None or endpoint is None or endpoint.merchant_id != merchant:
             raise UNKNOWN_DELIVERY.at("id")
         endpoint.active = True
@@ -97,7 +101,7 @@ class Outbox:
         if message is None:
             return
         query = sa.select(Endpoint.id).where(Endpoint.merchant_id == message.merchant, Endpoint.active == 1)
-        for endpoint in session.scalars(query).all():
+        for endpoint in session.scalars(query.order_by(Endpoint.id).with_for_update()).all():
             same = sa.select(Delivery).where(
                 Delivery.endpoint_id == endpoint, Delivery.kind == kind, Delivery.ref == ref
             )
@@ -112,3 +116,9 @@ class Outbox:
             delivery.state, delivery.attempts = DeliveryState.WAITING, 0
             delivery.next_at = delivery.created_at = now
         session.flush()
+
+
+def lock_endpoint(session: Session, delivery_id: int) -> Endpoint | None:
+    """The endpoint of a delivery, locked; None when there is none any more."""
+    query = sa.select(Endpoint).join(Delivery).where(Delivery.id == delivery_id)
+    return session.scalar(query.with_for_update(of=Endpoint))

@@ -1,0 +1,120 @@
+"""Webhooks are added, removed and written to at the same moment: nobody fails, nothing is left over or doubled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gateway.core.db import Database
+from gateway.core.problems import Problem
+from gateway.messaging.models import Delivery, Endpoint, MessageKind
+from tests.gateway.messaging.conftest import REFS, Scene
+
+LOW = MessageKind.CODES_LOW
+Work = Callable[[Session], object]
+
+
+def overlap(db: Database, first: Work, second: Callable[[], object], then: Work | None = None) -> None:
+    """Runs both in transactions of their own; the first goes on with `then`, if that is given, and commits, once the
+    second waits for it."""
+    with ThreadPoolExecutor(1) as pool:
+        with db.begin() as session:
+            first(session)
+            session.flush()
+            following = pool.submit(second)
+            until = time.monotonic() + 5
+            while not following.done() and not waits(db) and time.monotonic() < until:
+                time.sleep(0.01)
+            if then is not None:
+                then(session)
+        following.result(timeout=30)
+
+
+def waits(db: Database) -> bool:
+    """Whether somebody waits for another's lock. SQLite does not tell: a moment is waited there."""
+    if db.sqlite:
+        time.sleep(0.1)
+        return True
+    with db.read() as session:
+        return bool(session.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+
+def write(scene: Scene, session: Session) -> None:
+    scene.outbox.write(session, LOW, REFS[LOW])
+
+
+def remove(scene: Scene, endpoint: int, session: Session) -> None:
+    scene.outbox.remove(session, 1, endpoint)
+
+
+def alone(scene: Scene, work: Work) -> Callable[[], None]:
+    """The work as a transaction of its own."""
+
+    def run() -> None:
+        with scene.db.begin() as session:
+            work(session)
+
+    return run
+
+
+def left(scene: Scene) -> tuple[int, int]:
+    with scene.db.read() as session:
+        count = sa.select(sa.func.count())
+        endpoints, deliveries = (session.scalar(count.select_from(table)) or 0 for table in (Endpoint, Delivery))
+        return endpoints, deliveries
+
+
+@pytest.fixture
+def endpoint(scene: Scene) -> int:
+    with scene.db.begin() as session:
+        return scene.outbox.add(session, 1, "http://127.0.0.1:9/hook")[0].id
+
+
+def test_a_webhook_that_goes_while_a_message_is_written_gets_none(scene: Scene, endpoint: int) -> None:
+    overlap(scene.db, partial(remove, scene, endpoint), alone(scene, partial(write, scene)))
+    assert left(scene) == (0, 0)
+
+
+def test_a_message_that_is_written_while_its_webhook_goes_goes_with_it(scene: Scene, endpoint: int) -> None:
+    overlap(scene.db, partial(write, scene), alone(scene, partial(remove, scene, endpoint)))
+    assert left(scene) == (0, 0)
+
+
+def test_what_is_told_twice_at_once_is_one_message(scene: Scene, endpoint: int) -> None:
+    overlap(scene.db, partial(write, scene), alone(scene, partial(write, scene)))
+    assert left(scene) == (1, 1)
+
+
+def test_a_webhook_that_is_removed_twice_at_once_is_removed_once(scene: Scene, endpoint: int) -> None:
+    with pytest.raises(Problem, match="unknown-webhook"):
+        overlap(scene.db, partial(remove, scene, endpoint), alone(scene, partial(remove, scene, endpoint)))
+    assert left(scene) == (0, 0)
+
+
+def test_a_webhook_goes_while_what_came_of_its_message_is_noted(scene: Scene, endpoint: int) -> None:
+    alone(scene, partial(write, scene))()
+    (parcel,) = scene.courier._claim()
+    overlap(
+        scene.db, partial(take, endpoint), lambda: scene.courier._settle(parcel, 410), partial(remove, scene, endpoint)
+    )
+    assert left(scene) == (0, 0)
+
+
+def test_a_webhook_goes_while_its_message_is_asked_for_again(scene: Scene, endpoint: int) -> None:
+    alone(scene, partial(write, scene))()
+    with scene.db.read() as session:
+        number = session.scalars(sa.select(Delivery.id)).one()
+    again = alone(scene, lambda session: scene.outbox.replay(session, 1, number))
+    with pytest.raises(Problem, match="unknown-delivery"):
+        overlap(scene.db, partial(take, endpoint), again, partial(remove, scene, endpoint))
+    assert left(scene) == (0, 0)
+
+
+def take(endpoint: int, session: Session) -> None:
+    session.get_one(Endpoint, endpoint, with_for_update=True)
