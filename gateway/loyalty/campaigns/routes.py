@@ -73,11 +73,11 @@ def _add_owning(router: APIRouter, db: Database, manager: Any, campaigns: Campai
     def register(body: CampaignIn, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> Response:
         """Registers a campaign that the merchant's wallet created on the chain."""
         with asking():
-            seen = campaigns.look(body.id, caller.merchant)
+            seen, accepted = campaigns.look(body.id, caller.merchant)
         with db.begin() as session:
 
             def write() -> str:
-                row = campaigns.register(session, caller.merchant, body.new(), seen)
+                row = campaigns.register(session, caller.merchant, body.new(), seen, accepted)
                 values = body.model_dump(mode="json", exclude={"id", "terms"}) | {"terms_hash": to_hex(row.terms_hash)}
                 changes.record(session, caller, "campaign.registered", body.id, None, values, clock.now())
                 return answer(session, row)

@@ -83,22 +83,27 @@ class Campaigns:
 
     # -------------------------------------------------------------- register
 
-    def look(self, campaign: int, merchant_id: int) -> chain.Campaign:
-        """The campaign on the chain, which must be this merchant's; else `unknown-campaign`.
+    def look(self, campaign: int, merchant_id: int) -> tuple[chain.Campaign, bool]:
+        """The campaign on the chain, which must be this merchant's (else `unknown-campaign`), and whether the merchant
+        is accepted in it.
 
         Asks the node, so not to be called inside a transaction; raises Temporary when it does not answer.
         """
+        with self.db.read() as session:
+            address = session.get_one(Merchant, merchant_id).address
         try:
             seen = self.reads.campaign(campaign)
         except Reverted:
             raise UNKNOWN_CAMPAIGN.at("id") from None
-        with self.db.read() as session:
-            if seen.owner != session.get_one(Merchant, merchant_id).address:
-                raise UNKNOWN_CAMPAIGN.at("id")
-        return seen
+        if seen.owner != address:
+            raise UNKNOWN_CAMPAIGN.at("id")
+        return seen, self.reads.is_merchant(campaign, address)
 
-    def register(self, session: Session, merchant_id: int, new: NewCampaign, seen: chain.Campaign) -> Campaign:
-        """A new campaign with its first rules. `campaign-exists`, `terms-mismatch`, `settlement-too-exposed`."""
+    def register(
+        self, session: Session, merchant_id: int, new: NewCampaign, seen: chain.Campaign, accepted: bool = False
+    ) -> Campaign:
+        """A new campaign with its first rules; `seen` and `accepted` are what the chain says (`look`).
+        `campaign-exists`, `terms-mismatch`, `settlement-too-exposed`."""
         now = self.clock.now()
         self._check(new, seen)
         if session.get(Campaign, new.id) is not None:
@@ -132,7 +137,9 @@ class Campaigns:
         mirror.rebuild(session, campaign, newest, self.operators)
         campaign.searched = not mirror.has_batches(session, new.id, newest)
         session.flush()
-        session.add(CampaignMerchant(campaign_id=new.id, merchant_id=merchant_id, daily_quota=MAX_SUM))
+        session.add(
+            CampaignMerchant(campaign_id=new.id, merchant_id=merchant_id, daily_quota=MAX_SUM, accepted=accepted)
+        )
         self._add_version(session, new.id, 1, new.starts_at, new.rules)
         return campaign
 

@@ -31,6 +31,17 @@ def test_a_campaign_is_registered_as_the_chain_knows_it_and_shown_to_all(room: R
     assert "reserved" not in seen  # falls when codes lapse, so it would show how many were claimed
 
 
+def test_an_owner_who_had_accepted_before_serves_at_once(room: Room) -> None:
+    sender, _, key = room.merchant()
+    number = room.hub.campaign(sender, TERMS)
+    room.hub.send(sender, calls.invite_merchant(number, sender.address))
+    room.hub.send(sender, calls.accept_merchant(number))
+    answer = room.call("POST", "/campaigns", key, room.document(number)).json()
+    assert [member["accepted"] for member in answer["merchants"]] == [True]
+    number, *_ = room.registered()
+    assert [m["accepted"] for m in room.call("GET", f"/campaigns/{number}").json()["merchants"]] == [False]
+
+
 def test_registering_twice_under_one_key_is_once(room: Room) -> None:
     sender, _, key = room.merchant()
     document = room.document(room.hub.campaign(sender, TERMS))
