@@ -21,10 +21,11 @@ from gateway.loyalty.rules.words import Verdict, explain
 
 @dataclass(frozen=True)
 class Ground:
-    """What an award was judged by: enough to say why."""
+    """What an award was judged by: enough to say why. `rooms`: what each limit had left, known while it is judged."""
 
     programme: Programme
     facts: Facts
+    rooms: Sequence[int | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Answer:
         """Why each rule fired or did not."""
         if self.ground is None:
             return None
-        return explain(self.ground.programme, self.ground.facts, {count.rule: count for count in self.counts})
+        ground, counts = self.ground, {count.rule: count for count in self.counts}
+        return explain(ground.programme, ground.facts, counts, ground.rooms)
 
 
 def of(secrets: Secrets, action: Action, counts: Sequence[Count], repeated: bool) -> Answer:

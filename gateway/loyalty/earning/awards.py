@@ -43,13 +43,15 @@ def earn(desk: Desk, report: ActionIn, kind: ActionKind) -> Earned:
     measures = measure(rules, facts)
     points = resolve(rules, facts, measures)
     counted: Sequence[Key | None] = ()
+    rooms: Sequence[int | None] = ()
     if rules.limits:
         counted = keys(rules, facts, report.campaign, wallet)
-        points = limit(rules.limits, points, desk.uses.rooms(rules.limits, counted))
+        rooms = desk.uses.rooms(rules.limits, counted)
+        points = limit(rules.limits, points, rooms)
     if sum(points.values()) > MAX_HUNDREDTHS:
         raise TOO_MANY_POINTS.at("amount", f"more than {MAX_HUNDREDTHS} hundredths")
     counts = tuple(Count(number, eligible, points[number]) for number, eligible in measures.items())
-    return Earned(version, Ground(rules, facts), counts, counted)
+    return Earned(version, Ground(rules, facts, rooms), counts, counted)
 
 
 def count_uses(desk: Desk, earned: Earned) -> None:

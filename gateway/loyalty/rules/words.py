@@ -1,6 +1,7 @@
 """Why each rule fired or did not, in words made of our own and the merchant's published ones. Pure.
 
-Nothing of it is kept: it is made from the report, what counted and what was given, whenever it is asked for.
+Nothing of it is kept: it is made from the report, what counted and what was given, whenever it is asked for. What caps
+had left is known only while the action is judged; told again, every cap that can have cut it is named.
 """
 
 from __future__ import annotations
@@ -9,10 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.loyalty.rules.amounts import decimal
+from gateway.loyalty.rules.calendar import Period
 from gateway.loyalty.rules.document import Mode
 from gateway.loyalty.rules.facts import Facts, Occasion
-from gateway.loyalty.rules.judging import Count, answers, resolve, uses
-from gateway.loyalty.rules.programme import Programme, Ready
+from gateway.loyalty.rules.judging import Count, answers, limit, resolve, uses
+from gateway.loyalty.rules.programme import Limit, Programme, Ready
+
+#: By rule, what cut it.
+Cuts = Mapping[int, str]
 
 
 @dataclass(frozen=True)
@@ -26,19 +31,24 @@ class Verdict:
     why: str
 
 
-def explain(programme: Programme, facts: Facts, counts: Mapping[int, Count]) -> list[Verdict]:
-    """A verdict for every rule of the programme, in its order."""
+def explain(
+    programme: Programme, facts: Facts, counts: Mapping[int, Count], rooms: Sequence[int | None] | None = None
+) -> list[Verdict]:
+    """A verdict for every rule of the programme, in its order. `rooms`: what each limit had left, where that is
+    known."""
     measures = {number: count.eligible for number, count in counts.items()}
     wanted = resolve(programme, facts, measures)
     given = {number: count.points for number, count in counts.items()}
     held = answers(programme, facts)
+    limits = programme.limits
+    cuts = _possible_cuts(limits, wanted, given) if rooms is None else _cuts(limits, wanted, rooms)
     return [
         Verdict(
             ready.number,
             ready.name,
             given.get(ready.number, 0),
             wanted.get(ready.number, 0),
-            _why(programme, ready, facts, held, measures, wanted, given),
+            _why(programme, ready, facts, held, measures, wanted, given, cuts),
         )
         for ready in programme.rules
     ]
@@ -52,6 +62,7 @@ def _why(
     measures: Mapping[int, int],
     wanted: Mapping[int, int],
     given: Mapping[int, int],
+    cuts: Cuts,
 ) -> str:
     number = ready.number
     if facts.occasion not in ready.rule.occasions:
@@ -67,8 +78,7 @@ def _why(
     if percent := _percents(programme, ready, facts, held):
         said = f"{said}, {percent}"
     if given[number] < wanted[number]:
-        cut = "; ".join(_cutting(programme, number, wanted, given))
-        said = f"{said}: {decimal(wanted[number])} wanted, {decimal(given[number])} given, because {cut}"
+        said = f"{said}: {decimal(wanted[number])} wanted, {decimal(given[number])} given, because {cuts[number]}"
     return said
 
 
@@ -98,11 +108,36 @@ def _percents(programme: Programme, ready: Ready, facts: Facts, held: Sequence[b
     return found[0] if len(found) == 1 else f"{how} of {', '.join(found)}" if found else ""
 
 
-def _cutting(programme: Programme, number: int, wanted: Mapping[int, int], given: Mapping[int, int]) -> list[str]:
-    """The caps that may have cut it: what was given is all that they had left."""
-    used = uses(programme.limits, given)
-    return [
-        limit.cap.say(left)
-        for limit, left in zip(programme.limits, used, strict=True)
-        if number in limit.rules and any(given.get(n, 0) < wanted.get(n, 0) for n in limit.rules)
-    ] or ["a cap of the wallet was reached"]
+def _cuts(limits: Sequence[Limit], wanted: Mapping[int, int], rooms: Sequence[int | None]) -> Cuts:
+    """The caps, one after the other as they were applied."""
+    found: dict[int, str] = {}
+    given = wanted
+    for each, room in zip(limits, rooms, strict=True):
+        after = limit([each], given, [room])
+        said = each.cap.say(max(room or 0, 0))
+        found |= {n: f"{found[n]}; {said}" if n in found else said for n in after if after[n] < given[n]}
+        given = after
+    return found
+
+
+def _possible_cuts(limits: Sequence[Limit], wanted: Mapping[int, int], given: Mapping[int, int]) -> Cuts:
+    """The caps of which each alone would have given that of its rules; where none would, all that can have cut. A cap
+    that has cut has given all that it had left."""
+    found: dict[int, str] = {}
+    used = list(zip(limits, uses(limits, given), strict=True))
+    for number in (n for n in wanted if given.get(n, 0) < wanted[n]):
+        here = [(each, left) for each, left in used if number in each.rules]
+        likely = [(each, left) for each, left in here if _may_be_all(each, left)]
+        alone = [(each, left) for each, left in likely if limit([each], wanted, [left]) == _of(each, given, wanted)]
+        found[number] = " or ".join(each.cap.say(left) for each, left in alone or likely or here)
+    return found
+
+
+def _may_be_all(each: Limit, left: int) -> bool:
+    """Whether a cap can have had so much left and no more: all of it, where it counts one action alone."""
+    return left == each.cap.most if each.cap.period == Period.ACTION else left <= each.cap.most
+
+
+def _of(each: Limit, given: Mapping[int, int], wanted: Mapping[int, int]) -> dict[int, int]:
+    """What was given by the rules that a cap counts, and what others wanted."""
+    return {n: given.get(n, 0) if n in each.rules else points for n, points in wanted.items()}

@@ -42,6 +42,29 @@ def test_a_partial_award_tells_what_was_wanted_and_what_was_given(room: Room) ->
     room.check()
 
 
+def test_only_the_cap_that_cut_is_named(room: Room) -> None:
+    caps = [
+        {"id": "of_the_shop", "per": "merchant", "period": "month", "points": 100_000},
+        {"id": "a_day", "per": "wallet", "period": "day", "points": 1_000},
+        {"id": "at_once", "per": "wallet", "period": "action", "points": 700, "rules": ["base"]},
+    ]
+    room.campaign(rules=[BASE, VISIT], programme={"caps": caps})
+    a_day = "a_day allows 10.00 points a day for each wallet; 10.00 were left"
+    at_once = "at_once allows 7.00 points at once for each wallet; 7.00 were left"
+
+    def why(key: str, amount: int) -> str:
+        told = room.report(key, wallet=wallet(5), amount=amount, occurred_at=room.clock.now()).json()["verdicts"][0]
+        return str(told["why"]).partition("because ")[2]
+
+    assert why("a", 900) == at_once
+    assert why("b", 400) == a_day.replace("; 10.00", "; 3.00")
+    assert why("c", 1_500) == f"{a_day.replace('; 10.00', '; 0.00')}"
+    # Told again, what caps had left is not known any more: a month's is as likely as a day's.
+    assert why("a", 900).split(" or ")[-1] == at_once
+    assert "of_the_shop" in why("a", 900)
+    assert "at_once" not in why("b", 400)
+
+
 def test_a_refund_gives_the_cap_back(room: Room) -> None:
     room.campaign(rules=[BASE], programme=capped(points=1_000))
     first, second = room.buy(5, 800), room.buy(5, 800)
