@@ -157,7 +157,8 @@ class Jobs:
 
     def _put_off(self, db: Database, job_id: int) -> None:
         with db.begin() as session:
-            job = session.get(Job, job_id)
+            # Since it failed here, another worker may have taken it, and may be about to delete it.
+            job = session.get(Job, job_id, with_for_update={"skip_locked": True})
             if job is not None:
                 self._later(job)
 

@@ -14,6 +14,7 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import IdempotentWrite, once
 from gateway.core.jobs import Job, Jobs, Registry, Unfinished
+from tests.support.races import on_postgresql, overlap
 
 NOW = 1_800_000_000
 
@@ -163,3 +164,16 @@ def test_a_wide_job_that_is_run_alone_is_run_whole(rooms: Rooms, db: Database) -
         wide = session.scalars(sa.select(Job.id).where(Job.kind == "many.job")).one()
     assert rooms.jobs._run(db, wide)
     assert rooms.written() == [5, 6, 7]
+
+
+@on_postgresql
+def test_a_job_that_failed_here_may_be_done_elsewhere_at_that_moment(rooms: Rooms) -> None:
+    rooms.publish(1)
+    with rooms.db.read() as session:
+        job_id = session.scalars(sa.select(Job.id).where(Job.kind == "one.job")).one()
+
+    def do(session: Session) -> None:
+        session.delete(session.get_one(Job, job_id, with_for_update=True))
+
+    overlap(rooms.db, do, lambda: rooms.jobs._put_off(rooms.db, job_id))
+    assert [kind for kind, *_ in rooms.waiting()] == ["many.job"]

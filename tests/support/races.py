@@ -1,0 +1,41 @@
+"""Two transactions that meet, one step after the other in an order that the test says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gateway.core.db import Database
+
+Work = Callable[[Session], object]
+
+#: SQLite has one writer at a time: there nobody meets.
+on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+def overlap(db: Database, first: Work, second: Callable[[], object], then: Work | None = None) -> None:
+    """Does `first` in a transaction and begins `second`, which opens its own; once that has ended or waits for the
+    first, the first goes on with `then`, if that is given, and commits. Raises what any of them raises."""
+    with ThreadPoolExecutor(1) as pool:
+        with db.begin() as session:
+            first(session)
+            session.flush()
+            following = pool.submit(second)
+            deadline = time.monotonic() + 20
+            while not following.done() and not _waits(db):
+                assert time.monotonic() < deadline, "the second neither ends nor waits"
+                time.sleep(0.01)
+            if then is not None:
+                then(session)
+        following.result(timeout=30)
+
+
+def _waits(db: Database) -> bool:
+    """Whether somebody waits for another's lock."""
+    with db.read() as session:
+        return bool(session.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
