@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gateway.core.clock import Clock
-from gateway.core.db import Database
+from gateway.core.db import Database, get_or_add
 from gateway.core.problems import Problem
 from gateway.loyalty.offers.errors import CODE_UNKNOWN, TOO_MANY_MISSES
 from gateway.loyalty.offers.models import CodeMiss
@@ -43,10 +43,7 @@ class Misses:
 
     def _count(self, merchant_id: int, hour: int) -> None:
         with self.db.begin() as session:
-            row = session.get(CodeMiss, merchant_id, with_for_update=True)
-            if row is None:
-                session.add(CodeMiss(merchant_id=merchant_id, hour=hour, misses=1))
-            elif row.hour == hour:
-                row.misses += 1
-            else:
-                row.hour, row.misses = hour, 1
+            first = CodeMiss(merchant_id=merchant_id, hour=hour, misses=0)
+            row = get_or_add(session, CodeMiss, merchant_id, lambda: first)
+            row.misses = 1 if row.hour != hour else row.misses + 1
+            row.hour = hour

@@ -7,12 +7,14 @@ import secrets
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from gateway.core.idempotency import IdempotentWrite
-from gateway.loyalty.offers.misses import MOST
-from gateway.loyalty.offers.models import Code
+from gateway.loyalty.offers.misses import HOUR, MOST, Misses
+from gateway.loyalty.offers.models import Code, CodeMiss
 from tests.gateway.redemptions.market import DAY
 from tests.gateway.redemptions.world import World, refused
+from tests.support.races import on_postgresql, overlap
 
 
 @pytest.fixture
@@ -111,3 +113,15 @@ def test_a_merchant_cannot_watch_its_own_pool(world: World, code: str) -> None:
     refused(world.call("POST", "/codes/check", {"code": code}, "bakery"), 404, "code-unknown", "code")
     world.clock.offset += 3_600
     assert world.call("POST", "/codes/use", {"code": code}, "corner").status_code == 200
+
+
+@on_postgresql
+def test_two_tills_may_miss_for_the_first_time_at_once(world: World) -> None:
+    corner, hour = 1, world.clock.now() // HOUR
+
+    def miss(session: Session) -> None:
+        session.add(CodeMiss(merchant_id=corner, hour=hour, misses=1))
+
+    overlap(world.db, miss, lambda: Misses(world.db, world.clock)._count(corner, hour))
+    with world.db.read() as session:
+        assert session.get_one(CodeMiss, corner).misses == 2
