@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from gateway.core.idempotency import IdempotentWrite
 from gateway.core.problems import Problem
-from gateway.identity.merchants.keys import TOKEN, Caller
+from gateway.identity.merchants.keys import TOKEN, ApiKeys, Caller
 from gateway.identity.merchants.models import ApiKey, Scope
 from tests.gateway.merchants.conftest import Room
+from tests.support.races import on_postgresql
 
 
 def test_only_a_hash_of_a_key_is_kept(room: Room) -> None:
@@ -139,3 +142,25 @@ def test_two_operators_cannot_revoke_each_other_at_once(room: Room) -> None:
 def test_there_is_one_first_operator_key(room: Room) -> None:
     with room.db.begin() as session:
         assert room.keys.issue_first_operator_key(session, room.clock.now()) is None
+
+
+@on_postgresql
+def test_two_operators_who_revoke_each_other_do_not_wait_in_a_circle(room: Room) -> None:
+    room.call("POST", "/keys", room.operator, {"scopes": ["admin"]})
+    both = threading.Barrier(2)
+
+    class Meeting(ApiKeys):
+        def _operator_keys(self, session: Session, now: int) -> list[ApiKey]:
+            both.wait(20)
+            return super()._operator_keys(session, now)
+
+    def revoke(me: int) -> str:
+        try:
+            with room.db.begin() as session:
+                Meeting().revoke(session, Caller(me, None, Scope.ADMIN), 3 - me, room.clock.now())
+        except Problem as problem:
+            return problem.refusal.code
+        return ""
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(revoke, (1, 2))) == ["", "last-operator-key"]
