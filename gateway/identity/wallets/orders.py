@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gateway.chain.indexer.models import ChainEvent, IndexedBlock, Subscription
@@ -170,7 +172,13 @@ class OpenOrders:
     def reopen(self, session: Session, kind: OrderKind, ref: int, claim: Claim) -> None:
         """Opens an order again that a reorganisation took back, unless its nonce is meanwhile promised anew."""
         if session.get(OpenOrder, (claim.holder, claim.campaign, claim.nonce)) is None:
-            self.add(session, kind, ref, claim)
+            with suppress(IntegrityError), session.begin_nested():  # it may be promised anew at this moment
+                self.add(session, kind, ref, claim)
+
+    def hold(self, session: Session, kind: OrderKind, refs: Collection[int]) -> None:
+        """Locks orders that are on the list, until the transaction ends."""
+        mine = sa.select(OpenOrder.ref).where(OpenOrder.kind == kind, OpenOrder.ref.in_(refs)).order_by(OpenOrder.ref)
+        session.execute(mine.with_for_update())
 
     def close(self, session: Session, kind: OrderKind, ref: int) -> None:
         """Takes an order off the list; nothing happens when it is not there."""

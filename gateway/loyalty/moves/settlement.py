@@ -94,6 +94,8 @@ class Settlement:
 
     def tx_refused(self, session: Session, tx_id: int) -> None:
         """Handler of tx.refused: the contracts would not execute it; nothing was sent."""
+        ids = session.scalars(sa.select(Move.id).where(Move.tx_id == tx_id)).all()
+        self.orders.hold(session, OrderKind.MOVE, ids)  # before the rows, as the sweep does
         for move in self._of(session, tx_id):
             move.state = MoveState.REFUSED
             self.orders.close(session, OrderKind.MOVE, move.id)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from gateway.chain import calls
 from gateway.chain.relayer.models import ChainTx
@@ -14,6 +15,7 @@ from gateway.identity.wallets.models import OpenOrder, SharedOrders
 from gateway.loyalty.moves.models import Move, MoveState
 from tests.gateway.redemptions.market import CLOSED, DAY, IN_CLOSED, IN_OPEN, IN_WALLET, OPEN, POT, address_of
 from tests.gateway.redemptions.world import World, refused
+from tests.support.races import on_postgresql, overlap
 
 
 def held(world: World, name: str, campaign: int = 0) -> int:
@@ -258,3 +260,24 @@ def test_a_point_passed_on_to_ever_fresh_wallets_drains_no_gas(world: World) -> 
     body = world.move_body("send", "fresh 2", recipient=address_of("fresh 3"), amount=100)
     assert [world.call("POST", "/moves", body).status_code for _ in range(2)] == [202, 202]
     assert shared_today(world) == 1  # and the same order counts once
+
+
+@on_postgresql
+def test_a_move_that_is_refused_and_given_up_at_once_ends_once(world: World) -> None:
+    number = world.move("send", amount=100, recipient=address_of("bob")).json()["id"]
+    with world.db.begin() as session:
+        move = session.get_one(Move, number)
+        tx_id = move.tx_id
+        assert tx_id is not None
+
+    def give_up(session: Session) -> None:
+        session.delete(session.scalars(sa.select(OpenOrder).with_for_update()).one())
+
+    def refuse() -> None:
+        with world.db.begin() as session:
+            world.moves_settlement.tx_refused(session, tx_id)
+
+    overlap(world.db, give_up, refuse, lambda session: world.moves_settlement._bury(session, number))
+    with world.db.read() as session:
+        assert session.get_one(Move, number).state == MoveState.DEAD
+        assert session.scalars(sa.select(OpenOrder)).all() == []

@@ -13,6 +13,7 @@ from gateway.identity.wallets.models import OpenOrder, OrderKind
 from gateway.identity.wallets.orders import LOOK_EVERY, Claim
 from tests.gateway.redemptions.market import OPEN, address_of
 from tests.gateway.redemptions.world import World, refused
+from tests.support.races import on_postgresql, overlap
 
 
 def add(world: World, nonce: int, campaign: int = 0, seconds: int = 3_600, amount: int = 100) -> Claim:
@@ -119,3 +120,16 @@ def test_orders_of_all_kinds_count_for_24_hours(world: World) -> None:
     answer = world.move("send", recipient=to, amount=100, nonce=3)  # the second is not a day old
     refused(answer, 429, "orders-used-up", "holder")
     assert 900 < int(answer.headers["Retry-After"]) <= 1_000
+
+
+@on_postgresql
+def test_a_nonce_that_is_promised_anew_at_that_moment_is_not_opened_again(world: World) -> None:
+    claim = Claim(address_of("ann"), 0, 0, 100, world.clock.now() + 3_600)
+
+    def again() -> None:
+        with world.db.begin() as session:
+            world.orders.reopen(session, OrderKind.MOVE, 2, claim)
+
+    overlap(world.db, lambda session: world.orders.add(session, OrderKind.MOVE, 1, claim), again)
+    with world.db.read() as session:
+        assert session.scalars(sa.select(OpenOrder.ref)).all() == [1]
