@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from gateway.chain import calls, local
 from gateway.chain.calls import OrderData
@@ -14,9 +15,13 @@ from gateway.chain.errors import RateLimited
 from gateway.chain.hexes import from_hex, to_hex
 from gateway.chain.relayer.decisions import GWEI
 from gateway.chain.relayer.models import ChainTx, KeyState, Purpose, SignedTx, TxState
+from gateway.chain.relayer.signing import Signer
+from gateway.chain.relayer.store import Store
 from gateway.chain.signatures import compact
 from tests.gateway.chain.pipeline import Pipeline
 from tests.gateway.chain.world import DAY, LATER, holder, wallet
+from tests.support.anvil import CHAIN_ID
+from tests.support.races import on_postgresql, overlap
 
 NOTHING = calls.withdraw_change(999)  # refused: no such campaign
 
@@ -238,3 +243,21 @@ def test_bounds_of_batches_hold_for_the_dearest_ones(pipeline: Pipeline) -> None
     for tx_id in ids:
         limit, used = gas_used(pipeline, tx_id)
         assert used * 21 // 20 < limit <= 2**24, (tx_id, used, limit)
+
+
+@on_postgresql
+def test_what_a_reorganisation_gives_back_is_given_back_once(pipeline: Pipeline) -> None:
+    pipeline.award()
+    pipeline.run()
+    address = pipeline.world.relayer
+    store = Store(pipeline.db, pipeline.clock, pipeline.jobs, Signer(pipeline.world.relayer_key, CHAIN_ID))
+    with pipeline.db.read() as session:
+        assert session.get_one(KeyState, address).spent > 0
+
+    def reopen(session: Session) -> None:
+        session.get_one(KeyState, address, with_for_update=True).spent = 0
+        session.execute(sa.update(ChainTx).values(state=TxState.SIGNED, block=None, block_hash=None, fee=None))
+
+    overlap(pipeline.db, reopen, lambda: store.reopen(from_nonce=0))
+    with pipeline.db.read() as session:
+        assert session.get_one(KeyState, address).spent == 0
