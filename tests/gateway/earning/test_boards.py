@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from gateway.chain import signatures
 from gateway.chain.hexes import checksum, to_hex
 from gateway.loyalty.earning.boards import pseudonyms
 from gateway.loyalty.earning.boards.messages import message
+from gateway.loyalty.earning.boards.models import Player
 from gateway.loyalty.earning.boards.service import Leaderboards
 from tests.gateway.earning.conftest import CHAIN, DAY, Room
+from tests.support.races import on_postgresql, overlap
 
 KEYS = [bytes([n]) * 32 for n in range(1, 6)]
 PEOPLE = [signatures.address_of(key) for key in KEYS]
@@ -105,3 +109,16 @@ def test_every_name_has_its_number() -> None:
     for wrong in ("keen-owl", "owl-keen-1", "keen-owl-100", "keen-owl--1", "keen-owl-1-1", ""):
         with pytest.raises(ValueError):  # noqa: PT011
             pseudonyms.number_of(wrong)
+
+
+@on_postgresql
+def test_who_says_a_word_while_it_is_forgotten_is_no_failure(room: Room) -> None:
+    room.campaign(rules=RULES, programme=BOARD)
+    assert say(room, 0, "keen-owl-1").status_code == 200
+    answers = []
+
+    def forget(session: Session) -> None:
+        session.execute(sa.delete(Player))
+
+    overlap(room.db, forget, lambda: answers.append(say(room, 0, None, room.clock.now() + 1)))
+    assert [answer.status_code for answer in answers] == [200]

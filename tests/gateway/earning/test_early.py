@@ -15,6 +15,7 @@ from gateway.loyalty.earning.early.messages import message
 from gateway.loyalty.earning.early.models import EarlyAsk
 from gateway.loyalty.earning.models import BatchEntry
 from tests.gateway.earning.conftest import CHAIN, DAY, Room, batches
+from tests.support.races import on_postgresql, overlap
 
 KEYS = [bytes([n]) * 32 for n in range(1, 6)]
 PEOPLE = [signatures.address_of(key) for key in KEYS]
@@ -183,3 +184,19 @@ def test_a_wish_counts_as_an_order_and_is_forgotten_after_a_day(room: Room, monk
     early(room)
     with room.db.read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(EarlyAsk)) == 0
+
+
+@on_postgresql
+def test_a_wish_that_is_forgotten_while_it_is_settled_holds_up_nobody(room: Room) -> None:
+    room.campaign(settle_every=DAY, min_wallets=3, rules=RULES)
+    for who in (0, 1):
+        earn(room, who, 100)
+        assert ask(room, who).status_code == 202
+
+    def forget(session: Session) -> None:
+        session.execute(sa.delete(EarlyAsk).where(EarlyAsk.holder == PEOPLE[0]))
+
+    overlap(room.db, forget, room.early.settle_due)
+    room.hub.mine()
+    room.drain()
+    assert given(room, 1) == 100

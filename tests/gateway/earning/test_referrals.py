@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from gateway.chain import signatures
 from gateway.chain.hexes import checksum, to_hex
@@ -13,6 +14,7 @@ from gateway.loyalty.earning.models import Action, ActionKind
 from gateway.loyalty.earning.referrals.messages import message
 from gateway.loyalty.earning.referrals.models import Referral
 from tests.gateway.earning.conftest import CHAIN, DAY, HUB, Room
+from tests.support.races import on_postgresql, overlap
 
 KEYS = [bytes([n]) * 32 for n in range(1, 8)]
 PEOPLE = [signatures.address_of(key) for key in KEYS]
@@ -226,3 +228,22 @@ def test_the_till_sees_nothing_of_it_and_it_is_forgotten(room: Room) -> None:
     assert handler.forget_due() == 1
     with room.db.read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Referral)) == 0
+
+
+@on_postgresql
+def test_a_refund_of_what_is_forgotten_at_that_moment_is_no_failure(room: Room) -> None:
+    room.campaign(programme=TERMS)
+    buy(room, 0)
+    assert name(room, 1, 0).status_code == 200
+    refund = room.refund(buy(room, 1))
+    assert refund.status_code == 202
+
+    def forget(session: Session) -> None:
+        session.execute(sa.delete(Referral))
+
+    def take_back() -> None:
+        with room.db.begin() as session:
+            room.jobs.registry.bulk["earning.referrals"](session, [refund.json()["id"]])
+
+    overlap(room.db, forget, take_back)
+    room.check()

@@ -80,7 +80,7 @@ class Leaderboards:
             raise BAD_SIGNATURE.at("signature")
         self.campaigns.get(session, campaign)
         promises.lock(session, [campaign])
-        row = session.get(Player, (campaign, wallet), populate_existing=True)
+        row = session.get(Player, (campaign, wallet), populate_existing=True, with_for_update=True)
         if (row is not None and at < row.said_at) or (
             row is not None and at == row.said_at and number != row.pseudonym
         ):

@@ -125,9 +125,8 @@ class Early:
         numbers = self.settler.numbers(campaign, batches=2)  # of awards and of clawbacks
         with self.db.begin() as session:
             locked = promises.lock(session, [campaign])[campaign]
-            asks = session.scalars(
-                sa.select(EarlyAsk).where(_OPEN, EarlyAsk.campaign_id == campaign).limit(MAX_ENTRIES)
-            )
+            mine = sa.select(EarlyAsk).where(_OPEN, EarlyAsk.campaign_id == campaign).limit(MAX_ENTRIES)
+            asks = session.scalars(mine.with_for_update())
             of = {ask.holder: ask for ask in asks}
             free = [number for number in numbers if number >= locked.next_number]
             settling = Settlement(self.settler, session, locked, self.clock.now(), free, of.keys())

@@ -124,7 +124,7 @@ class Referrals:
         return action.kind == ActionKind.REFUND or (action.campaign_id, action.wallet) in named
 
     def _reward(self, session: Session, action: Action) -> None:
-        row = session.get(Referral, (action.campaign_id, action.wallet), populate_existing=True)
+        row = session.get(Referral, (action.campaign_id, action.wallet), populate_existing=True, with_for_update=True)
         campaign = session.get_one(Campaign, action.campaign_id)
         if row is None or row.action_id is not None or self.clock.now() >= schedule.last_bonus(campaign.end):
             return
@@ -169,7 +169,7 @@ class Referrals:
 
     def _undo(self, session: Session, refund: Action) -> None:
         """Takes bonuses back when too little is left of what they were given for."""
-        row = session.scalar(sa.select(Referral).where(Referral.action_id == refund.refers_to))
+        row = session.scalar(sa.select(Referral).where(Referral.action_id == refund.refers_to).with_for_update())
         if row is None:
             return
         action = session.get_one(Action, refund.refers_to)
