@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -69,6 +70,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(IntegrityError)
+    @app.exception_handler(StaleDataError)
     def _busy(_request: Request, error: Exception) -> JSONResponse:
         # Two requests met: one of them committed, this one left nothing behind and may be sent again.
         log.warning("request.collided", error=type(error).__name__, where=logs.where(error))
