@@ -51,6 +51,7 @@ from gateway.client.types import (
     MerchantOut,
     MoveIn,
     MoveOut,
+    NameIn,
     NamesOut,
     NewKeyOut,
     NewWebhookOut,
@@ -77,6 +78,7 @@ from gateway.client.types import (
     RotateIn,
     RulesIn,
     RulesOut,
+    SettlementIn,
     SettleOut,
     StatusesOut,
     StatusOut,
@@ -165,6 +167,22 @@ def post_campaigns_by_id_pause(id: int, *, idempotency_key: str | None = None) -
 def post_campaigns_by_id_resume(id: int, *, idempotency_key: str | None = None) -> Request[CampaignOut]:
     """Takes actions again."""
     return made("POST", f"/v1/campaigns/{id}/resume", headers={"Idempotency-Key": idempotency_key}, secured=True)
+
+
+def put_campaigns_by_id_name(id: int, body: NameIn, *, idempotency_key: str | None = None) -> Request[CampaignOut]:
+    """Calls the campaign something else, at once."""
+    return made(
+        "PUT", f"/v1/campaigns/{id}/name", headers={"Idempotency-Key": idempotency_key}, body=body, secured=True
+    )
+
+
+def put_campaigns_by_id_settlement(
+    id: int, body: SettlementIn, *, idempotency_key: str | None = None
+) -> Request[CampaignOut]:
+    """Announces how the campaign will settle, for everybody to read, in force 7 days later: what waits now is settled by what was promised."""
+    return made(
+        "PUT", f"/v1/campaigns/{id}/settlement", headers={"Idempotency-Key": idempotency_key}, body=body, secured=True
+    )
 
 
 def get_campaigns_by_id_merchants(

@@ -217,6 +217,7 @@ class CampaignOut(TypedDict):
     settle_every: int
     min_wallets: int
     step: int
+    coming: SettlementOut | None
     paused: bool
     rules: list[RulesOut]
     merchants: list[MemberOut]
@@ -731,6 +732,10 @@ class Multiplier(TypedDict):
     by_tier: NotRequired[ByTier | None]
     rules: NotRequired[list[str] | None]
     groups: NotRequired[list[str] | None]
+
+
+class NameIn(TypedDict):
+    name: str
 
 
 class NamesOut(TypedDict):
@@ -1263,6 +1268,19 @@ class Rung_Input(TypedDict):
 
 class SettleOut(TypedDict):
     settle_at: int
+
+
+class SettlementIn(TypedDict):
+    settle_every: int
+    min_wallets: int
+    step: int
+
+
+class SettlementOut(TypedDict):
+    settle_every: int
+    min_wallets: int
+    step: int
+    since: int
 
 
 State = Literal["open", "earned", "asked", "sent", "held", "renounced"]

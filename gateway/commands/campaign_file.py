@@ -45,7 +45,7 @@ class CampaignFile(BaseModel):
     model_config = ConfigDict(extra="forbid", title="Loyalty campaign")
 
     campaign: Number | None = Field(None, description="Its number on the chain; or --campaign")
-    terms: TermsItem | None = Field(None, description="What it is launched with")
+    terms: TermsItem | None = Field(None, description="What it is launched with; some of it may change later")
     earning: RulesDocument | None = Field(None, description="What earns how many points")
     shares: list[Share] | None = Field(
         None, max_length=200, description="Other merchants' daily quotas; who is not named earns nothing more"
@@ -95,7 +95,7 @@ def plan(
     now = client.campaign(campaign)
     changes: list[Change] = []
     if file.terms is not None and owner is not None:
-        changes += terms_section.plan(owner, now, file.terms)
+        changes += terms_section.plan(client, owner, now, file.terms)
     sections = SECTIONS | {"offers": partial(offers_section.plan, publisher)}
     for name, section in sections.items():
         content = getattr(file, name)

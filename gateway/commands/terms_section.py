@@ -1,7 +1,8 @@
 """The terms of a campaign's file: what is said once, at its launch, and what its owner may change afterwards.
 
-End and bonus change on the chain, one at a time, 7 days after the owner has announced it; the gateway's cap at once.
-Everything else was promised for good.
+End and bonus change on the chain, one at a time, 7 days after the owner has announced it; window, crowd and step of the
+settlements at the gateway, 7 days after they were announced there; the gateway's cap and the name at once. Everything
+else was promised for good.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from gateway.chain import calls
 from gateway.chain.reads import Change as Announced
-from gateway.client import Document
+from gateway.client import Client, Document
 from gateway.commands.chain import Chain, Own
 from gateway.commands.console import CommandError, moment, parse_duration
 from gateway.commands.console import points as shown
@@ -39,7 +41,8 @@ def default_text(name: str) -> str:
 
 class TermsItem(BaseModel):
     """What a campaign is launched with. `first` and `last` day (both included) in the `zone`; durations as 14d or 12h.
-    Of a campaign that runs, `last`, `bonus` and `daily_cap` may differ: then they are changed; nothing else can be."""
+    Of a campaign that runs, `name`, `last`, `bonus`, `settle_every`, `min_wallets`, `step` and `daily_cap` may differ:
+    then they are changed, most of them 7 days later; nothing else can be."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -91,16 +94,18 @@ class TermsItem(BaseModel):
     def fixed(self) -> dict[str, tuple[str, Any]]:
         """What can never be changed, as far as the file says it: by the file's name the gateway's, and the value."""
         values: dict[str, tuple[str, Any]] = {
-            "name": ("name", self.name),
             "text": ("terms", self.text),
             "first": ("starts_at", self.starts_at),
             "loop": ("closed", self.loop == "closed"),
             "hold": ("hold", parse_duration(self.hold)),
-            "settle_every": ("settle_every", parse_duration(self.settle_every)),
-            "min_wallets": ("min_wallets", self.min_wallets),
-            "step": ("step", self.step),
         }
         return {name: value for name, value in values.items() if name in self.model_fields_set and value[1] is not None}
+
+    def settlement(self) -> dict[str, int]:
+        """How it settles, as far as the file says it; by the gateway's names."""
+        window = parse_duration(self.settle_every)
+        values = {"settle_every": window, "min_wallets": self.min_wallets, "step": self.step}
+        return {name: value for name, value in values.items() if name in self.model_fields_set}
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,7 @@ class Owner:
     operator: Callable[[], bytes]
 
 
-def plan(owner: Owner, now: Document, wanted: TermsItem) -> Sequence[Change]:
+def plan(client: Client, owner: Owner, now: Document, wanted: TermsItem) -> Sequence[Change]:
     """What has to be done; CommandError `fixed-terms` for what can never be."""
     for name, (theirs, value) in wanted.fixed().items():
         if now[theirs] != value:
@@ -122,12 +127,40 @@ def plan(owner: Owner, now: Document, wanted: TermsItem) -> Sequence[Change]:
                 "loyalty campaign launch FILE   (another campaign)",
                 "fixed-terms",
             )
-    return [*_announced(owner, now, wanted), *_cap(owner, now, wanted)]
+    changes = [*_name(client, now, wanted), *_settlement(client, now, wanted)]
+    return [*changes, *_announced(owner, now, wanted), *_cap(owner, now, wanted)]
 
 
 def _said(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 40 else f"{text[:40]}…"
+
+
+def _name(client: Client, now: Document, wanted: TermsItem) -> Iterator[Change]:
+    if wanted.name != now["name"]:
+        rename = partial(client.write, "PUT", f"/v1/campaigns/{now['id']}/name", {"name": wanted.name})
+        yield Change("terms", f"the name is {wanted.name}", rename)
+
+
+def _settlement(client: Client, now: Document, wanted: TermsItem) -> Iterator[Change]:
+    said, coming = wanted.settlement(), now["coming"]
+    there = {name: now[name] for name in ("settle_every", "min_wallets", "step")}
+    base = {name: (coming or now)[name] for name in there}
+    body = base | said
+    window, crowd, step = body["settle_every"], body["min_wallets"], shown(body["step"])
+    what = f"settles {_every(window)}, from {crowd} wallets on, in steps of {step}"
+    if body != base:
+        announce = partial(client.write, "PUT", f"/v1/campaigns/{now['id']}/settlement", body)
+        how = "as now: withdraw what was announced" if body == there else "announce it, in force 7 days later"
+        yield Change("terms", f"{what}: {how}", announce)
+    elif any(there[name] != value for name, value in said.items()):
+        yield Change("terms", f"{what}: announced, in force from {moment(coming['since'])}")
+
+
+def _every(seconds: int) -> str:
+    if not seconds:
+        return "at once"
+    return f"every {seconds // 3_600} hours" if seconds % 3_600 == 0 else f"every {seconds // 60} minutes"
 
 
 def _announced(owner: Owner, now: Document, wanted: TermsItem) -> Iterator[Change]:

@@ -176,6 +176,7 @@ DAY = 86_400
 LAUNCHED: dict[str, Any] = {
     "id": 1, "name": "Spring", "terms": "t", "starts_at": 1_796_083_200, "end": 1_796_083_200 + 365 * DAY,
     "hold": 14 * DAY, "closed": True, "bonus": 500, "settle_every": DAY, "min_wallets": 20, "step": 1, "daily_cap": 900,
+    "coming": None,
 }  # fmt: skip
 TERMS: dict[str, Any] = {
     "name": "Spring", "text": "t", "first": "2026-12-01", "last": "2027-11-30", "zone": "Europe/London",
@@ -204,22 +205,46 @@ class Hub:
 def terms(announced: Change = NOTHING, **changed: Any) -> tuple[list[str], list[bytes]]:
     hub = Hub(announced)
     owner = Owner(lambda: hub, lambda: hub, lambda: b"k" * 20)  # type: ignore[arg-type, return-value]
-    plan = terms_section.plan(owner, LAUNCHED, TermsItem.model_validate(TERMS | changed))
-    campaign_file.carry_out(plan)
+    with Client("http://gateway", "key", transport=httpx.MockTransport(Gateway())) as client:
+        plan = terms_section.plan(client, owner, LAUNCHED, TermsItem.model_validate(TERMS | changed))
+        campaign_file.carry_out(plan)
     return [change.what for change in plan], hub.sent
+
+
+def settling(coming: dict[str, int] | None = None, **changed: Any) -> list[tuple[str, bool]]:
+    """What is said of name and settlements, and whether something is done about it."""
+    owner = Owner(*[lambda: None] * 3)  # type: ignore[arg-type, list-item]
+    now, wanted = LAUNCHED | {"coming": coming}, TermsItem.model_validate(TERMS | changed)
+    with Client("http://gateway", "key", transport=httpx.MockTransport(Gateway())) as client:
+        return [(change.what, change.do is not None) for change in terms_section.plan(client, owner, now, wanted)]
+
+
+def test_the_name_changes_at_once_and_settlements_are_announced() -> None:
+    assert settling(name="Winter") == [("the name is Winter", True)]
+    half = "settles every 12 hours, from 20 wallets on, in steps of 0.01"
+    assert settling(settle_every="12h") == [(f"{half}: announce it, in force 7 days later", True)]
+    coming = {"settle_every": DAY // 2, "min_wallets": 20, "step": 1, "since": 1_796_083_200}
+    assert settling(coming, settle_every="12h") == [(f"{half}: announced, in force from 2026-12-01 00:00 UTC", False)]
+    daily = "settles every 24 hours, from 20 wallets on, in steps of 0.01"
+    assert settling(coming) == [(f"{daily}: as now: withdraw what was announced", True)]
+    more = {"settle_every": "12h", "min_wallets": 30, "step": 10}
+    assert settling(coming, **more) == [
+        ("settles every 12 hours, from 30 wallets on, in steps of 0.10: announce it, in force 7 days later", True)
+    ]
+    unsaid = {name: value for name, value in TERMS.items() if name != "settle_every"}
+    assert TermsItem.model_validate(unsaid).settlement() == {}
 
 
 def test_the_same_terms_change_nothing_and_what_was_not_said_is_left() -> None:
     assert terms() == ([], [])
     said = {name: TERMS[name] for name in ("name", "first", "last", "zone")}
-    assert TermsItem.model_validate(said).fixed().keys() == {"name", "first"}
+    assert TermsItem.model_validate(said).fixed().keys() == {"first"}
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("name", "Winter"), ("text", "u"), ("first", "2026-12-02"), ("hold", "15d"), ("settle_every", 0),
-        ("min_wallets", 21), ("step", 100),
+        ("text", "u"), ("first", "2026-12-02"), ("hold", "15d"),
     ],
 )  # fmt: skip
 def test_what_was_promised_for_good_is_refused_by_name(field: str, value: Any) -> None:

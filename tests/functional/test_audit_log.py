@@ -24,6 +24,8 @@ LOGGED = {
     "POST /v1/campaigns/{id}/pause": "campaign.paused",
     "POST /v1/campaigns/{id}/resume": "campaign.paused",
     "POST /v1/campaigns/{id}/settle": "campaign.settle",
+    "PUT /v1/campaigns/{id}/name": "campaign.name",
+    "PUT /v1/campaigns/{id}/settlement": "campaign.settlement",
     "PUT /v1/campaigns/{id}/merchants/{merchant_id}": "campaign.share",
     "PUT /v1/campaigns/{id}/vips": "campaign.vip",
     "POST /v1/offers": "offer.created",
@@ -86,6 +88,10 @@ def test_changes_are_seen_with_old_and_new_values(house: House, merchant: Mercha
     done(merchant.call("POST", f"/campaigns/{campaign}/settle"), 202)
     for quota in (500, 700):
         done(merchant.call("PUT", f"/campaigns/{campaign}/merchants/{other.id}", {"daily_quota": quota}))
+    name, settlement = {"name": "Summer"}, {"settle_every": 0, "min_wallets": 1, "step": 10}
+    for _ in range(2):
+        assert done(merchant.call("PUT", f"/campaigns/{campaign}/name", name))["name"] == "Summer"
+        assert done(merchant.call("PUT", f"/campaigns/{campaign}/settlement", settlement))["step"] == 10
     offer = merchant.offer(2_500, codes=3)["id"]
     for verb in ("close", "open"):
         done(merchant.call("POST", f"/offers/{offer}/{verb}"))
@@ -100,7 +106,12 @@ def test_changes_are_seen_with_old_and_new_values(house: House, merchant: Mercha
 
     told = [(c["what"], c["subject"], c["before"], c["after"]) for c in reversed(log(merchant))]
     expected = [LOGGED["POST /v1/merchants"], LOGGED["POST /v1/keys"], "campaign.registered", "campaign.rules"]
-    expected += ["campaign.vip"] * 2 + ["campaign.paused"] * 2 + ["campaign.share"] * 2
+    expected += (
+        ["campaign.vip"] * 2
+        + ["campaign.paused"] * 2
+        + ["campaign.share"] * 2
+        + ["campaign.name", "campaign.settlement"]
+    )
     expected += ["offer.created", "offer.codes", "offer.closed", "offer.opened", "offer.low_stock"]
     expected += ["webhook.added", "webhook.removed"]
     expected += ["key.issued", "key.rotated", "key.revoked"]
@@ -122,6 +133,8 @@ def test_changes_are_seen_with_old_and_new_values(house: House, merchant: Mercha
         {"merchant_id": other.id, "daily_quota": 500},
         {"merchant_id": other.id, "daily_quota": 700},
     )
+    assert seen["campaign.name"][2] == name
+    assert seen["campaign.settlement"] == (campaign, settlement | {"step": 1}, settlement)
     assert seen["offer.codes"] == (offer, None, {"added": 3})
     assert seen["offer.closed"] == (offer, {"active": True}, {"active": False})
     assert seen["offer.opened"] == (offer, {"active": False}, {"active": True})

@@ -54,6 +54,11 @@ class Campaign(Base):
     settle_every: Mapped[int] = mapped_column(Int(0, 7 * 86_400))
     min_wallets: Mapped[int] = mapped_column(Int(1, 10_000))
     step: Mapped[int] = mapped_column(Hundredths())
+    #: What these three will be, and from when on; empty: nothing is announced (settling.py).
+    coming_every: Mapped[int | None] = mapped_column(Int(0, 7 * 86_400))
+    coming_wallets: Mapped[int | None] = mapped_column(Int(1, 10_000))
+    coming_step: Mapped[int | None] = mapped_column(Hundredths())
+    coming_from: Mapped[int | None] = mapped_column(Seconds())
     #: When nothing was left waiting for the last time, and when to settle next.
     settled_at: Mapped[int] = mapped_column(Seconds())
     settle_at: Mapped[int] = mapped_column(Seconds(), index=True)

@@ -21,11 +21,14 @@ from gateway.loyalty.campaigns.schemas import (
     CampaignIn,
     CampaignList,
     CampaignOut,
+    NameIn,
     QuotaIn,
     QuotaList,
     QuotaOut,
     RulesIn,
     RulesOut,
+    SettlementIn,
+    SettlementOut,
 )
 from gateway.loyalty.campaigns.service import Campaigns
 
@@ -41,6 +44,7 @@ def build(db: Database, auth: Auth, campaigns: Campaigns, merchants: Merchants, 
     manager = auth.require(Scope.MANAGE)
     _add_reading(router, db, campaigns, clock)
     _add_owning(router, db, Depends(manager), campaigns, clock)
+    _add_changing(router, db, Depends(manager), campaigns, clock)
     _add_sharing(router, db, Depends(manager), campaigns, merchants, clock)
     return router
 
@@ -125,6 +129,48 @@ def _add_owning(router: APIRouter, db: Database, manager: Any, campaigns: Campai
     def resume(id: Id, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> Response:
         """Takes actions again."""
         return switch(id, caller, key, False)
+
+
+def _add_changing(router: APIRouter, db: Database, manager: Any, campaigns: Campaigns, clock: Clock) -> None:
+    def answer(session: Session, row: Campaign) -> str:
+        return _out(session, campaigns, [row], clock.now())[0].model_dump_json()
+
+    @router.put("/campaigns/{id}/name", response_model=CampaignOut)
+    def rename(id: Id, body: NameIn, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> Response:
+        """Calls the campaign something else, at once. The terms, whose hash is on the chain, stay as they are."""
+        with db.begin() as session:
+
+            def write() -> str:
+                before, row = campaigns.rename(session, id, caller.merchant, body.name)
+                changes.record(session, caller, "campaign.name", id, {"name": before}, body.model_dump(), clock.now())
+                return answer(session, row)
+
+            sent = body.model_dump_json().encode()
+            text = once(session, caller.merchant, key, f"PUT /campaigns/{id}/name", sent, clock.now(), write)
+        return _json(text, 200)
+
+    @router.put("/campaigns/{id}/settlement", response_model=CampaignOut)
+    def resettle(
+        id: Id, body: SettlementIn, caller: Annotated[Caller, manager], key: IdempotencyKey = None
+    ) -> Response:
+        """Announces how the campaign will settle, for everybody to read, in force 7 days later: what waits now is
+        settled by what was promised. One change at a time; the terms in force withdraw it."""
+        with db.begin() as session:
+
+            def values(row: Campaign) -> dict[str, Any]:
+                coming = SettlementOut.of(row)
+                now = {name: getattr(row, name) for name in SettlementIn.model_fields}
+                return now | ({"coming": coming.model_dump()} if coming else {})
+
+            def write() -> str:
+                old = values(campaigns.owned(session, id, caller.merchant))
+                row = campaigns.resettle(session, id, caller.merchant, body.terms())
+                changes.record(session, caller, "campaign.settlement", id, old, values(row), clock.now())
+                return answer(session, row)
+
+            sent = body.model_dump_json().encode()
+            text = once(session, caller.merchant, key, f"PUT /campaigns/{id}/settlement", sent, clock.now(), write)
+        return _json(text, 200)
 
 
 def _add_sharing(

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.chain.hexes import to_hex
 from gateway.core.limits import MAX_SUM
 from gateway.core.words import Name, Text
 from gateway.identity.wallets.fields import CampaignId, Moment
+from gateway.loyalty.campaigns import settling
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion
 from gateway.loyalty.campaigns.service import NewCampaign
 from gateway.loyalty.rules.document import EXAMPLE, RulesDocument, parse
 
 #: A day, and a crowd of twenty.
 DEFAULT_WINDOW, DEFAULT_WALLETS = 86_400, 20
+
+
+Window = Annotated[int, Field(strict=True, ge=0, le=7 * 86_400, description="Seconds between settlements; 0: at once")]
+Crowd = Annotated[int, Field(strict=True, ge=1, le=10_000, description="Fewer wait, at most a week")]
+Step = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=1,
+        le=1_000_000,
+        description="Settled amounts are multiples of so many hundredths; the rest waits",
+    ),
+]
 
 
 class CampaignIn(BaseModel):
@@ -39,21 +55,49 @@ class CampaignIn(BaseModel):
     name: Name
     terms: Text = Field(description="The published terms, whose keccak-256 is on the chain")
     starts_at: Moment
-    settle_every: int = Field(
-        DEFAULT_WINDOW, strict=True, ge=0, le=7 * 86_400, description="Seconds between settlements; 0: at once"
-    )
-    min_wallets: int = Field(DEFAULT_WALLETS, strict=True, ge=1, le=10_000, description="Fewer wait, at most a week")
-    step: int = Field(
-        1,
-        strict=True,
-        ge=1,
-        le=1_000_000,
-        description="Settled amounts are multiples of so many hundredths; the rest waits",
-    )
+    settle_every: Window = DEFAULT_WINDOW
+    min_wallets: Crowd = DEFAULT_WALLETS
+    step: Step = 1
     rules: RulesDocument
 
     def new(self) -> NewCampaign:
         return NewCampaign(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
+class NameIn(BaseModel):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "Spring and summer"}]})
+
+    name: Name
+
+
+class SettlementIn(BaseModel):
+    """All three; those in force withdraw what was announced."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"settle_every": 43_200, "min_wallets": DEFAULT_WALLETS, "step": 100}]},
+    )
+
+    settle_every: Window
+    min_wallets: Crowd
+    step: Step
+
+    def terms(self) -> settling.Terms:
+        return settling.Terms(self.settle_every, self.min_wallets, self.step)
+
+
+class SettlementOut(BaseModel):
+    """How it will settle. `since`: from this moment on, or some minutes later."""
+
+    settle_every: int
+    min_wallets: int
+    step: int
+    since: int
+
+    @classmethod
+    def of(cls, row: Campaign) -> SettlementOut | None:
+        there = settling.announced(row)
+        return None if there is None else cls(**there[0]._asdict(), since=there[1])
 
 
 class RulesIn(RulesDocument):
@@ -129,6 +173,7 @@ class CampaignOut(BaseModel):
     settle_every: int
     min_wallets: int
     step: int
+    coming: SettlementOut | None = Field(description="Announced: how it will settle")
     paused: bool
     rules: list[RulesOut] = Field(description="The rules in force, and those to come")
     merchants: list[MemberOut]
@@ -140,6 +185,7 @@ class CampaignOut(BaseModel):
         plain = ("id", "merchant_id", "name", "terms", "starts_at", "end", "hold", "expiry", "bonus", "budget", "pot")
         return cls(
             **{name: getattr(row, name) for name in (*plain, "daily_cap", "settle_every", "min_wallets", "step")},
+            coming=SettlementOut.of(row),
             terms_hash=to_hex(row.terms_hash),
             closed=bool(row.closed),
             paused=bool(row.paused),

@@ -20,7 +20,7 @@ from gateway.core.db import Database
 from gateway.core.limits import FIRST_SECOND, LAST_SECOND, MAX_SUM
 from gateway.core.problems import INVALID_REQUEST
 from gateway.identity.merchants.models import Merchant
-from gateway.loyalty.campaigns import mirror, promises, schedule
+from gateway.loyalty.campaigns import mirror, promises, schedule, settling
 from gateway.loyalty.campaigns.errors import (
     BADGE_CHANGED,
     CAMPAIGN_EXISTS,
@@ -80,6 +80,8 @@ class Campaigns:
     ) -> None:
         self.db, self.reads, self.clock, self.operators = db, reads, clock, operators
         self.least_wallets, self.least_window = least_wallets, least_window
+        #: Where settling at once is allowed (local chains), nobody relies on being told before.
+        self.notice = schedule.GRACE if least_window else 0
 
     # -------------------------------------------------------------- register
 
@@ -148,9 +150,12 @@ class Campaigns:
             raise TERMS_MISMATCH.at("terms")
         if not FIRST_SECOND <= new.starts_at <= seen.end:
             raise INVALID_REQUEST.at("starts_at", "2010 at the earliest, and before the end")
-        if new.settle_every < self.least_window:
+        self._check_exposure(new.settle_every, new.min_wallets)
+
+    def _check_exposure(self, settle_every: int, min_wallets: int) -> None:
+        if settle_every < self.least_window:
             raise SETTLEMENT_TOO_EXPOSED.at("settle_every", f"at least {self.least_window} seconds")
-        if new.min_wallets < self.least_wallets:
+        if min_wallets < self.least_wallets:
             raise SETTLEMENT_TOO_EXPOSED.at("min_wallets", f"at least {self.least_wallets}")
 
     # ------------------------------------------------------------------ read
@@ -245,6 +250,20 @@ class Campaigns:
         before, row.paused = row.paused, paused
         return before, row
 
+    def rename(self, session: Session, campaign: int, merchant_id: int, name: str) -> tuple[str, Campaign]:
+        """Calls it something else from now on; beside the campaign its name until now."""
+        row = self.owned(session, campaign, merchant_id)
+        before, row.name = row.name, name
+        return before, row
+
+    def resettle(self, session: Session, campaign: int, merchant_id: int, terms: settling.Terms) -> Campaign:
+        """Announces other settlements; the terms in force withdraw what was announced. `settlement-too-exposed`."""
+        row = self.owned(session, campaign, merchant_id)
+        self._check_exposure(terms.settle_every, terms.min_wallets)
+        settling.announce(row, terms, self.clock.now() + self.notice)
+        settling.begin_due(row, self.clock.now())
+        return row
+
     def _add_version(
         self, session: Session, campaign: int, version: int, valid_from: int, rules: RulesDocument
     ) -> RuleVersion:
@@ -328,6 +347,7 @@ class Campaigns:
             row = promises.lock(session, [campaign])[campaign]
             # Put off before the chain is asked: whatever makes another look necessary meanwhile sets it anew.
             row.refresh_at = now + REFRESH_EVERY
+            settling.begin_due(row, now)
             row.looks = look = (row.looks + 1) % MAX_LOOKS
             members = sa.select(Merchant.id, Merchant.address).join(
                 CampaignMerchant, CampaignMerchant.merchant_id == Merchant.id

@@ -10,7 +10,7 @@ from gateway.chain.indexer.models import EventKind
 from gateway.chain.indexer.stream import drain
 from gateway.loyalty.campaigns.schedule import GRACE, LAST_CALL
 from gateway.loyalty.campaigns.schemas import CampaignIn
-from gateway.loyalty.campaigns.service import STREAM
+from gateway.loyalty.campaigns.service import REFRESH_EVERY, STREAM
 from tests.gateway.campaigns.conftest import OPERATOR, RULES, TERMS, Room
 from tests.support.hub import DAY
 
@@ -142,6 +142,59 @@ def test_pausing_and_resuming(room: Room) -> None:
     assert room.call("POST", f"/campaigns/{number}/pause", key).json()["paused"] is True
     assert room.call("GET", f"/campaigns/{number}").json()["paused"] is True
     assert room.call("POST", f"/campaigns/{number}/resume", key).json()["paused"] is False
+
+
+def test_a_name_changes_at_once_and_settlements_a_week_after_they_were_announced(room: Room) -> None:
+    number, _, _, key = room.registered()
+    path = f"/campaigns/{number}/settlement"
+    assert room.call("PUT", f"/campaigns/{number}/name", key, {"name": "Summer"}).json()["name"] == "Summer"
+    wanted = {"settle_every": 43_200, "min_wallets": 30, "step": 100}
+    due = room.row(number).settle_at
+
+    def seen() -> tuple[dict[str, int], dict[str, int] | None]:
+        answer = room.call("GET", f"/campaigns/{number}").json()
+        return {name: answer[name] for name in wanted}, answer["coming"]
+
+    def announced() -> int:
+        """From when on they are in force."""
+        now, coming = seen()
+        assert coming is not None
+        assert (now, {name: coming[name] for name in wanted}) == (before, wanted)
+        return coming["since"]
+
+    before = seen()[0]
+    assert room.call("PUT", path, key, wanted).status_code == 200
+    since = announced()
+    assert since >= room.clock.now() + GRACE - 60
+    room.clock.offset += DAY
+    room.call("PUT", path, key, wanted)
+    assert announced() == since  # said again, it keeps its time
+    room.call("PUT", path, key, before)
+    assert seen() == (before, None)
+    room.call("PUT", path, key, wanted)
+    assert announced() >= since + DAY
+    room.clock.offset += GRACE - 60
+    room.campaigns.refresh_due()
+    announced()
+    room.clock.offset += REFRESH_EVERY
+    room.campaigns.refresh_due()
+    assert seen() == (wanted, None)
+    assert room.row(number).settle_at == due  # what waits is not put off
+
+
+def test_other_settlements_are_no_less_private_than_the_gateway_allows(room: Room) -> None:
+    number, _, _, key = room.registered()
+    path, good = f"/campaigns/{number}/settlement", {"settle_every": 43_200, "min_wallets": 30, "step": 100}
+    _, _, stranger = room.merchant()
+    for field, value in (("settle_every", 3_599), ("min_wallets", 19)):
+        refused = room.call("PUT", path, key, good | {field: value}).json()
+        assert (refused["code"], refused["field"]) == ("settlement-too-exposed", field)
+    for body in ({}, good | {"hold": 0}, good | {"step": 0}, good | {"step": True}, {"name": ""}):
+        assert room.call("PUT", path, key, body).json()["code"] == "invalid-request"
+        assert room.call("PUT", f"/campaigns/{number}/name", key, body).json()["code"] == "invalid-request"
+    for where, body in ((path, good), (f"/campaigns/{number}/name", {"name": "Mine"})):
+        assert room.call("PUT", where, stranger, body).json()["code"] == "unknown-campaign"
+    assert room.row(number).coming_from is None
 
 
 def test_another_merchant_gets_a_quota_and_the_chains_word_is_followed(room: Room) -> None:
