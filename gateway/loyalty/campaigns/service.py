@@ -20,9 +20,8 @@ from gateway.core.db import Database
 from gateway.core.limits import FIRST_SECOND, LAST_SECOND, MAX_SUM
 from gateway.core.problems import INVALID_REQUEST
 from gateway.identity.merchants.models import Merchant
-from gateway.loyalty.campaigns import mirror, promises, schedule, settling
+from gateway.loyalty.campaigns import mirror, promises, schedule, settling, versions
 from gateway.loyalty.campaigns.errors import (
-    BADGE_CHANGED,
     CAMPAIGN_EXISTS,
     LADDER_NOT_SHARED,
     SETTLEMENT_TOO_EXPOSED,
@@ -30,7 +29,6 @@ from gateway.loyalty.campaigns.errors import (
     UNKNOWN_CAMPAIGN,
 )
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion
-from gateway.loyalty.rules import badges
 from gateway.loyalty.rules.document import RulesDocument, parse
 
 log = structlog.get_logger(__name__)
@@ -142,7 +140,7 @@ class Campaigns:
         session.add(
             CampaignMerchant(campaign_id=new.id, merchant_id=merchant_id, daily_quota=MAX_SUM, accepted=accepted)
         )
-        self._add_version(session, new.id, 1, new.starts_at, new.rules)
+        versions.add(session, new.id, 1, new.starts_at, new.rules, now)
         return campaign
 
     def _check(self, new: NewCampaign, seen: chain.Campaign) -> None:
@@ -190,11 +188,7 @@ class Campaigns:
 
     def rule_versions(self, session: Session, campaigns: Sequence[int]) -> dict[int, list[RuleVersion]]:
         """All rules of each campaign, those valid from the latest moment first."""
-        query = sa.select(RuleVersion).where(RuleVersion.campaign_id.in_(campaigns))
-        found: dict[int, list[RuleVersion]] = {campaign: [] for campaign in campaigns}
-        for row in session.scalars(query.order_by(RuleVersion.valid_from.desc(), RuleVersion.version.desc())):
-            found[row.campaign_id].append(row)
-        return found
+        return versions.of(session, campaigns)
 
     # ---------------------------------------------------------------- manage
 
@@ -211,16 +205,16 @@ class Campaigns:
         """New rules from `valid_from` (default: now) on, never earlier: what was done is judged by what was known."""
         now = self.clock.now()
         self.owned(session, campaign, merchant_id)
-        versions = self.rule_versions(session, [campaign])[campaign]
-        newest = versions[0]
+        there = self.rule_versions(session, [campaign])[campaign]
+        newest = there[0]
         start = now if valid_from is None else valid_from
         if not max(now, newest.valid_from) <= start <= LAST_SECOND:
             raise INVALID_REQUEST.at("valid_from", "not in the past, and not before other rules that are to come")
         others = [m for m in self.merchants(session, campaign) if m.merchant_id != merchant_id and m.daily_quota]
         if others and not rules.shareable:
             raise LADDER_NOT_SHARED.at("ladders")
-        check_badges(versions, rules)
-        return self._add_version(session, campaign, newest.version + 1, start, rules)
+        versions.check_badges(there, rules)
+        return versions.add(session, campaign, newest.version + 1, start, rules, now)
 
     def set_merchant(
         self, session: Session, campaign: int, owner_id: int, merchant: Merchant, daily_quota: int
@@ -230,8 +224,8 @@ class Campaigns:
         row = self.owned(session, campaign, owner_id)
         if merchant.id == owner_id:
             raise INVALID_REQUEST.at("merchant_id", "the owner has no quota")
-        versions = self.rule_versions(session, [campaign])[campaign]
-        if daily_quota and not all(parse(version.document).shareable for version in versions):
+        there = self.rule_versions(session, [campaign])[campaign]
+        if daily_quota and not all(parse(version.document).shareable for version in there):
             raise LADDER_NOT_SHARED.at("merchant_id")
         member = session.get(CampaignMerchant, (campaign, merchant.id))
         before = None if member is None else member.daily_quota
@@ -262,20 +256,6 @@ class Campaigns:
         self._check_exposure(terms.settle_every, terms.min_wallets)
         settling.announce(row, terms, self.clock.now() + self.notice)
         settling.begin_due(row, self.clock.now())
-        return row
-
-    def _add_version(
-        self, session: Session, campaign: int, version: int, valid_from: int, rules: RulesDocument
-    ) -> RuleVersion:
-        row = RuleVersion(
-            campaign_id=campaign,
-            version=version,
-            valid_from=valid_from,
-            document=rules.dump(),
-            created_at=self.clock.now(),
-        )
-        session.add(row)
-        session.flush()
         return row
 
     # -------------------------------------------------------------- promises
@@ -391,11 +371,3 @@ class Campaigns:
         row.merchant_id = owner.id
         if session.get(CampaignMerchant, (row.id, owner.id)) is None:
             session.add(CampaignMerchant(campaign_id=row.id, merchant_id=owner.id, daily_quota=MAX_SUM))
-
-
-def check_badges(versions: Sequence[RuleVersion], rules: RulesDocument) -> None:
-    """`badge-changed`: somebody may have a badge already, so that its number must not come to stand for something
-    else."""
-    number = badges.changed((parse(version.document).badges for version in versions), rules.badges)
-    if number is not None:
-        raise BADGE_CHANGED.at("badges", f"number {number}")

@@ -20,7 +20,8 @@ from gateway.core.bulk import parts
 from gateway.core.problems import INVALID_REQUEST
 from gateway.loyalty.campaigns.errors import UNKNOWN_CAMPAIGN
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
-from gateway.loyalty.campaigns.service import Campaigns, check_badges
+from gateway.loyalty.campaigns.service import Campaigns
+from gateway.loyalty.campaigns.versions import check_badges
 from gateway.loyalty.earning import answers, reports
 from gateway.loyalty.earning.models import EARNED, Action, ActionKind
 from gateway.loyalty.earning.schemas import ActionIn
