@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 Row = TypeVar("Row")
@@ -21,6 +23,9 @@ HANGS = 60_000
 #: transaction, and to open one reads the whole schema. The last one given back is the first to be taken again, so few
 #: have their caches filled.
 CONNECTIONS = 15
+
+#: SQLite: seconds until a transaction gives up waiting for the one writer, and between two looks.
+LOCKED, LOOK_AGAIN = 30, 0.001
 
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
@@ -47,7 +52,7 @@ class Database:
             self.engine = sa.create_engine(
                 self.url,
                 hide_parameters=True,
-                connect_args={"timeout": 30, "check_same_thread": False},
+                connect_args={"timeout": LOCKED, "check_same_thread": False},
                 poolclass=sa.QueuePool,
                 pool_size=CONNECTIONS,
                 max_overflow=0,
@@ -98,7 +103,7 @@ def get_or_add(session: Session, model: type[Row], key: Any, make: Callable[[], 
 def _sqlite_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     # secure_delete: what statistics and inboxes forget is overwritten, not only unlinked.
-    pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "secure_delete=FAST")
+    pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=FAST")
     for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")
 
@@ -109,6 +114,29 @@ def _postgresql_connect(connection: Any, _record: Any) -> None:
 
 
 def _sqlite_begin(connection: sa.Connection) -> None:
-    # IMMEDIATE: a write transaction that starts as a reader can fail half-way with "database is locked".
-    read = connection.get_execution_options().get("loyalty_read")
-    connection.exec_driver_sql("BEGIN" if read else "BEGIN IMMEDIATE")
+    driver: Any = connection.connection.driver_connection
+    if connection.get_execution_options().get("loyalty_read"):
+        driver.execute("BEGIN")
+    else:
+        _sqlite_write(driver)
+
+
+def _sqlite_write(driver: Any) -> None:
+    """Begins a transaction that writes, as soon as nobody else does; OperationalError when that takes too long.
+
+    IMMEDIATE: one that starts as a reader can fail half-way with "database is locked". Left to itself SQLite looks
+    again after up to a tenth of a second, and misses the moments that a busy worker leaves between two transactions.
+    """
+    deadline = time.monotonic() + LOCKED
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                    raise OperationalError("BEGIN IMMEDIATE", None, error) from None
+            time.sleep(LOOK_AGAIN)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={LOCKED * 1_000}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import InternalError
+from sqlalchemy.exc import InternalError, OperationalError
 
 from gateway.core import db as db_module
 from gateway.core.clock import Clock
@@ -34,3 +36,40 @@ def _hang(hanging: Database, other: Database) -> None:
         with other.begin() as another:  # waits for the row, and gets it
             assert another.scalar(sa.select(Job.ref).with_for_update()) == 1
         session.execute(sa.update(Job).values(ref=3))
+
+
+def test_who_waits_to_write_looks_again_at_once(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not when SQLite would: the worker leaves milliseconds between two transactions, and tills wait for one."""
+    if not db.sqlite:
+        pytest.skip("PostgreSQL wakes whoever waits")
+    looks: list[float] = []
+    with ExitStack() as stack:
+        stack.enter_context(db.begin()).execute(sa.text("SELECT 1"))
+
+        def sleep(seconds: float) -> None:
+            looks.append(seconds)
+            if len(looks) == 3:
+                stack.close()
+
+        monkeypatch.setattr("gateway.core.db.time.sleep", sleep)
+        with db.begin() as session:
+            Jobs(Clock()).enqueue(session, "test.waits", 1)
+    assert looks == [db_module.LOOK_AGAIN] * 3
+    with db.read() as session:
+        assert session.scalar(sa.select(Job.ref)) == 1
+        assert session.scalar(sa.text("PRAGMA busy_timeout")) == 1_000 * db_module.LOCKED
+
+
+def test_who_waits_too_long_to_write_is_told_so(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As what it is, so that a request is answered with `busy`, and the connection goes on waiting as before."""
+    if not db.sqlite:
+        pytest.skip("PostgreSQL has no one writer")
+    with db.begin() as first:
+        first.execute(sa.text("SELECT 1"))
+        monkeypatch.setattr(db_module, "LOCKED", 0)
+        with pytest.raises(OperationalError), db.begin() as second:
+            second.execute(sa.text("SELECT 1"))
+        monkeypatch.undo()
+    with db.begin() as session:
+        Jobs(Clock()).enqueue(session, "test.waits", 1)
+        assert session.scalar(sa.text("PRAGMA busy_timeout")) == 1_000 * db_module.LOCKED
