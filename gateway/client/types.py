@@ -1131,8 +1131,8 @@ class Referral(TypedDict):
     dates: NotRequired[Dates | None]
     merchants: NotRequired[list[int] | None]
     tiers: NotRequired[dict[str, Any] | None]
-    newcomer: NotRequired[int]
-    levels: NotRequired[list[int]]
+    newcomer: NotRequired[int | Share]
+    levels: NotRequired[list[int | Share]]
     min_amount: NotRequired[int | None]
     most: NotRequired[int]
 
@@ -1281,6 +1281,12 @@ class SettlementOut(TypedDict):
     min_wallets: int
     step: int
     since: int
+
+
+class Share(TypedDict):
+    percent: int
+    step: NotRequired[int]
+    most: NotRequired[int]
 
 
 State = Literal["open", "earned", "asked", "sent", "held", "renounced"]

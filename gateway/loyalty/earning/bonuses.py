@@ -50,9 +50,12 @@ def give(
     return found
 
 
-def take_back(session: Session, bonus: Action, policy: Refunds, digest: bytes, now: int) -> None:
-    """Takes a bonus back as a refund takes back an award: what has not left yet is folded with it, the rest goes as
-    `policy` says. The campaign must be locked."""
+def take_back(
+    session: Session, bonus: Action, policy: Refunds, digest: bytes, now: int, points: int | None = None
+) -> None:
+    """Takes a bonus back, or so many `points` of it, as a refund takes back an award: what has not left yet is folded
+    with it, the rest goes as `policy` says. The campaign must be locked."""
+    gone = bonus.points if points is None else points
     stays = bonus.state == ActionState.SETTLED and policy == Refunds.NOTHING
     values = row(
         bonus.merchant_id, bonus.campaign_id, bonus.rule_version_id, ActionKind.REFUND, digest, bonus.occurred_at, now
@@ -61,8 +64,8 @@ def take_back(session: Session, bonus: Action, policy: Refunds, digest: bytes, n
         Action(
             **values,
             wallet=bonus.wallet,
-            points=bonus.points,
-            withheld=bonus.points if stays else 0,
+            points=gone,
+            withheld=gone if stays else 0,
             refers_to=bonus.id,
             state=ActionState.SETTLED if stays else ActionState.ACCEPTED,
         )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from gateway.chain import signatures
@@ -13,6 +15,7 @@ from gateway.core.jobs import Job
 from gateway.loyalty.earning.models import Action, ActionKind
 from gateway.loyalty.earning.referrals.messages import message
 from gateway.loyalty.earning.referrals.models import Referral
+from gateway.loyalty.rules.referral import Referral as Terms
 from tests.gateway.earning.conftest import CHAIN, DAY, HUB, Room
 from tests.support.races import on_postgresql, overlap
 
@@ -141,6 +144,51 @@ def test_a_refund_takes_the_bonuses_back(room: Room) -> None:
     assert given(room)[:2] == [1_000, 500]
     buy(room, 1)  # and another one earns them again
     assert given(room)[:2] == [1_300, 2_000]
+
+
+def test_shares_of_what_was_earned_go_with_it(room: Room) -> None:
+    shares = {"newcomer": {"percent": 50}, "levels": [{"percent": 10, "most": 400}, 70]}
+    room.campaign(programme={"referral": shares}, hold=9)
+    buy(room, 5)
+    name(room, 0, 5)
+    buy(room, 0, amount=1)  # half of it is nothing: but there are levels
+    name(room, 1, 0)
+    first = buy(room, 1, amount=3_990)
+    assert given(room)[:6] == [1 + 300, 3_990 + 1_900, 0, 0, 0, 1_000 + 70]
+    room.refund(first, amount=990)
+    follow(room)
+    assert given(room)[:6] == [1 + 300, 3_000 + 1_500, 0, 0, 0, 1_070]
+    room.refund(first, amount=1_500)
+    follow(room)
+    follow(room)
+    given(room)
+    assert given(room)[:6] == [1 + 100, 1_500 + 700, 0, 0, 0, 1_070]
+    room.refund(first)
+    follow(room)
+    given(room)
+    assert given(room)[:6] == [1, 0, 0, 0, 0, 1_070 - 70]
+    buy(room, 1, amount=9_000)
+    assert given(room)[:6] == [1 + 400, 9_000 + 4_500, 0, 0, 0, 1_070]
+
+
+def test_a_share_of_too_little_waits_for_more(room: Room) -> None:
+    room.campaign(programme={"referral": {"levels": [{"percent": 10}]}})
+    buy(room, 0)
+    name(room, 1, 0)
+    buy(room, 1, amount=999)
+    assert given(room)[:2] == [1_000, 999]
+    buy(room, 1, amount=1_999)
+    buy(room, 1, amount=5_000)
+    assert given(room)[:2] == [1_100, 7_998]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"percent": 0}, {"percent": 10, "step": 99}, {"percent": "10"}, {"percent": 10, "of": "spend"}, -1, 0, "5"],
+)
+def test_shares_that_are_none(wrong: Any) -> None:
+    with pytest.raises(ValidationError):
+        Terms.model_validate({"levels": [wrong]})
 
 
 def test_a_settlement_frees_what_was_refunded_before(room: Room) -> None:

@@ -30,7 +30,7 @@ from gateway.loyalty.earning.referrals.errors import (
 )
 from gateway.loyalty.earning.referrals.messages import message
 from gateway.loyalty.earning.referrals.models import Referral
-from gateway.loyalty.earning.refunds import what_is_left
+from gateway.loyalty.earning.refunds import after_refunds, what_is_left
 from gateway.loyalty.rules import referral as rules
 from gateway.loyalty.rules.circumstances import gate
 from gateway.loyalty.rules.expressions import compiled
@@ -130,20 +130,34 @@ class Referrals:
             return
         if action.claim_hash is not None and action.state != ActionState.SETTLED:
             return
-        ready = programme(session.get_one(RuleVersion, action.rule_version_id).document)
-        terms = ready.document.referral
-        left = what_is_left(session, [action])[action.id]
-        if terms is None or left.nothing or not _qualifies(ready, terms, action, left.amount):
+        due = self._due(session, action, row)
+        if due is None:
             return
-        uplines = self._chain(session, action.campaign_id, row.referrer, len(terms.levels)) if terms.levels else []
-        given = [(row.wallet, terms.newcomer)]
-        for referrer, points in zip(uplines, terms.levels, strict=False):
+        terms, newcomer, above = due
+        given = [(row.wallet, newcomer)]
+        for referrer, points in above:
             earned = self._has_earned(session, campaign.id, referrer, COUNTS)
             if earned and not self._is_full(session, row, referrer, terms):
                 given.append((referrer, points))
         self._award(session, campaign, action, [(wallet, points) for wallet, points in given if points])
         row.action_id = action.id
         session.flush()
+
+    def _due(
+        self, session: Session, action: Action, row: Referral
+    ) -> tuple[rules.Referral, int, list[tuple[bytes, int]]] | None:
+        """By which terms, what the newcomer gets for what is left of an action, and what each wallet above it; None:
+        nothing for anybody."""
+        ready = programme(session.get_one(RuleVersion, action.rule_version_id).document)
+        terms = ready.document.referral
+        left = what_is_left(session, [action])[action.id]
+        if terms is None or left.nothing or not _qualifies(ready, terms, action, left.amount):
+            return None
+        newcomer, levels = terms.given(after_refunds(session, [action])[0][action.id])
+        if not newcomer and not any(levels):
+            return None
+        uplines = self._chain(session, action.campaign_id, row.referrer, len(levels)) if levels else []
+        return terms, newcomer, list(zip(uplines, levels, strict=False))
 
     def _is_full(self, session: Session, row: Referral, referrer: bytes, terms: rules.Referral) -> bool:
         """Whether a wallet has bonuses for `most` newcomers, whom it brought itself or through others."""
@@ -168,21 +182,26 @@ class Referrals:
         return [self._digest("referral", action, level) for level in range(rules.MAX_LEVELS + 1)]
 
     def _undo(self, session: Session, refund: Action) -> None:
-        """Takes bonuses back when too little is left of what they were given for."""
+        """Takes bonuses back when too little is left of what they were given for, and shares with what is gone."""
         row = session.scalar(sa.select(Referral).where(Referral.action_id == refund.refers_to).with_for_update())
         if row is None:
             return
         action = session.get_one(Action, refund.refers_to)
-        ready = programme(session.get_one(RuleVersion, action.rule_version_id).document)
-        left = what_is_left(session, [action])[action.id]
-        terms = ready.document.referral
-        if terms is not None and not left.nothing and _qualifies(ready, terms, action, left.amount):
-            return
-        theirs = sa.select(Action).where(Action.key_hash.in_(self._digests(action.id)), Action.kind == ActionKind.BONUS)
-        for bonus in session.scalars(theirs.execution_options(populate_existing=True)).all():
-            digest = self._digest("referral-undone", bonus.id)
-            bonuses.take_back(session, bonus, ready.document.refunds, digest, self.clock.now())
-        row.action_id = None
+        due = self._due(session, action, row)
+        stay = {} if due is None else {row.wallet: due[1], **dict(due[2])}
+        policy = programme(session.get_one(RuleVersion, action.rule_version_id).document).document.refunds
+        query = sa.select(Action).where(Action.key_hash.in_(self._digests(action.id)), Action.kind == ActionKind.BONUS)
+        theirs = session.scalars(query.execution_options(populate_existing=True)).all()
+        taken = sa.select(Action.refers_to, sa.func.sum(Action.points)).group_by(Action.refers_to)
+        gone = dict(session.execute(taken.where(Action.refers_to.in_([bonus.id for bonus in theirs]))).tuples().all())
+        for bonus in theirs:
+            more = bonus.points - int(gone.get(bonus.id, 0)) - stay.get(bonus.wallet or b"", 0)
+            if more > 0:
+                ids = bonus.id.to_bytes(8, "big") + refund.id.to_bytes(8, "big")
+                digest = self.secrets.mac("referral-undone", ids)
+                bonuses.take_back(session, bonus, policy, digest, self.clock.now(), more)
+        if due is None:
+            row.action_id = None
         session.flush()
 
     # ------------------------------------------------------------ forgetting
