@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from gateway.chain.hexes import from_hex, to_hex
 from gateway.chain.reads import Reads
 from gateway.client import Json
-from gateway.commands import audit_logs
 from gateway.commands.audit_books import Books
 from gateway.core.db import Database
 from gateway.loyalty.earning.models import Carry
+from gateway.statistics.weeks import label
 from tests.functional.people import Holder
 from tests.storm.town import POINTS, Town
 
@@ -26,6 +26,8 @@ Place = tuple[int, bytes]
 MOVE_ENDS = ("done", "dead", "refused")
 #: Flagged: a code was delivered, then a reorganisation took its payment back and another order has used the nonce.
 REDEMPTION_ENDS = ("delivered", "confirmed", "dead", "flagged")
+#: Campaign (0: the wallet), holder, nonce.
+Where = tuple[int, bytes, int]
 
 
 @dataclass
@@ -39,9 +41,23 @@ class Order:
     merchant: str = ""
 
     @property
-    def place(self) -> tuple[int, bytes, int]:
-        """Campaign (0: the wallet), holder, nonce."""
+    def place(self) -> Where:
         return int(self.body.get("source") or 0), self.holder.address, int(self.body["nonce"])
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the chain shows in the end. Of it the doing of holders without the gateway: what each wallet has by it, and
+    the places of orders that it used up by redemptions which the gateway knows nothing of."""
+
+    books: Books
+    reads: Reads
+    moved: Counter[bytes]
+    places: set[Where]
+
+    def has_passed(self, place: Where) -> bool:
+        campaign, holder, nonce = place
+        return nonce < (self.reads.account(campaign, holder).nonce if campaign else self.reads.nonce(holder))
 
 
 @dataclass
@@ -55,6 +71,11 @@ class Book:
     #: Code → redemptions that delivered it.
     codes: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     used: set[str] = field(default_factory=set)
+    #: By the merchant's place in the town: Monday of a week that is over → visits of it that were accepted.
+    weeks: tuple[dict[int, int], dict[int, int]] = field(default_factory=lambda: ({}, {}))
+    #: Published figures as they were seen first, and what was said of those that changed.
+    figures: dict[int, Json] = field(default_factory=dict)
+    changed_figures: list[str] = field(default_factory=list)
     #: Numbers on the chain of the badges that were asked for.
     badges: set[int] = field(default_factory=set)
     #: Code of a problem → how often it was the answer.
@@ -73,25 +94,24 @@ class Book:
         with self.lock:
             self.refusals[code] += 1
 
+    def labels(self, place: int) -> set[str]:
+        """The weeks that were told of, as webhooks name them."""
+        return {label(week) for week in self.weeks[place]}
+
     # -------------------------------------------------------------- the reckoning
 
-    def differences(self, town: Town, database: Database) -> Iterator[str]:
+    def differences(self, town: Town, database: Database, seen: Seen) -> Iterator[str]:
         """Where chain and book disagree, once everything has settled; each line names what."""
-        fleet = town.fleet
-        reads = Reads(fleet.rpc, fleet.deployment)
-        head = reads.head()
-        books = Books(fleet.deployment.hub)
-        books.feed(audit_logs.fetch(fleet.rpc, fleet.deployment, head).decoded)
-        books.close(head.time)
+        books = seen.books
         with database.read() as session:
             left = {(row.campaign_id, row.wallet): row.points - row.owed for row in session.scalars(sa.select(Carry))}
         expected = Counter(self.awarded)
         expected.subtract(self.refunded)
         expected.subtract(left)
         yield from self._minted(expected, left, books)
-        yield from self._orders(town, books)
+        yield from self._orders(town, seen)
         yield from self._codes(books)
-        yield from self._holdings(town, expected, reads)
+        yield from self._holdings(town, expected, seen)
         landed = books.badges.keys()
         yield from (f"asked for and not on the chain: badge {number:x}" for number in self.badges - landed)
         yield from (f"on the chain and not asked for: badge {number:x}" for number in landed - self.badges)
@@ -112,20 +132,20 @@ class Book:
             if left.get(place, 0) < -self.refunded[place]:
                 yield f"more is owed than was refunded; {where}"
 
-    def _orders(self, town: Town, books: Books) -> Iterator[str]:
+    def _orders(self, town: Town, seen: Seen) -> Iterator[str]:
         """What the chain executed is what we say was done, order by order."""
-        ours = {holder.address for holder in town.holders}
+        books, ours = seen.books, {holder.address for holder in town.holders}
         on_chain = {place for place in books.orders if place[1] in ours}
         on_chain |= {(paid.source, paid.holder, paid.nonce) for paid in books.paid}
         done = Counter(order.place for order in self.moves.values() if order.answer["state"] == "done")
         done.update(order.place for order in self.redemptions.values() if is_paid(order.answer))
         yield from (f"{times} orders say that they used nonce {place}" for place, times in done.items() if times > 1)
         yield from (f"called done and not on the chain: {place}" for place in done.keys() - on_chain)
-        yield from (f"on the chain and not called done: {place}" for place in on_chain - done.keys())
+        yield from (f"on the chain and not called done: {place}" for place in on_chain - done.keys() - seen.places)
         for kind, orders, ends in (("move", self.moves, MOVE_ENDS), ("redemption", self.redemptions, REDEMPTION_ENDS)):
             for number, order in orders.items():
                 state = order.answer["state"]
-                if state not in ends or (state == "flagged" and order.place not in on_chain):
+                if state not in ends or (state == "flagged" and not seen.has_passed(order.place)):
                     yield f"{kind} {number} is {state}"
 
     def _codes(self, books: Books) -> Iterator[str]:
@@ -143,9 +163,11 @@ class Book:
             if number in opened and paid[order.place] != 1 and order.answer["state"] != "flagged":
                 yield f"the code of redemption {number} was delivered without its points"
 
-    def _holdings(self, town: Town, expected: Counter[Place], reads: Reads) -> Iterator[str]:
+    def _holdings(self, town: Town, expected: Counter[Place], seen: Seen) -> Iterator[str]:
         """Everybody has what they should, wallet and accounts together."""
+        reads = seen.reads
         wanted: Counter[bytes] = Counter({holder.address: POINTS for holder in town.holders})
+        wanted.update(seen.moved)
         for (_, wallet), points in expected.items():
             wanted[wallet] += points
         for order in self.moves.values():

@@ -6,6 +6,8 @@ import random
 from dataclasses import dataclass
 
 TILLS, HOLDERS, WORKERS, GATEWAYS, KEYS = 4, 8, 2, 2, 2
+#: Offices, one a merchant, and those of the holders who have transactions of their own.
+OFFICES, INDEPENDENT = 2, 4
 
 #: Trouble → how often among all.
 TROUBLES = {
@@ -39,8 +41,13 @@ BY_HOLDER = {
     "move_on": 8,
     "badge": 8,
 }
-#: Mean seconds between two troubles, two deeds of one till and two of one holder.
+BY_OFFICE = {"history": 24, "figures": 14, "subscribe": 24, "unsubscribe": 18, "replay": 20}
+BY_ITSELF = {"transfer": 20, "allowance": 12, "permit": 12, "cash_out": 8, "leave": 12, "redeem": 16, "cancel": 6}
+#: How the merchants' servers are, from now on.
+MOODS = {"well": 40, "fails": 16, "forgets": 12, "drops": 12, "hangs": 12, "gone": 8}
+#: Mean seconds between two troubles, and two deeds of one till, holder, office, holder without gateway, server.
 BETWEEN_TROUBLES, BETWEEN_REPORTS, BETWEEN_ORDERS = 2.0, 0.4, 1.2
+BETWEEN_ERRANDS, BETWEEN_TRANSACTIONS, BETWEEN_MOODS = 0.6, 1.5, 1.5
 
 
 @dataclass(frozen=True)
@@ -60,13 +67,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that is done: troubles, and the deeds of each till and holder."""
+    """Everything that is done: troubles, and the deeds of everybody."""
 
     seed: int
     seconds: float
     troubles: tuple[Step, ...]
     tills: tuple[tuple[Step, ...], ...]
     holders: tuple[tuple[Step, ...], ...]
+    offices: tuple[tuple[Step, ...], ...]
+    independent: tuple[tuple[Step, ...], ...]
+    moods: tuple[Step, ...]
 
 
 def draw(seed: int, seconds: float) -> Plan:
@@ -86,4 +96,7 @@ def draw(seed: int, seconds: float) -> Plan:
         steps("troubles", TROUBLES, BETWEEN_TROUBLES),
         tuple(steps(f"till {n}", AT_TILL, BETWEEN_REPORTS) for n in range(TILLS)),
         tuple(steps(f"holder {n}", BY_HOLDER, BETWEEN_ORDERS) for n in range(HOLDERS)),
+        tuple(steps(f"office {n}", BY_OFFICE, BETWEEN_ERRANDS) for n in range(OFFICES)),
+        tuple(steps(f"independent {n}", BY_ITSELF, BETWEEN_TRANSACTIONS) for n in range(INDEPENDENT)),
+        steps("moods", MOODS, BETWEEN_MOODS),
     )

@@ -36,6 +36,12 @@ ANY_ERRORS = (
     (-32603, "Internal error"),
     (-32001, "resource not found, try again"),
 )
+#: What they say of a block that they have without its state, when that is asked for.
+STATELESS = (
+    (-32000, "missing trie node 5d6ac0 (path ) state 0x5d6ac0 is not available"),
+    (-32000, "required historical state unavailable (reexec=128): state not found"),
+)
+STATE = ("eth_call", "eth_estimateGas", "eth_getBalance", "eth_getCode", "eth_getTransactionCount")
 #: HTTP answers of what stands in front of a node.
 BUSY = (429, 502, 503)
 SEND = "eth_sendRawTransaction"
@@ -69,6 +75,8 @@ class Weather:
     deny: float = 0
     #: A question is answered with an error.
     fail: float = 0
+    #: A question for the state of a block is answered as by a node that has the block alone.
+    stateless: float = 0
     #: 429, 502 or 503.
     busy: float = 0
     #: An earlier answer to the very same request, as from a node that lags behind.
@@ -92,6 +100,7 @@ ROUGH = Weather(
     refuse=0.15,
     deny=0.15,
     fail=0.02,
+    stateless=0.04,
     busy=0.03,
     stale=0.03,
 )
@@ -226,6 +235,8 @@ class FaultProxy:
     def _bent(self, call: Mapping[str, Any], answer: Any) -> Any:
         if call["method"] == SEND and self._happens("deny"):
             return self._error(call, SENDING_ERRORS)
+        if call["method"] in STATE and self._happens("stateless"):
+            return self._error(call, STATELESS)
         return self._error(call, ANY_ERRORS) if self._happens("fail") else answer
 
     def _error(self, call: Mapping[str, Any], errors: tuple[tuple[int, str], ...]) -> Any:

@@ -11,26 +11,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-import sqlalchemy as sa
 
 from gateway.chain import local
 from gateway.chain.errors import ChainError
 from gateway.chain.hexes import to_hex
-from gateway.chain.indexer.models import ChainEvent, Subscription
-from gateway.chain.relayer.models import ChainTx, TxState
 from gateway.core.db import Database
-from gateway.core.jobs import Job
-from gateway.identity.wallets.models import OpenOrder
-from gateway.loyalty.badges.models import BadgeWish
-from gateway.loyalty.earning.models import Action, ActionState, Batch, BatchState
-from gateway.loyalty.moves.models import Move, MoveState
-from gateway.loyalty.redemptions.models import Redemption, RedemptionState
+from tests.storm import own, under_way, weeks
 from tests.storm import plan as plans
 from tests.storm.actors import Actor, Customer, Stage, Till
 from tests.storm.book import Book
 from tests.storm.fleet import Fleet, answers
+from tests.storm.hooks import Hooks
+from tests.storm.mistakes import Mistakes
 from tests.storm.node import Node
-from tests.storm.plan import GATEWAYS, KEYS, WORKERS, Plan, Step
+from tests.storm.office import Moods, Office
+from tests.storm.own import Independent, Purse
+from tests.storm.plan import GATEWAYS, INDEPENDENT, KEYS, WORKERS, Plan, Step
 from tests.storm.proxy import FAIR, ROUGH, FaultProxy
 from tests.storm.quota import Quota
 from tests.storm.town import VISIT, Town, settle_down
@@ -42,6 +38,8 @@ BLOCK = 0.3
 #: Seconds, at most, until everything has settled: what was put off in the storm waits about as long as it lasted.
 PATIENCE, PATIENCE_FOR_EACH = 300.0, 1.5
 TICK = 0.05
+#: Seconds after which the gateway looks whether an order is dead; half a minute would be half of the storm.
+LOOK_EVERY = "6"
 
 
 class StormFailed(AssertionError):
@@ -72,20 +70,18 @@ class Site:
     quota: Quota
     ports: list[int]
     book: Book
+    hooks: Hooks
+    purses: list[Purse]
+    mistakes: Mistakes = field(default_factory=Mistakes)
 
 
 class Storm:
     """One storm on one database. `say` gets a line for everything that happens."""
 
     def __init__(self, plan: Plan, site: Site, say: Callable[[str], None]) -> None:
-        self.plan, self.say = plan, say
-        self.town, self.node, self.proxy, self.quota, self.book = (
-            site.town,
-            site.node,
-            site.proxy,
-            site.quota,
-            site.book,
-        )
+        self.plan, self.site, self.say = plan, site, say
+        self.town, self.node, self.proxy, self.quota = site.town, site.node, site.proxy, site.quota
+        self.book, self.hooks = site.book, site.hooks
         self.fleet = site.town.fleet
         self.database = Database(self.fleet.database_url)
         self.workers = [Process(f"worker {n}", forks.worker) for n in range(WORKERS)]
@@ -93,7 +89,17 @@ class Storm:
         self.stage = Stage(site.town, site.book, [f"http://127.0.0.1:{port}" for port in site.ports])
         tills = [Till(f"{plan.seed}-till{n}", self.stage, steps, n % 2) for n, steps in enumerate(plan.tills)]
         holders = [Customer(f"holder{n}", self.stage, steps, n) for n, steps in enumerate(plan.holders)]
-        self.actors: list[Actor] = [*tills, *holders]
+        self.offices = [
+            Office(f"{plan.seed}-office{n}", self.stage, steps, n, site.hooks) for n, steps in enumerate(plan.offices)
+        ]
+        independent = [
+            Independent(f"independent{n}", self.stage, steps, site.purses, n)
+            for n, steps in enumerate(plan.independent)
+        ]
+        moods = Moods("moods", self.stage, plan.moods, site.hooks)
+        self.actors: list[Actor] = [*tills, *holders, *self.offices, *independent, moods]
+        #: Messages that were asked for again, and when.
+        self.asked_again: dict[int, float] = {}
         #: What ends by itself: when, what it is, how to end it.
         self.ends: list[tuple[float, str, Callable[[], None]]] = []
         self.node_up = True
@@ -287,7 +293,7 @@ class Storm:
         for _, _, end in sorted(self.ends, key=lambda end: end[0]):
             end()
         self.ends.clear()
-        self.proxy.weather = FAIR
+        self.proxy.weather, self.hooks.mood = FAIR, "well"
         for key in self.fleet.relayers:
             self._fund(key)
         for process in (*self.workers, *self.gateways):
@@ -301,62 +307,59 @@ class Storm:
         began = self.now
         deadline = began + PATIENCE + PATIENCE_FOR_EACH * self.plan.seconds
         self.stage.over.set()
-        quiet, under_way = 0, self._under_way()
-        while quiet < 3:
-            self._tick()
-            time.sleep(0.5)
-            busy = [actor.name for actor in self.actors if actor.is_alive()]
-            if under_way != (under_way := self._under_way()):
-                self.say(f"{self.now:6.1f} under way: {under_way}")
-            quiet = 0 if busy or under_way else quiet + 1
-            if self.now > deadline and not quiet:
-                raise StormFailed(f"not settled after {self.now - began:.0f} s: {under_way}, without answer: {busy}")
+        self._wait(deadline)
         for actor in self.actors:
             if actor.failure is not None:
                 raise StormFailed(f"{actor.name} failed: {actor.failure!r}") from actor.failure
         settled = self.now - began
+        self._look_again()
+        self._wait(deadline)
         self._reckon()
         return settled
 
-    def _under_way(self) -> dict[str, int]:
-        """What has not come to its end, by kind."""
-        waiting = {
-            "actions": sa.select(Action.id).where(Action.state == ActionState.ACCEPTED),
-            "batches": sa.select(Batch.id).where(Batch.state == BatchState.QUEUED),
-            "transactions": sa.select(ChainTx.id).where(ChainTx.state.in_((TxState.QUEUED, TxState.SIGNED))),
-            "orders": sa.select(OpenOrder.nonce),
-            "moves": sa.select(Move.id).where(Move.state == MoveState.ACCEPTED),
-            "redemptions": sa.select(Redemption.id).where(
-                sa.or_(
-                    Redemption.state.in_((RedemptionState.ACCEPTED, RedemptionState.SUBMITTED)),
-                    sa.and_(Redemption.state == RedemptionState.FLAGGED, Redemption.retry_at.is_not(None)),
-                )
-            ),
-            "badges": sa.select(BadgeWish.badge).where(BadgeWish.landed_block.is_(None)),
-            "jobs": sa.select(Job.id),
-        }
-        with self.database.read() as session:
-            counts = {
-                name: session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
-                for name, query in waiting.items()
-            }
-            newest = session.scalar(sa.select(sa.func.max(ChainEvent.id)).where(ChainEvent.orphaned == 0)) or 0
-            slowest = session.scalar(sa.select(sa.func.min(Subscription.last_event))) or 0
-        counts["unread events"] = max(0, newest - slowest)
-        return {name: count for name, count in counts.items() if count}
+    def _wait(self, deadline: float) -> None:
+        quiet, waiting = 0, under_way.look(self.database)
+        while quiet < 3:
+            self._tick()
+            time.sleep(0.5)
+            self._send_again()
+            busy = [actor.name for actor in self.actors if actor.is_alive()]
+            if waiting != (waiting := under_way.look(self.database)):
+                self.say(f"{self.now:6.1f} under way: {waiting}")
+            quiet = 0 if busy or waiting else quiet + 1
+            if self.now > deadline and not quiet:
+                raise StormFailed(f"not settled: {waiting}, without answer: {busy}")
 
-    def _reckon(self) -> None:
-        """Everybody looks at what came of it; audit and book must agree."""
+    def _send_again(self) -> None:
+        """Messages that failed more than once wait for minutes: their merchants ask for them."""
+        by_merchant = {office.merchant.id: office for office in self.offices}
+        for merchant, delivery in under_way.far_messages(self.database, int(time.time())):
+            if self.now > self.asked_again.get(delivery, 0.0):
+                self.asked_again[delivery] = self.now + 10
+                by_merchant[merchant].send_again(delivery)
+
+    def _look_again(self) -> None:
+        """Everybody looks at what came of it, and codes are used."""
         for actor in self.actors:
             if isinstance(actor, Customer):
                 actor.look_again()
         for actor in self.actors:
             if isinstance(actor, Till):
                 actor._use(Step(0, "use", 0, 0))
+        for office in self.offices:
+            office.close()
+            office._figures(Step(0, "figures", 0, 0))
+
+    def _reckon(self) -> None:
+        """Audit, book, merchants and logs must agree."""
         report = self.fleet.audit()
         wrong = [str(difference) for difference in report.differences]
         wrong += [] if report.solvent else ["not solvent"]
-        wrong += self.book.differences(self.town, self.database)
+        seen = own.look(self.town, self.site.purses)
+        wrong += self.book.differences(self.town, self.database, seen)
+        wrong += self.hooks.differences(self.town, self.database, self.book, seen.books)
+        wrong += weeks.differences(self.town, self.database, self.book)
+        wrong += self.site.mistakes.found(self.fleet.logs.values())
         if self.book.refusals["internal-error"]:
             wrong.append(f"{self.book.refusals['internal-error']} answers were internal errors")
         if wrong:
@@ -369,7 +372,8 @@ class Storm:
             f"{sum(actor.done for actor in self.actors)} deeds: {book.awarded.total()} hundredths accepted,"
             f" {book.refunded.total()} refunded, {done} of {len(book.moves)} moves done,"
             f" {len(book.codes)} of {len(book.redemptions)} codes delivered, {len(book.used)} used,"
-            f" {len(book.badges)} badges;"
+            f" {len(book.badges)} badges, {sum(map(len, book.weeks))} weeks told of, {len(self.hooks.heard)} webhooks"
+            f" heard, {sum(len(purse.hashes) for purse in self.site.purses)} own transactions;"
             f" settled {settled:.0f} s after the storm. Faults of the line: {dict(self.proxy.done)}."
             f" Ended by themselves: {dict(self.deaths)}. Refused: {dict(book.refusals)}"
         )
@@ -381,12 +385,14 @@ def site(folder: Path, database_url: str) -> Iterator[Site]:
     node = Node(folder)
     proxy = FaultProxy(node.anvil.url)
     proxy.start()
-    tuning = {"LOYALTY_RPC_URL": proxy.url, "LOYALTY_CONFIRMATIONS": "2"}
+    hooks = Hooks()
+    tuning = {"LOYALTY_RPC_URL": proxy.url, "LOYALTY_CONFIRMATIONS": "2", "FORK_LOOK_EVERY": LOOK_EVERY}
     fleet = Fleet(folder, database_url, node.anvil, tuning, KEYS)
     fleet.heart.pulse = BLOCK
     try:
         fleet.start()
-        town = settle_down(fleet)
+        town = settle_down(fleet, hooks.listen)
+        purses = [Purse(fleet, holder) for holder in town.holders[:INDEPENDENT]]
         for name in tuple(fleet.forks):
             fleet.forks.pop(name).kill()
         node.found()
@@ -394,9 +400,10 @@ def site(folder: Path, database_url: str) -> Iterator[Site]:
         book = Book()
         for holder in town.holders:
             book.award(town.badged, holder.address, VISIT)
-        yield Site(town, node, proxy, Quota(database_url, folder / "full"), ports, book)
+        yield Site(town, node, proxy, Quota(database_url, folder / "full"), ports, book, hooks, purses)
     finally:
         fleet.close()
+        hooks.close()
         proxy.stop()
         node.close()
 

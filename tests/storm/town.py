@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.client import Json
@@ -14,6 +15,7 @@ from tests.storm.plan import HOLDERS
 POINTS = 20_000
 BUDGET = 50_000_000
 CAP = 20_000_000
+WEEK = 7 * 86_400
 #: Seconds: awards of the campaign with a hold mature after one to two of them.
 HOLD = 4
 #: Numbers of badges, which everybody has earned by the visit that brought these points.
@@ -54,12 +56,16 @@ class Town:
         return self.campaigns[:-1] if merchant == 0 else (self.shared,)
 
 
-def settle_down(fleet: Fleet) -> Town:
-    """Everything that is done with merchants' own transactions; a storm does no more of those."""
+def settle_down(fleet: Fleet, listen: Callable[[Merchant], None]) -> Town:
+    """Everything that is done with merchants' own transactions; a storm does no more of those. `listen` registers a
+    merchant's lasting webhook before there is anything to tell."""
     first, second = fleet.join(), fleet.join()
+    listen(first)
+    listen(second)
+    long_ago = int(time.time()) - 400 * WEEK
     made = {
-        "open": first.campaign(budget=BUDGET, daily_cap=CAP),
-        "shared": first.campaign(budget=BUDGET, daily_cap=CAP),
+        "open": first.campaign(budget=BUDGET, daily_cap=CAP, starts_at=long_ago),
+        "shared": first.campaign(budget=BUDGET, daily_cap=CAP, starts_at=long_ago),
         "held": first.campaign(budget=BUDGET, daily_cap=CAP, hold=HOLD),
         "closed": first.campaign(budget=BUDGET, daily_cap=CAP, closed=True, bonus=1_000, pot=1_000_000),
         "windows": first.campaign(budget=BUDGET, daily_cap=CAP, settle_every=3, step=10, rules=RULES),

@@ -2,7 +2,8 @@
 
 Each is a process of its own, runs the very entry that an operator starts, and can be killed as any other. Two things
 may be wrong with the machine it runs on: `FORK_SKEW` seconds are added to its clock, and while the file `FORK_QUOTA`
-exists, its SQLite database may not grow.
+exists, its SQLite database may not grow. One may be hurried: `FORK_LOOK_EVERY` seconds pass until it looks whether an
+order is dead.
 """
 
 from __future__ import annotations
@@ -95,6 +96,10 @@ def _run(run: Callable[[], None], log: str, env: dict[str, str]) -> None:
         _skew(skew)
     if quota := env.get("FORK_QUOTA"):
         _keep_to(Path(quota))
+    if seconds := env.get("FORK_LOOK_EVERY"):
+        from gateway.identity.wallets import orders
+
+        orders.LOOK_EVERY = int(seconds)
     run()
 
 
