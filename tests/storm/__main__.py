@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.storm import plan
-from tests.storm.storm import Storm, StormFailed, clear, site
+from tests.storm.site import clear, site
+from tests.storm.storm import Storm, StormFailed
 from tests.support.postgres import postgres_url, server
 
 TAIL = 25

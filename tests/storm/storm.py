@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 
@@ -19,27 +17,18 @@ from gateway.core.db import Database
 from tests.storm import own, under_way, weeks
 from tests.storm import plan as plans
 from tests.storm.actors import Actor, Customer, Stage, Till
-from tests.storm.book import Book
-from tests.storm.fleet import Fleet, answers
-from tests.storm.hooks import Hooks
-from tests.storm.mistakes import Mistakes
-from tests.storm.node import Node
+from tests.storm.fleet import answers
 from tests.storm.office import Moods, Office
-from tests.storm.own import Independent, Purse
-from tests.storm.plan import GATEWAYS, INDEPENDENT, KEYS, WORKERS, Plan, Step
-from tests.storm.proxy import FAIR, ROUGH, FaultProxy
-from tests.storm.quota import Quota
-from tests.storm.town import VISIT, Town, settle_down
+from tests.storm.own import Independent
+from tests.storm.plan import GATEWAYS, KEYS, WORKERS, Plan, Step
+from tests.storm.proxy import FAIR, ROUGH
+from tests.storm.site import Site
 from tests.support import forks
-from tests.support.processes import free_port
 
 GWEI = 10**9
-BLOCK = 0.3
 #: Seconds, at most, until everything has settled: what was put off in the storm waits about as long as it lasted.
 PATIENCE, PATIENCE_FOR_EACH = 300.0, 1.5
 TICK = 0.05
-#: Seconds after which the gateway looks whether an order is dead; half a minute would be half of the storm.
-LOOK_EVERY = "6"
 
 
 class StormFailed(AssertionError):
@@ -58,21 +47,6 @@ class Process:
     env: dict[str, str] = field(default_factory=dict)
     #: Whether something is wrong with it as it runs.
     odd: bool = False
-
-
-@dataclass
-class Site:
-    """A town and all that may go wrong with what it stands on. Storms may follow each other there; the book goes on."""
-
-    town: Town
-    node: Node
-    proxy: FaultProxy
-    quota: Quota
-    ports: list[int]
-    book: Book
-    hooks: Hooks
-    purses: list[Purse]
-    mistakes: Mistakes = field(default_factory=Mistakes)
 
 
 class Storm:
@@ -357,9 +331,9 @@ class Storm:
         wrong += [] if report.solvent else ["not solvent"]
         seen = own.look(self.town, self.site.purses)
         wrong += self.book.differences(self.town, self.database, seen)
-        wrong += self.hooks.differences(self.town, self.database, self.book, seen.books)
-        wrong += weeks.differences(self.town, self.database, self.book)
         wrong += self.site.mistakes.found(self.fleet.logs.values())
+        wrong += weeks.differences(self.town, self.database, self.book)
+        wrong += self.hooks.differences(self.town, self.database, self.book, seen.books)
         if self.book.refusals["internal-error"]:
             wrong.append(f"{self.book.refusals['internal-error']} answers were internal errors")
         if wrong:
@@ -377,37 +351,3 @@ class Storm:
             f" settled {settled:.0f} s after the storm. Faults of the line: {dict(self.proxy.done)}."
             f" Ended by themselves: {dict(self.deaths)}. Refused: {dict(book.refusals)}"
         )
-
-
-@contextmanager
-def site(folder: Path, database_url: str) -> Iterator[Site]:
-    """A town with a node of its own, before any storm."""
-    node = Node(folder)
-    proxy = FaultProxy(node.anvil.url)
-    proxy.start()
-    hooks = Hooks()
-    tuning = {"LOYALTY_RPC_URL": proxy.url, "LOYALTY_CONFIRMATIONS": "2", "FORK_LOOK_EVERY": LOOK_EVERY}
-    fleet = Fleet(folder, database_url, node.anvil, tuning, KEYS)
-    fleet.heart.pulse = BLOCK
-    try:
-        fleet.start()
-        town = settle_down(fleet, hooks.listen)
-        purses = [Purse(fleet, holder) for holder in town.holders[:INDEPENDENT]]
-        for name in tuple(fleet.forks):
-            fleet.forks.pop(name).kill()
-        node.found()
-        ports = [fleet.port, *(free_port() for _ in range(1, GATEWAYS))]
-        book = Book()
-        for holder in town.holders:
-            book.award(town.badged, holder.address, VISIT)
-        yield Site(town, node, proxy, Quota(database_url, folder / "full"), ports, book, hooks, purses)
-    finally:
-        fleet.close()
-        hooks.close()
-        proxy.stop()
-        node.close()
-
-
-def clear(folder: Path) -> None:
-    """What a storm that went well leaves behind."""
-    shutil.rmtree(folder, ignore_errors=True)
