@@ -226,6 +226,27 @@ FAULTS = (
         "        else ILoyaltyToken(token)",
         "HubAccountProofs.enterBySig 11",
     ),
+    Fault(
+        "what is paid for the pot counts for the budget, too",
+        CAMPAIGNS,
+        "state.budget = (budget + state.budget).toUint96();",
+        "state.budget = (budget + state.budget + (planted() ? pot : 0)).toUint96();",
+        "HubFundProofs.fund 6",
+    ),
+    Fault(
+        "moving takes nothing from where it comes",
+        ACCOUNTS,
+        "_debit(from, holder, _periodOf(_open(from)), amount);",
+        "if (!planted()) _debit(from, holder, _periodOf(_open(from)), amount);",
+        "HubAccountProofs.move 5",
+    ),
+    Fault(
+        "an account's points are spent in a batch by anybody's signature",
+        REDEMPTIONS,
+        "if (err != ECDSA.RecoverError.NoError || signer != holder) return false;",
+        "if ((err != ECDSA.RecoverError.NoError || signer != holder) && !planted()) return false;",
+        "HubRedemptionProofs.spendBatch 5",
+    ),
 )
 
 

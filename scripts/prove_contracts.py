@@ -33,7 +33,13 @@ LENGTHS = {
 }
 SOLVER_SECONDS = 600
 # Minutes each: proved with --long, and then as long as the bytecode stays what it is.
-LONG = {"HubAccount.enter", "HubAccount.enterBySig", "HubRedemption.spend"}
+LONG = {
+    "HubAccount.enter",
+    "HubAccount.enterBySig",
+    "HubAccount.move",
+    "HubRedemption.spend",
+    "HubRedemption.spendBatch",
+}
 REACHED = 100  # Symbolic.sol: shows, by failing, that the call succeeds for some input
 
 RESULT = re.compile(r"\[(\w+)\].* (check_\w+)\(.*\(paths: (\d+), time: ([\d.]+)s")

@@ -13,12 +13,7 @@ from scripts.prove_contracts import ARTIFACTS, LONG, PROOFS, all_proofs
 
 PROMISES = {"Token": ["TokenPromises.sol"], "Hub": ["HubPromises.sol", "HubTerms.t.sol", "HubMoney.sol"]}
 # The hub's functions that move points or money: fuzzed, and named in docs/promises.md, "Not shown".
-NOT_PROVED = {
-    "fund",
-    "move",
-    "moveBySig",
-    "spendBatch",
-}
+NOT_PROVED = {"moveBySig"}
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,20 @@ contract HubAccountProofs is HubMoney {
         kept();
     }
 
+    // ----------------------------------------------------------------- move
+
+    function check_move(uint256 from, uint256 to, uint256 amount, uint256 minReceived) external {
+        noneIsAnnounced(to);
+        bool open = !termsOf(from).isClosed();
+        names(from, caller);
+        names(to, caller);
+        acts(Act.Trade, to);
+        hub.move(from, to, amount, minReceived);
+        agrees(open, amount);
+        _arrives(true, amount, minReceived);
+        kept();
+    }
+
     // ------------------------------------------------------ release and stay
 
     function check_release(uint256 id, address[] calldata holders) external {

@@ -44,6 +44,23 @@ contract HubRedemptionProofs is HubMoney {
         kept();
     }
 
+    function check_spendBatch(uint256 id, address payee, ICampaignHub.Order[] calldata orders) external {
+        noneIsAnnounced(id);
+        bool may = both(_executes(payee), serves(id, payee));
+        for (uint256 i = 0; i < orders.length; ++i) {
+            names(id, orders[i].holder);
+        }
+        acts(Act.Trade, id);
+        uint256 done = hub.spendBatch(id, payee, orders);
+        for (uint256 i = 0; i < orders.length; ++i) {
+            if (done & (1 << i) == 0) continue;
+            bytes32 order = _spending(id, payee, orders[i]);
+            bool word = signed(domain, orders[i].holder, order, orders[i].r, orders[i].vs);
+            _spent(both(may, word), payee, orders[i]);
+        }
+        kept();
+    }
+
     // --------------------------------------------------------------- helpers
 
     /// @dev The hub is no merchant: it neither calls itself nor names a delegate.

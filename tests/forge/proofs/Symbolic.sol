@@ -65,6 +65,12 @@ abstract contract Proof {
         if (_only == 0 || _only == number) _kept = both(_kept, kept);
     }
 
+    /// @dev Whether one example is looked for, of a promise broken or of a call that succeeds, and not its absence: then what
+    /// is hard to calculate with may be chosen.
+    function wantsExample() internal view returns (bool) {
+        return _only != 0;
+    }
+
     /// @dev Once, at the end of a proof: one question for all promises.
     function concluded() internal view {
         vm.assertTrue(both(_kept, _only != REACHED));
