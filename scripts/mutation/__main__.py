@@ -1,8 +1,8 @@
 """Change the contracts in every small way that slither-mutate knows, and see whether a test notices.
 
 Mutants come in an order that a seed shuffles, so whatever has been judged is a random sample of all. Verdicts are kept
-in .forge/mutation and not asked for again while the sources are the same. What nobody notices must be explained in
-tests/mutation/survivors.yaml; the score is written beside it.
+in tests/mutation/verdicts.txt and not asked for again while the sources are the same. What nobody notices must be
+explained in survivors.yaml beside it; the score is written there, too.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from scripts.mutation.build import Mutant, build, stands_alone, valid
 from scripts.mutation.judge import killed_by_units, killer
 from scripts.planted_faults import ROOT, planted_sources
 
-SOURCES = "".join(planted_sources(()).values())
-WORK = ROOT / ".forge" / "mutation" / hashlib.sha256(SOURCES.encode()).hexdigest()[:12]
+SOURCES = "".join(text for _, text in sorted(planted_sources(()).items()))
+STATE = hashlib.sha256(SOURCES.encode()).hexdigest()[:12]
+WORK = ROOT / ".forge" / "mutation" / STATE
 REVIEWED = ROOT / "tests" / "mutation"
 CHUNK = 60  # mutants in one build
 # Verdicts beside the names of suites: it does not compile, forge's tests let it live, all tests do.
-COMPILER, ALIVE, NOBODY = "compiler", "", "nobody"
+COMPILER, ALIVE, NOBODY = "compiler", "alive", "nobody"
 SEED = "loyalty"
 
 
@@ -49,18 +50,27 @@ def mutants() -> list[Mutant]:
 
 
 class Verdicts:
-    def __init__(self, file: Path):
+    """A line for each, written at once; the first line says of which sources they are, and others' do not count."""
+
+    def __init__(self, file: Path, state: str):
         self.file = file
-        lines = file.read_text().splitlines() if file.exists() else []
-        self.known = {row["name"]: row["by"] for row in map(json.loads, lines)}
+        first, *lines = file.read_text().splitlines() if file.exists() else [""]
+        if first != state:
+            file.write_text(f"{state}\n")
+            lines = []
+        self.known = dict(line.split() for line in lines)
 
     def note(self, mutant: Mutant, by: str) -> None:
         self.known[mutant.name] = by
         with self.file.open("a") as out:
-            out.write(json.dumps({"name": mutant.name, "by": by, "mutant": str(mutant)}) + "\n")
+            out.write(f"{mutant.name} {by}\n")
 
     def forget(self, by: str) -> None:
         self.known = {name: who for name, who in self.known.items() if who != by}
+
+    def tidy(self) -> None:
+        first = self.file.read_text().partition("\n")[0]
+        self.file.write_text("\n".join([first, *(f"{name} {by}" for name, by in sorted(self.known.items()))]) + "\n")
 
 
 def chunks(chosen: Sequence[Mutant]) -> Iterator[list[Mutant]]:
@@ -92,9 +102,9 @@ def judge(chunk: Sequence[Mutant], chosen: set[str], verdicts: Verdicts, pool: T
 
     def one(number: int) -> None:
         began = time.monotonic()
-        by = killer(numbered[number], number, work)
+        by = killer(numbered[number], number, work) or ALIVE
         verdicts.note(numbered[number], by)
-        print(f"{by or 'alive':16} {time.monotonic() - began:4.0f} s  {numbered[number]}"[:200], flush=True)
+        print(f"{by:16} {time.monotonic() - began:4.0f} s  {numbered[number]}"[:200], flush=True)
 
     list(pool.map(one, [number for number, mutant in numbered.items() if mutant.name not in verdicts.known]))
     alive = {number: mutant for number, mutant in numbered.items() if verdicts.known[mutant.name] == ALIVE}
@@ -148,14 +158,16 @@ def main() -> int:
     options = parser.parse_args()
     everything = mutants()
     chosen = {mutant.name for mutant in everything[: options.first]}
-    verdicts = Verdicts(WORK / "verdicts.jsonl")
+    verdicts = Verdicts(REVIEWED / "verdicts.txt", STATE)
     if options.again:
         verdicts.forget(NOBODY)
     with ThreadPoolExecutor(options.threads) as pool:
         for chunk in chunks(everything):
-            if chosen & {mutant.name for mutant in chunk}:
+            names = chosen & {mutant.name for mutant in chunk}
+            if any(verdicts.known.get(name, ALIVE) == ALIVE for name in names):
                 judge(chunk, chosen, verdicts, pool)
                 print(f"{len(verdicts.known)} judged of {len(everything)}", flush=True)
+    verdicts.tidy()
     problems = report(everything, verdicts)
     print("\n".join(problems), file=sys.stderr)
     return 1 if problems else 0

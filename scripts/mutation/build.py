@@ -20,7 +20,8 @@ from solcx.exceptions import SolcError
 from scripts import build_artifacts
 from scripts.planted_faults import ROOT, planted_sources
 
-NAMES = {"contracts/LoyaltyToken.sol": "LoyaltyToken", "contracts/CampaignHub.sol": "CampaignHub"}
+NAMES = {f"contracts/{name}.sol": name for name in ("LoyaltyToken", "CampaignHub", "LoyaltyBadges")}
+BADGES = "contracts/interfaces/ILoyaltyBadges.sol"
 PLANTED = 'import {{planted}} from "{up}libraries/Planted.sol";\n'
 
 
@@ -63,6 +64,8 @@ class DoesNotCompile(Exception):
 def sources(mutants: Numbered) -> tuple[dict[str, str], dict[str, list[tuple[int, int, int]]]]:
     """The sources with the mutants in them; by file the span in bytes of each, with its number."""
     texts = planted_sources(())
+    # As `_with_bodies` does with what implements it.
+    texts[BADGES] = re.sub(r"\bpure\b", "view", texts[BADGES])
     spans: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
     for file in sorted({mutant.file for mutant in mutants.values()}):
         here = {number: mutant for number, mutant in mutants.items() if mutant.file == file}

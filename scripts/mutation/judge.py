@@ -24,6 +24,7 @@ COMMON = {
     "FOUNDRY_INVARIANT_SHRINK_RUN_LIMIT": "0",
     "FOUNDRY_GAS_LIMIT": "3000000000",  # ends the loops that have no end any more
 }
+BADGES = "contracts/LoyaltyBadges.sol"
 SUITES = {
     "sequences": ("invariants", "--match-contract=HostileAssetTest"),
     "liveness": ("invariants", "--match-contract=LivenessTest"),
@@ -33,12 +34,14 @@ SUITES = {
 ORDER = {
     "contracts/LoyaltyToken.sol": ("differential", "tampering", "sequences", "liveness"),
     "contracts/libraries/Orders.sol": ("tampering", "differential", "sequences", "liveness"),
+    BADGES: (),
 }
 OTHERS = ("sequences", "liveness", "tampering")
 # Which of tests/contracts are about a file; the others follow.
 UNITS = {
     "contracts/LoyaltyToken.sol": ("token_issuing", "token_orders", "token_standard"),
     "contracts/libraries/Orders.sol": ("token_orders", "hub_accounts", "hub_moves"),
+    BADGES: ("badges",),
     "contracts/libraries/Accounts.sol": ("hub_awards", "hub_accounts"),
     "contracts/hub/Awards.sol": ("hub_awards", "hostile"),
     "contracts/hub/Campaigns.sol": ("hub_terms", "hub_money"),
@@ -87,8 +90,10 @@ def fails(suite: str, number: int, work: Path) -> bool:
 
 
 def unit_tests(file: str) -> list[str]:
-    """tests/contracts, those about `file` first."""
+    """tests/contracts, those about `file` first; of the badges, which nothing else knows, only these."""
     first = [f"tests/contracts/test_{name}.py" for name in UNITS.get(file, ())]
+    if file == BADGES:
+        return first
     rest = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests" / "contracts").glob("test_*.py"))
     return first + [path for path in rest if path not in first]
 

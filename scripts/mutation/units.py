@@ -27,10 +27,10 @@ SLOW = ("test_same_as_stock", "test_wound_up_to_zero", "test_256_payments_fit_an
 
 
 def wake(number: int, work: Path) -> None:
-    """In this process the two contracts are the copies in `work`, with mutant `number` awake."""
+    """In this process the contracts are the copies in `work`, with mutant `number` awake."""
     codes = {
         name: HexBytes(json.loads((work / f"{name}.json").read_text())["bytecode"])
-        for name in ("LoyaltyToken", "CampaignHub")
+        for name in ("LoyaltyToken", "CampaignHub", "LoyaltyBadges")
     }
     original, deploy = ContractType.get_deployment_bytecode, ContractContainer.deploy
 
