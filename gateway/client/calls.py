@@ -77,6 +77,7 @@ from gateway.client.types import (
     ReferralOut,
     RotateIn,
     RulesIn,
+    RulesList,
     RulesOut,
     SettlementIn,
     SettleOut,
@@ -152,6 +153,11 @@ def get_campaigns_by_id(id: int) -> Request[CampaignOut]:
     return made("GET", f"/v1/campaigns/{id}", secured=False)
 
 
+def get_campaigns_by_id_rules(id: int, *, cursor: int | None = None, limit: int | None = None) -> Request[RulesList]:
+    """All versions of a campaign's rules, those of earlier times and those to come among them."""
+    return made("GET", f"/v1/campaigns/{id}/rules", query={"cursor": cursor, "limit": limit}, secured=False)
+
+
 def post_campaigns_by_id_rules(id: int, body: RulesIn, *, idempotency_key: str | None = None) -> Request[RulesOut]:
     """New rules; actions that happened before they are in force are judged by the old ones."""
     return made(
@@ -182,6 +188,15 @@ def put_campaigns_by_id_settlement(
     """Announces how the campaign will settle, for everybody to read, in force 7 days later: what waits now is settled by what was promised."""
     return made(
         "PUT", f"/v1/campaigns/{id}/settlement", headers={"Idempotency-Key": idempotency_key}, body=body, secured=True
+    )
+
+
+def delete_campaigns_by_id_rules_by_version(
+    id: int, version: int, *, idempotency_key: str | None = None
+) -> Request[None]:
+    """Takes back rules that are not in force yet, nor will be within ten minutes."""
+    return made(
+        "DELETE", f"/v1/campaigns/{id}/rules/{version}", headers={"Idempotency-Key": idempotency_key}, secured=True
     )
 
 

@@ -30,6 +30,7 @@ class ActionDetailOut(TypedDict):
     claim: NotRequired[ClaimOut | None]
     rules: list[CountOut]
     occurred_at: int
+    version: int
     refunded: int
     owed: NotRequired[int | None]
 
@@ -1251,6 +1252,11 @@ class RulesIn(TypedDict):
     leaderboard: NotRequired[Leaderboard | None]
     refunds: NotRequired[Refunds]
     valid_from: NotRequired[int | None]
+
+
+class RulesList(TypedDict):
+    items: list[RulesOut]
+    next: int | None
 
 
 class RulesOut(TypedDict):

@@ -13,7 +13,7 @@ import yaml
 from gateway.chain import calls
 from gateway.chain.hexes import checksum, from_hex
 from gateway.client import Client, Document, Json, ProblemAnswer
-from gateway.commands import boards, campaign_badges, campaign_file, launching, vips, wallets, yaml_files
+from gateway.commands import boards, campaign_badges, campaign_file, launching, rule_versions, vips, wallets, yaml_files
 from gateway.commands.chain import open_chain
 from gateway.commands.console import (
     AsJson,
@@ -38,6 +38,8 @@ app.command()(vips.vip)
 app.command()(boards.board)
 app.command()(campaign_badges.badges)
 app.command()(launching.launch)
+app.command()(rule_versions.versions)
+app.command("withdraw-rules")(rule_versions.withdraw)
 DAY = 86_400
 #: Seconds to wait until the gateway has seen a payment at depth.
 PATIENCE = 60
@@ -163,16 +165,22 @@ def rules(
     campaign: Id,
     merchant: Merchant,
     file: Annotated[Path, typer.Argument(exists=True, help="Earning rules, a YAML or JSON file.")],
+    since: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day of the new rules (UTC).")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what the past would have earned.")] = False,
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Publish a new version of the earning rules; it counts for what happens from now on. --dry-run tries it on the
-    last 90 days."""
+    """Publish a new version of the earning rules; it counts for what happens from now on, or from the day --from on.
+    --dry-run tries it on the last 90 days."""
     local = State(state)
     path = f"/v1/campaigns/{campaign}/rules"
+    body = _rules(file)
+    if since is not None and not dry_run:
+        body["valid_from"] = int(since.replace(tzinfo=UTC).timestamp())
     with client_of(local, local.merchant(merchant)) as client:
-        answer = client.write("POST", f"{path}/preview" if dry_run else path, _rules(file))
+        answer = client.write("POST", f"{path}/preview" if dry_run else path, body)
     out.result(answer, lambda: facts("Would have awarded" if dry_run else "Rules", answer.items()))
 
 

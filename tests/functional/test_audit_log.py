@@ -21,6 +21,7 @@ LOGGED = {
     "DELETE /v1/keys/{id}": "key.revoked",
     "POST /v1/campaigns": "campaign.registered",
     "POST /v1/campaigns/{id}/rules": "campaign.rules",
+    "DELETE /v1/campaigns/{id}/rules/{version}": "campaign.rules_withdrawn",
     "POST /v1/campaigns/{id}/pause": "campaign.paused",
     "POST /v1/campaigns/{id}/resume": "campaign.paused",
     "POST /v1/campaigns/{id}/settle": "campaign.settle",
@@ -132,6 +133,16 @@ def test_changes_are_seen_with_old_and_new_values(house: House, merchant: Mercha
     assert seen["key.rotated"][0] == key
     assert seen["key.rotated"][2]["new_key"] == rotated
     assert abs(seen["key.revoked"][2]["revoked_at"] - time.time()) < 60
+
+
+def test_rules_that_were_withdrawn_are_seen(house: House, merchant: Merchant) -> None:
+    campaign = merchant.campaign()
+    path, coming = f"/campaigns/{campaign}/rules", int(time.time()) + 86_400
+    rules = {"rules": [{"kind": "per_visit", "points": 300}]}
+    made = done(merchant.call("POST", path, rules | {"valid_from": coming}), 201)
+    assert merchant.call("DELETE", f"{path}/{made['version']}").status_code == 204
+    newest = log(merchant)[0]
+    assert (newest["what"], newest["before"], newest["after"]) == ("campaign.rules_withdrawn", made, None)
 
 
 def test_other_terms_are_seen_once(house: House, merchant: Merchant) -> None:

@@ -207,6 +207,7 @@ def shop(house: House) -> dict[str, str]:
         "address": Holder.fresh(house).name,
         "offer": str(offer["id"]),
         "badge": "1",
+        "version": "1",
     }
 
 

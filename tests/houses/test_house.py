@@ -393,6 +393,10 @@ def test_a_wallet_plays_climbs_and_is_given_a_rung(shops: CommandLine, tmp_path:
     assert (goal("stamp_card"), goal("three_a_week")) == (1, 0)
     tried = shops.run("campaign", "rules", campaign, "--merchant", "hill", file, "--dry-run").document
     assert (tried["actions"], tried["before"]) == (10, tried["after"])
+    coming = shops.run("campaign", "rules", campaign, "--merchant", "hill", file, "--from", "2028-01-01").document
+    assert [v["version"] for v in shops.run("campaign", "versions", campaign).document] == [1, coming["version"]]
+    shops.run("campaign", "withdraw-rules", campaign, coming["version"], "--merchant", "hill")
+    assert [v["version"] for v in shops.run("campaign", "versions", campaign).document] == [1]
     place = shops.run("wallet", "tiers", "zoe").document[0]
     assert (place["rung"], place["counted"], place["next"]["missing"], place["vip"]) == ("guest", 1, 7, False)
     wish = tmp_path / "wish.json"

@@ -14,6 +14,7 @@ LADDER_NOT_SHARED = Refusal(
     "ladder-not-shared", 409, "Where several merchants share a campaign, its ladders count points only"
 )
 BADGE_CHANGED = Refusal("badge-changed", 409, "What a badge's number stands for was published, and stays")
+RULES_IN_FORCE = Refusal("rules-in-force", 409, "What was done may have been judged by these rules already")
 BUDGET_EXHAUSTED = Refusal("budget-exhausted", 409, "The campaign's budget does not cover these points")
 DAILY_CAP_REACHED = Refusal("daily-cap-reached", 409, "The campaign gives no more points on this UTC day")
 QUOTA_REACHED = Refusal("quota-reached", 409, "The merchant's quota in this campaign is used up on this UTC day")

@@ -16,6 +16,7 @@ from gateway.identity.merchants.keys import Caller
 from gateway.identity.merchants.models import Scope
 from gateway.identity.merchants.service import Merchants
 from gateway.identity.wallets.asking import asking
+from gateway.loyalty.campaigns import versions
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.campaigns.schemas import (
     CampaignIn,
@@ -26,6 +27,7 @@ from gateway.loyalty.campaigns.schemas import (
     QuotaList,
     QuotaOut,
     RulesIn,
+    RulesList,
     RulesOut,
     SettlementIn,
     SettlementOut,
@@ -45,6 +47,7 @@ def build(db: Database, auth: Auth, campaigns: Campaigns, merchants: Merchants, 
     _add_reading(router, db, campaigns, clock)
     _add_owning(router, db, Depends(manager), campaigns, clock)
     _add_changing(router, db, Depends(manager), campaigns, clock)
+    _add_withdrawing(router, db, Depends(manager), campaigns, clock)
     _add_sharing(router, db, Depends(manager), campaigns, merchants, clock)
     return router
 
@@ -67,6 +70,14 @@ def _add_reading(router: APIRouter, db: Database, campaigns: Campaigns, clock: C
         """One campaign. Public."""
         with db.read() as session:
             return _out(session, campaigns, [campaigns.get(session, id, "id")], clock.now())[0]
+
+    @router.get("/campaigns/{id}/rules")
+    def rules(id: Id, cursor: Cursor = 0, limit: Limit = 50) -> RulesList:
+        """All versions of a campaign's rules, those of earlier times and those to come among them. Public."""
+        with db.read() as session:
+            campaigns.get(session, id, "id")
+            items = [RulesOut.of(row) for row in versions.page(session, id, cursor, limit)]
+        return RulesList(items=items, next=items[-1].version if len(items) == limit else None)
 
 
 def _add_owning(router: APIRouter, db: Database, manager: Any, campaigns: Campaigns, clock: Clock) -> None:
@@ -129,6 +140,23 @@ def _add_owning(router: APIRouter, db: Database, manager: Any, campaigns: Campai
     def resume(id: Id, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> Response:
         """Takes actions again."""
         return switch(id, caller, key, False)
+
+
+def _add_withdrawing(router: APIRouter, db: Database, manager: Any, campaigns: Campaigns, clock: Clock) -> None:
+    @router.delete("/campaigns/{id}/rules/{version}", status_code=204, response_class=Response)
+    def withdraw_rules(id: Id, version: Id, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> Response:
+        """Takes back rules that are not in force yet, nor will be within ten minutes."""
+        with db.begin() as session:
+
+            def write() -> str:
+                gone = RulesOut.of(campaigns.withdraw_rules(session, id, caller.merchant, version))
+                old = gone.model_dump(mode="json")
+                changes.record(session, caller, "campaign.rules_withdrawn", id, old, None, clock.now())
+                return ""
+
+            route = f"DELETE /campaigns/{id}/rules/{version}"
+            once(session, caller.merchant, key, route, b"", clock.now(), write)
+        return Response(status_code=204)
 
 
 def _add_changing(router: APIRouter, db: Database, manager: Any, campaigns: Campaigns, clock: Clock) -> None:

@@ -153,6 +153,11 @@ class RulesOut(BaseModel):
         return cls(version=row.version, valid_from=row.valid_from, rules=parse(row.document))
 
 
+class RulesList(BaseModel):
+    items: list[RulesOut]
+    next: int | None = Field(description="The cursor of the next page")
+
+
 class CampaignOut(BaseModel):
     """What everybody may know. Points in hundredths, times in Unix seconds."""
 
@@ -175,7 +180,7 @@ class CampaignOut(BaseModel):
     step: int
     coming: SettlementOut | None = Field(description="Announced: how it will settle")
     paused: bool
-    rules: list[RulesOut] = Field(description="The rules in force, and those to come")
+    rules: list[RulesOut] = Field(description="The rules in force, and those to come; earlier ones: /rules")
     merchants: list[MemberOut]
 
     @classmethod

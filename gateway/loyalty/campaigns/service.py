@@ -216,6 +216,14 @@ class Campaigns:
         versions.check_badges(there, rules)
         return versions.add(session, campaign, newest.version + 1, start, rules, now)
 
+    def withdraw_rules(self, session: Session, campaign: int, merchant_id: int, version: int) -> RuleVersion:
+        """Takes rules back that are still to come; the row that is gone. `not-found`, `rules-in-force`."""
+        self.owned(session, campaign, merchant_id)
+        row = versions.to_come(session, campaign, version, self.clock.now())
+        session.delete(row)
+        session.flush()
+        return row
+
     def set_merchant(
         self, session: Session, campaign: int, owner_id: int, merchant: Merchant, daily_quota: int
     ) -> tuple[int | None, CampaignMerchant]:

@@ -7,10 +7,14 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gateway.loyalty.campaigns.errors import BADGE_CHANGED
+from gateway.core.problems import NOT_FOUND
+from gateway.loyalty.campaigns.errors import BADGE_CHANGED, RULES_IN_FORCE
 from gateway.loyalty.campaigns.models import RuleVersion
 from gateway.loyalty.rules import badges
 from gateway.loyalty.rules.document import RulesDocument, parse
+
+#: Tills' clocks may run ahead: rules that come into force within so many seconds may have judged something already.
+TOO_LATE = 600
 
 
 def of(session: Session, campaigns: Sequence[int]) -> dict[int, list[RuleVersion]]:
@@ -29,6 +33,26 @@ def add(session: Session, campaign: int, version: int, valid_from: int, rules: R
     )
     session.add(row)
     session.flush()
+    return row
+
+
+def page(session: Session, campaign: int, cursor: int, limit: int) -> list[RuleVersion]:
+    """At most `limit` versions above `cursor`, the oldest first."""
+    query = sa.select(RuleVersion).where(RuleVersion.campaign_id == campaign, RuleVersion.version > cursor)
+    return list(session.scalars(query.order_by(RuleVersion.version).limit(limit)))
+
+
+def to_come(session: Session, campaign: int, version: int, now: int) -> RuleVersion:
+    """A version that has judged nothing yet. `not-found`, `rules-in-force`. The campaign must be locked."""
+    row = session.scalar(
+        sa.select(RuleVersion).where(RuleVersion.campaign_id == campaign, RuleVersion.version == version)
+    )
+    if row is None:
+        raise NOT_FOUND.at("version")
+    if row.valid_from <= now + TOO_LATE:
+        raise RULES_IN_FORCE.at("version", f"from {row.valid_from} on")
+    if row.version == 1:
+        raise RULES_IN_FORCE.at("version", "a campaign begins with its first rules")
     return row
 
 

@@ -105,7 +105,8 @@ def _add_actions(router: APIRouter, db: Database, auth: Auth, earning: Earning) 
         out = wire.out(detail.answer)
         state = out.state if detail.answer.claim else detail.state
         fields = out.model_dump() | {"state": state, "claim": None}
-        return ActionDetailOut(**fields, occurred_at=detail.occurred_at, refunded=detail.refunded, owed=detail.owed)
+        plain = {name: getattr(detail, name) for name in ("occurred_at", "version", "refunded", "owed")}
+        return ActionDetailOut(**fields, **plain)
 
 
 def _add_whatif(router: APIRouter, db: Database, manager: Any, earning: Earning, clock: Clock) -> None:

@@ -253,6 +253,7 @@ class PreviewOut(BaseModel):
 
 class ActionDetailOut(ActionBase):
     occurred_at: int
+    version: int = Field(description="Of the campaign's rules, those in force when it happened")
     refunded: int = Field(description="Hundredths of a point that refunds have taken back")
     owed: int | None = Field(
         None, description="Refund of points of a named wallet: hundredths that could not be reached any more"

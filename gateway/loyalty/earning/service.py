@@ -13,7 +13,7 @@ from gateway.core.jobs import Jobs
 from gateway.core.problems import IDEMPOTENCY_CONFLICT, NOT_FOUND, Problem
 from gateway.core.secrets import Secrets
 from gateway.identity.wallets.addresses import NOBODY
-from gateway.loyalty.campaigns.models import Campaign
+from gateway.loyalty.campaigns.models import Campaign, RuleVersion
 from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning import answers
 from gateway.loyalty.earning.answers import Answer
@@ -37,9 +37,10 @@ from gateway.loyalty.earning.standing import NoLadders, Standing
 
 @dataclass(frozen=True)
 class Detail:
-    """One action as its merchant may see it. Points in hundredths."""
+    """One action as its merchant may see it. Points in hundredths. `version`: of the rules that judged it."""
 
     answer: Answer
+    version: int
     state: str
     occurred_at: int
     refunded: int
@@ -115,6 +116,7 @@ class Earning:
         counts = answers.counts_of(session, [action.id])
         return Detail(
             answer=answers.of(self.secrets, action, counts.get(action.id, []), repeated=True),
+            version=session.get_one(RuleVersion, action.rule_version_id).version,
             state="accepted" if by_code else self._state(session, action),
             occurred_at=action.occurred_at,
             refunded=int(session.scalar(refunded) or 0),

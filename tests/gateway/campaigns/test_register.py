@@ -137,6 +137,37 @@ def test_new_rules_come_into_force_later_and_never_backwards(room: Room) -> None
     assert (refused.status_code, refused.json()["field"]) == (422, "valid_from")
 
 
+def test_rules_to_come_are_withdrawn_and_those_of_earlier_times_stay_to_be_read(room: Room) -> None:
+    number, _, _, key = room.registered()
+    path, now = f"/campaigns/{number}/rules", room.clock.now()
+
+    def shown(**params: int) -> list[int]:
+        query = "&".join(f"{name}={value}" for name, value in params.items())
+        return [item["version"] for item in room.call("GET", f"{path}?{query}").json()["items"]]
+
+    for start in (None, now + DAY, now + 30 * DAY):
+        assert room.call("POST", path, key, RULES | {"valid_from": start}).status_code == 201
+    assert (shown(), shown(cursor=1, limit=2)) == ([1, 2, 3, 4], [2, 3])
+    _, _, stranger = room.merchant()
+    assert room.call("DELETE", f"{path}/4", stranger).json()["code"] == "unknown-campaign"
+    assert room.call("DELETE", f"{path}/9", key).json()["code"] == "not-found"
+    assert room.call("DELETE", f"{path}/2", key).json()["code"] == "rules-in-force"
+    assert room.call("POST", path, key, RULES | {"valid_from": now + 2 * DAY}).json()["field"] == "valid_from"
+    for _ in range(2):
+        assert room.call("DELETE", f"{path}/4", key, once="w").status_code == 204
+    assert room.call("POST", path, key, RULES | {"valid_from": now + 2 * DAY}).json()["version"] == 4
+    room.clock.offset += DAY - 300
+    assert room.call("DELETE", f"{path}/3", key).json()["code"] == "rules-in-force"  # a till's clock may run ahead
+    assert room.call("GET", f"/campaigns/{number + 50}/rules").json()["code"] == "unknown-campaign"
+
+
+def test_the_first_rules_stay(room: Room) -> None:
+    sender, _, key = room.merchant()
+    number = room.hub.campaign(sender, TERMS)
+    room.call("POST", "/campaigns", key, room.document(number, starts_at=room.clock.now() + DAY))
+    assert room.call("DELETE", f"/campaigns/{number}/rules/1", key).json()["code"] == "rules-in-force"
+
+
 def test_pausing_and_resuming(room: Room) -> None:
     number, _, _, key = room.registered()
     assert room.call("POST", f"/campaigns/{number}/pause", key).json()["paused"] is True
