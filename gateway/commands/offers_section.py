@@ -1,7 +1,8 @@
 """The offers of a campaign's file: from readable terms to signed documents, and what has to be done to have them so.
 
-An offer is known by its `ref`. What differs from what is published is published anew and the old one is closed; orders
-that were accepted go on. Codes are secrets and are not in the file: `loyalty codes upload`.
+An offer is known by its `ref`, among those that are paid from the campaign or from wallets. What differs from what is
+published is published anew and the old one is closed; orders that were accepted go on. Codes are secrets and are not in
+the file: `loyalty codes upload`.
 """
 
 from __future__ import annotations
@@ -94,7 +95,8 @@ def plan(publisher: Publisher, client: Client, now: Document, wanted: Sequence[O
     chain, code_key = client.chain(), str(client.code_key(publisher.id)["key"])
     there: dict[str, list[Json]] = {}
     for offer in client.items("/v1/offers", merchant_id=publisher.id, closed="true"):
-        there.setdefault(str(json.loads(offer["document"]).get("ref")), []).append(offer)
+        if _concerns(offer, now):
+            there.setdefault(str(json.loads(offer["document"]).get("ref")), []).append(offer)
     changes: list[Change] = []
     for place, item in enumerate(wanted):
         text = document(item, int(now["id"]), publisher, chain, code_key)
@@ -105,7 +107,7 @@ def plan(publisher: Publisher, client: Client, now: Document, wanted: Sequence[O
             reason = f"offers[{place}]: {problem.field}: {problem.detail or 'out of range'}"
             raise CommandError(reason, code="invalid-file") from None
     others = [offer for ref, offers in there.items() if ref not in refs for offer in offers if offer["active"]]
-    return changes + [_left_out(client, int(now["id"]), offer) for offer in others if _concerns(offer, now)]
+    return changes + [_left_out(client, int(now["id"]), offer) for offer in others]
 
 
 def _concerns(offer: Json, now: Document) -> bool:
@@ -114,8 +116,9 @@ def _concerns(offer: Json, now: Document) -> bool:
 
 
 def _left_out(client: Client, campaign: int, offer: Json) -> Change:
-    number, ref = offer["id"], json.loads(offer["document"]).get("ref")
-    if json.loads(offer["document"]).get("campaign") != campaign:
+    number, terms = offer["id"], json.loads(offer["document"])
+    ref = terms.get("ref") or terms.get("title")
+    if terms.get("campaign") != campaign:
         what = f"offer number {number} ({ref}) is not in the file and stays: it is paid from wallets, not this campaign"
         return Change("offers", what)
     close = partial(client.write, "POST", f"/v1/offers/{number}/close")

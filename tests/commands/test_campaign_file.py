@@ -112,7 +112,11 @@ class Gateway:
             lists = {"/v1/campaigns/1/merchants": quotas, "/v1/offers": self.offers}
             if request.url.path in lists:
                 return httpx.Response(200, json={"items": lists[request.url.path], "next": None})
-            answer = LAUNCHED if request.url.path == "/v1/campaigns/1" else {"hub": "0x", "chain_id": 1, "key": "0x"}
+            answer = (
+                LAUNCHED
+                if request.url.path == "/v1/campaigns/1"
+                else {"hub": f"0x{'11' * 20}", "chain_id": 1, "key": f"0x{'d7' * 32}"}
+            )
             return httpx.Response(200, json=answer | {"rules": self.rules})
         body: dict[str, Any] = json.loads(request.content or b"{}")
         if request.url.path.endswith("/preview"):
@@ -169,6 +173,21 @@ def test_what_is_not_in_the_file_any_more_is_closed_and_said() -> None:
         ]
         campaign_file.carry_out(plan)
     assert gateway.written[2:] == [("POST", "/v1/offers/1/close")]
+
+
+def test_another_campaign_s_offer_of_the_same_ref_stays() -> None:
+    item = {"title": "Tea", "reward": {"kind": "product", "product": "tea"}, "price": 500, "codes": "pool"}
+    days = {"first": "2026-12-01", "last": "2026-12-31"}
+    with Client("http://gateway", "key", transport=httpx.MockTransport(Gateway())) as client:
+
+        def planned(ref: str) -> list[str]:
+            file = CampaignFile.model_validate({"offers": [item | days | {"ref": ref}]})
+            return [change.what for change in campaign_file.plan(client, 1, file, False, PUBLISHER)]
+
+        closed = "close offer number 1 (r1): it is not in the file"
+        stays = "offer number 2 (r2) is not in the file and stays: it is paid from wallets, not this campaign"
+        assert planned("r3") == ["publish offer r3", closed, stays]
+        assert planned("r2") == ["publish offer r2 instead of number 2", "close offer number 2 (r2)", closed]
 
 
 DAY = 86_400
