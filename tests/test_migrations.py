@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
@@ -40,3 +41,29 @@ def test_migrations_equal_the_models(empty: Database, db: Database) -> None:
 def checks(database: Database, table: str) -> set[tuple[str, str]]:
     found = sa.inspect(database.engine).get_check_constraints(table)
     return {(str(check["name"]), str(check["sqltext"])) for check in found}
+
+
+FACT = (
+    "INSERT INTO stat_facts (merchant_id, week, tag, metric, value) VALUES (1, 20000, :tag, :metric, :value)",
+    "SELECT tag, metric, value FROM stat_facts ORDER BY tag, metric",
+    "SELECT tag, purchases, revenue, visits, claims FROM stat_facts ORDER BY tag",
+)
+
+
+def test_facts_of_the_running_week_are_kept(empty: Database) -> None:
+    """0019 puts a wallet's facts into one row, and apart again on the way back."""
+    insert, apart, together = map(sa.text, FACT)
+    before = [(b"a" * 16, 1, 1), (b"a" * 16, 2, 3), (b"a" * 16, 3, 50_000), (b"b" * 16, 1, 1), (b"b" * 16, 5, 2)]
+    config = migrations._config()
+    with empty.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0018")
+        merchant = (
+            "INSERT INTO merchants (id, name, address, active, created_at) VALUES (1, 'm', :address, 1, 1800000000)"
+        )
+        connection.execute(sa.text(merchant), {"address": bytes(20)})
+        connection.execute(insert, [dict(zip(("tag", "metric", "value"), fact, strict=True)) for fact in before])
+        command.upgrade(config, "0019")
+        assert connection.execute(together).all() == [(b"a" * 16, 3, 50_000, 0, 0), (b"b" * 16, 0, 0, 0, 2)]
+        command.downgrade(config, "0018")
+        assert connection.execute(apart).all() == before

@@ -22,10 +22,9 @@ from sqlalchemy.orm import Session
 from gateway.core.bulk import among, upsert
 from gateway.core.clock import Clock
 from gateway.core.db import get_or_add
-from gateway.core.limits import MAX_HUNDREDTHS
 from gateway.loyalty.earning.models import EARNED, Action, ActionKind
 from gateway.statistics import cells, weeks
-from gateway.statistics.models import Metric, StatFact, StatWeek
+from gateway.statistics.models import SUMS, StatFact, StatWeek
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +33,10 @@ log = structlog.get_logger(__name__)
 ACCEPTED, CLAIMED = "statistics.accepted", "statistics.claimed"
 
 
-Values = dict[Metric, int]
+#: What an action adds to its wallet's fact, by column.
+Values = dict[str, int]
+#: The most that a wallet's fact holds, by column.
+CLAMPS = {metric.name.lower(): cells.CELLS[metric].clamp for metric in SUMS}
 #: One merchant's week: merchant id, Monday.
 Key = tuple[int, int]
 
@@ -60,7 +62,7 @@ class Facts:
         """Counts actions whose claim codes were used."""
         for week, mine in self._by_week(session, _actions(session, action_ids)):
             if not week.closed:
-                _count(session, week, [(action, {**_values(action), Metric.CLAIMS: 1}) for action in mine])
+                _count(session, week, [(action, {**_values(action), "claims": 1}) for action in mine])
 
     def _by_week(self, session: Session, actions: Iterable[Seen]) -> list[tuple[StatWeek, list[Seen]]]:
         """The actions by their weeks, which are locked."""
@@ -103,24 +105,19 @@ def _actions(session: Session, ids: Sequence[int]) -> list[Seen]:
 
 def _count(session: Session, week: StatWeek, counted: Sequence[tuple[Seen, Values]]) -> None:
     """Adds up, each wallet's part never above the clamp."""
-    sums: defaultdict[Metric, defaultdict[bytes, int]] = defaultdict(lambda: defaultdict(int))
+    sums: defaultdict[bytes, Values] = defaultdict(lambda: dict.fromkeys(CLAMPS, 0))
     for action, values in counted:
         if action.wallet is None or week.tag_key is None:
             raise ValueError("an action without a wallet is counted for nobody")
-        tag = hmac.digest(week.tag_key, action.wallet, hashlib.sha256)[:16]
-        for metric, value in values.items():
-            sums[metric][tag] += value
-    key = ["merchant_id", "week", "tag", "metric"]
-    for metric, by_tag in sums.items():
-        place = {"merchant_id": week.merchant_id, "week": week.week, "metric": metric}
-        rows = [place | {"tag": tag, "value": cells.clamped(metric, value)} for tag, value in sorted(by_tag.items())]
-        upsert(session, StatFact, key, rows, {"value": cells.clamped(metric, MAX_HUNDREDTHS)})
+        mine = sums[hmac.digest(week.tag_key, action.wallet, hashlib.sha256)[:16]]
+        for name, value in values.items():
+            mine[name] = min(mine[name] + value, CLAMPS[name])
+    place = {"merchant_id": week.merchant_id, "week": week.week}
+    rows = [{**place, "tag": tag, **mine} for tag, mine in sorted(sums.items())]
+    upsert(session, StatFact, ["merchant_id", "week", "tag"], rows, CLAMPS)
 
 
 def _values(action: Seen) -> Values:
-    values = {Metric.WALLETS: 1}
     if action.kind == ActionKind.PURCHASE:
-        values |= {Metric.PURCHASES: 1, Metric.REVENUE: action.amount}
-    elif action.kind == ActionKind.VISIT:
-        values[Metric.VISITS] = 1
-    return values
+        return {"purchases": 1, "revenue": action.amount}
+    return {"visits": 1} if action.kind == ActionKind.VISIT else {}

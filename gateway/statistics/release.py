@@ -14,7 +14,7 @@ from gateway.core.jobs import Job, Jobs
 from gateway.statistics import cells, weeks
 from gateway.statistics.cells import BUDGET, CELLS
 from gateway.statistics.facts import ACCEPTED
-from gateway.statistics.models import Metric, Release, StatFact, StatWeek
+from gateway.statistics.models import SUMS, Metric, Release, StatFact, StatWeek
 from gateway.statistics.noise import Below
 
 log = structlog.get_logger(__name__)
@@ -104,8 +104,8 @@ def spend(session: Session, merchant: int, week: int, epsilon: int) -> None:
 
 
 def _facts(session: Session, merchant: int, week: int) -> dict[Metric, list[int]]:
-    values: dict[Metric, list[int]] = {metric: [] for metric in Metric}
-    query = sa.select(StatFact.metric, StatFact.value).where(StatFact.merchant_id == merchant, StatFact.week == week)
-    for metric, value in session.execute(query):
-        values[metric].append(value)
-    return values
+    """What each wallet adds to each cell."""
+    columns = [StatFact.__table__.c[metric.name.lower()] for metric in SUMS]
+    query = sa.select(*columns).where(StatFact.merchant_id == merchant, StatFact.week == week)
+    rows = session.execute(query).all()
+    return {Metric.WALLETS: [1] * len(rows)} | {metric: [row[n] for row in rows] for n, metric in enumerate(SUMS)}

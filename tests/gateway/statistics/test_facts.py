@@ -5,14 +5,15 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from gateway.loyalty.earning.models import ActionKind
-from gateway.statistics.models import Metric, StatFact, StatWeek
+from gateway.statistics.models import SUMS, Metric, StatFact, StatWeek
 from tests.gateway.statistics.conftest import MONDAY, QUIET, WEEK, Scene
 
 
 def facts(scene: Scene) -> list[tuple[int, Metric, int]]:
     with scene.db.read() as session:
         rows = session.scalars(sa.select(StatFact)).all()
-    return sorted((row.merchant_id, row.metric, row.value) for row in rows)
+    found = [(row.merchant_id, metric, getattr(row, metric.name.lower())) for row in rows for metric in SUMS]
+    return sorted([(row.merchant_id, Metric.WALLETS, 1) for row in rows] + [fact for fact in found if fact[2]])
 
 
 def weeks(scene: Scene) -> list[StatWeek]:

@@ -189,7 +189,7 @@ def test_an_error_between_two_draws_leaves_nothing_behind(scene: Scene, draws: i
     with pytest.raises(NoEntropy):
         Closing(scene.db, scene.clock, scene.jobs, QUIET, failing).close_due()
     assert (scene.released(), spent(scene)) == ({}, [0])
-    assert count(scene, StatFact) == 240
+    assert count(scene, StatFact) == 80
     assert scene.close() == 1
     assert (len(scene.released()), spent(scene)) == (5, [1_000])
 
@@ -222,7 +222,7 @@ def test_a_kill_after_the_budget_was_spent_spends_nothing_and_releases_nothing(s
     command = [sys.executable, "-c", KILLED, url, str(scene.clock.offset)]
     died = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60)
     assert died.returncode == -9
-    assert (scene.released(), spent(scene), count(scene, StatFact)) == ({}, [0], 240)
+    assert (scene.released(), spent(scene), count(scene, StatFact)) == ({}, [0], 80)
     assert scene.close() == 1
     assert (len(scene.released()), spent(scene)) == (5, [1_000])
 
