@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.core.columns import Blob, Int, Seconds
 from gateway.core.db import Base
-from gateway.core.problems import IDEMPOTENCY_CONFLICT, IDEMPOTENCY_KEY_REQUIRED, INVALID_REQUEST
+from gateway.core.problems import IDEMPOTENCY_CONFLICT, IDEMPOTENCY_KEY_REQUIRED, INVALID_REQUEST, Problem
 
 KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -46,12 +46,20 @@ def once(
     """Runs `write` unless this owner already used `key`; returns its answer, new or stored.
 
     `route` and `body` together are what the key stands for: another body or route is refused with 409. Runs in the
-    caller's transaction; of two at the same time one fails on the primary key and is tried again by its client.
+    caller's transaction; of two at the same time one fails on the primary key and is tried again by its client, or is
+    refused for what the other has done meanwhile, and gets its answer.
     """
     known = answered(session, owner, key, route, body)
     if known is not None:
         return known
-    response = write()
+    try:
+        with session.begin_nested():
+            response = write()
+    except Problem:
+        known = answered(session, owner, key, route, body)
+        if known is None:
+            raise
+        return known
     digests = {"key_hash": key_hash(key), "body_hash": _body_hash(route, body)}
     session.add(IdempotentWrite(owner=owner, **digests, response=response, created_at=now))
     session.flush()

@@ -18,16 +18,18 @@ Work = Callable[[Session], object]
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
-def overlap(db: Database, first: Work, second: Callable[[], object], then: Work | None = None) -> None:
-    """Does `first` in a transaction and begins `second`, which opens its own; once that has ended or waits for the
-    first, the first goes on with `then`, if that is given, and commits. Raises what any of them raises."""
+def overlap(
+    db: Database, first: Work, second: Callable[[], object], then: Work | None = None, waiting: int = 1
+) -> None:
+    """Does `first` in a transaction and begins `second`, which opens its own; once that has ended or so many wait for
+    locks, the first goes on with `then`, if that is given, and commits. Raises what any of them raises."""
     with ThreadPoolExecutor(1) as pool:
         with db.begin() as session:
             first(session)
             session.flush()
             following = pool.submit(second)
             deadline = time.monotonic() + 20
-            while not following.done() and not _waits(db):
+            while not following.done() and _waiting(db) < waiting:
                 assert time.monotonic() < deadline, "the second neither ends nor waits"
                 time.sleep(0.01)
             if then is not None:
@@ -35,7 +37,7 @@ def overlap(db: Database, first: Work, second: Callable[[], object], then: Work 
         following.result(timeout=30)
 
 
-def _waits(db: Database) -> bool:
-    """Whether somebody waits for another's lock."""
+def _waiting(db: Database) -> int:
+    """How many wait for another's lock."""
     with db.read() as session:
-        return bool(session.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+        return session.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")) or 0

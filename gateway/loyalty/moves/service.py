@@ -18,7 +18,7 @@ from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.limits import RELAY_MINIMUM
-from gateway.core.problems import NOT_FOUND
+from gateway.core.problems import NOT_FOUND, Problem
 from gateway.identity.wallets.addresses import refuse_recipient
 from gateway.identity.wallets.asking import asking
 from gateway.identity.wallets.errors import BAD_SIGNATURE, BELOW_RELAY_MINIMUM, INSUFFICIENT_POINTS
@@ -110,6 +110,18 @@ class Moves:
         self._check_terms(order)
         with asking():
             chain_nonce, stays = self._on_chain(order)
+        try:
+            move = self._take(order, digest, chain_nonce, stays)
+        except Problem:  # the very same order may have been taken at this moment, and its nonce with it
+            with self.db.read() as session:
+                first = self._by_digest(session, digest)
+            if first is None:
+                raise
+            return first
+        crashes.reach("accepted", ("move",))
+        return move
+
+    def _take(self, order: MoveOrder, digest: bytes, chain_nonce: int, stays: bool) -> Move:
         with self.db.begin() as session:
             first = self._by_digest(session, digest)
             if first is not None:
@@ -120,7 +132,6 @@ class Moves:
             self._check_choice(session, order, stays)
             move = self._write(session, order, digest, is_next=order.nonce == chain_nonce)
             crashes.reach("taken", ("move",))
-        crashes.reach("accepted", ("move",))
         return move
 
     def _by_digest(self, session: Session, digest: bytes) -> Move | None:

@@ -121,10 +121,10 @@ class Redemptions:
             self._check_serves(serving.merchant, order.source)
             chain_nonce = self.orders.chain_nonce(order.holder, order.source)
         with self.db.begin() as session:
-            first = self._by_digest(session, digest)
+            offer = self.codes.lock(session, order.offer)
+            first = self._by_digest(session, digest)  # with the lock: the very same order may be taken at this moment
             if first is not None:
                 return first
-            offer = self.codes.lock(session, order.offer)
             self._check_terms(session, order, self._serving(session, order.offer))
             matured = self.ledger.holding(session, order.holder, order.source, self.clock.now()).matured
             self.orders.admit(session, order.claim, chain_nonce, matured)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -281,3 +282,20 @@ def test_a_move_that_is_refused_and_given_up_at_once_ends_once(world: World) -> 
     with world.db.read() as session:
         assert session.get_one(Move, number).state == MoveState.DEAD
         assert session.scalars(sa.select(OpenOrder)).all() == []
+
+
+@on_postgresql
+def test_a_move_whose_twin_is_taken_at_that_moment_gets_its_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = world.move_body("leave", source=OPEN, amount=1_000)
+    twin: list[Any] = []
+
+    def meet(*_: object) -> None:
+        monkeypatch.undo()
+        with ThreadPoolExecutor(1) as pool:
+            twin.append(pool.submit(world.call, "POST", "/moves", body).result())
+
+    monkeypatch.setattr(world.moves, "_check_points", meet)
+    answer = world.call("POST", "/moves", body)
+    assert (answer.status_code, answer.json()) == (202, twin[0].json())

@@ -17,6 +17,7 @@ from gateway.loyalty.offers.models import Code, CodeState
 from gateway.loyalty.redemptions.models import Redemption
 from tests.gateway.redemptions.market import CLOSED, DAY, IN_WALLET, OPEN, address_of
 from tests.gateway.redemptions.world import World, refused
+from tests.support.races import on_postgresql, overlap
 
 
 @pytest.fixture
@@ -192,3 +193,19 @@ def test_many_at_the_same_time_are_one_order_a_nonce(world: World, offer: dict[s
     assert refusals <= {"stale-nonce", "busy"}
     again = [world.call("POST", "/redemptions", body) for body in rivals]
     assert sorted(answer.status_code for answer in again) == [202, 202, 409, 409, 409, 409]
+
+
+@on_postgresql
+def test_the_same_order_twice_at_once_gets_one_answer(world: World, offer: dict[str, Any]) -> None:
+    body = world.order(offer)
+
+    def twice() -> list[Any]:
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(lambda _: world.call("POST", "/redemptions", body), range(2)))
+
+    answers: list[Any] = []
+    overlap(
+        world.db, lambda session: world.codes.lock(session, offer["id"]), lambda: answers.extend(twice()), waiting=2
+    )
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json() == answers[1].json()
