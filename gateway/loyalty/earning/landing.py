@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.chain.relayer.models import ChainTx, Purpose, SignedTx, TxState
 from gateway.core.clock import Clock
-from gateway.core.db import Database
+from gateway.core.db import Database, get_or_add
 from gateway.core.jobs import Jobs
 from gateway.core.limits import MAX_ID
 from gateway.loyalty.campaigns import promises
@@ -98,16 +98,13 @@ class Landing:
         self._note_time(session, batch)
 
     def _note_time(self, session: Session, batch: Batch) -> None:
-        """For metrics; whoever reads this stream is alone with the row."""
+        """For metrics."""
         first = session.scalar(sa.select(sa.func.min(Action.created_at)).where(Action.batch_id == batch.id))
         if first is None:
             return
         took = max(0, self.clock.now() - first)
         upto = next((bound for bound in LandingTime.UPTO if took <= bound), LandingTime.MORE)
-        row = session.get(LandingTime, upto)
-        if row is None:
-            row = LandingTime(upto=upto, batches=0, seconds=0)
-            session.add(row)
+        row = get_or_add(session, LandingTime, upto, lambda: LandingTime(upto=upto, batches=0, seconds=0))
         row.batches += 1
         row.seconds += took
 

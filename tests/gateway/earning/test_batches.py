@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from gateway.chain.relayer.models import ChainTx, Purpose, TxState
 from gateway.loyalty.campaigns.schedule import GRACE
 from gateway.loyalty.earning import batches as batches_file
 from gateway.loyalty.earning.intake import Report
-from gateway.loyalty.earning.models import Action, BatchEntry, BatchState
+from gateway.loyalty.earning.models import Action, Batch, BatchEntry, BatchState, LandingTime
 from gateway.loyalty.earning.schemas import ActionIn
 from tests.gateway.earning.conftest import DAY, OPERATOR, Room, address, batches, transactions, wallet
+from tests.support.races import on_postgresql, overlap
 
 
 def to_window(room: Room, campaign: int = 1) -> None:
@@ -278,3 +280,23 @@ def test_who_was_paid_here_is_known_by_what_was_settled(room: Room) -> None:
     room.clock.offset += DAY
     room.settle()
     assert paid() == [1, 3]
+
+
+@on_postgresql
+def test_two_batches_that_land_at_once_are_both_timed(room: Room) -> None:
+    """One may be found by whoever recovers what a restored database forgot."""
+    room.campaign()
+    room.buy(1, 100)
+    room.settler.settle_due()
+    (batch,) = batches(room)
+
+    def first(session: Session) -> None:
+        session.add(LandingTime(upto=min(LandingTime.UPTO), batches=1, seconds=0))
+
+    def second() -> None:
+        with room.db.begin() as session:
+            room.landing._note_time(session, session.get_one(Batch, batch.id))
+
+    overlap(room.db, first, second)
+    with room.db.read() as session:
+        assert session.scalars(sa.select(LandingTime.batches)).all() == [2]
