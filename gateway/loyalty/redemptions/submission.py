@@ -127,7 +127,7 @@ class Submission:
     def tx_done(self, session: Session, tx_id: int) -> None:
         """Handler of tx.done: an order without its event after a while was skipped and is tried again."""
         query = sa.select(Redemption).where(Redemption.tx_id == tx_id, Redemption.state.in_(WAITING))
-        for row in session.scalars(query.with_for_update()):
+        for row in session.scalars(query.order_by(Redemption.id).with_for_update()):
             row.retry_at = self.clock.now() + SETTLES
 
     def _put_back(self, session: Session, ids: Sequence[int]) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from gateway.chain import calls
 from gateway.chain.hexes import to_hex
+from gateway.chain.relayer.models import Purpose
 from gateway.chain.signatures import HALF_ORDER
 from gateway.identity.wallets.models import OpenOrder
 from gateway.loyalty.offers.models import Code, CodeState
@@ -209,3 +211,23 @@ def test_the_same_order_twice_at_once_gets_one_answer(world: World, offer: dict[
     )
     assert [answer.status_code for answer in answers] == [202, 202]
     assert answers[0].json() == answers[1].json()
+
+
+@on_postgresql
+def test_orders_of_one_transaction_are_locked_in_one_order(world: World, offer: dict[str, Any]) -> None:
+    for name in ("ann", "bob"):
+        assert world.redeem(offer, name).status_code == 202
+    with world.db.begin() as session:
+        tx_id = world.relayer.enqueue(session, Purpose.REDEEM, 1, world.deployment.hub, bytes(4))
+    for number in (2, 1):  # the first is the last one on disk
+        with world.db.begin() as session:
+            session.execute(sa.update(Redemption).where(Redemption.id == number).values(tx_id=tx_id))
+
+    def lock(number: int) -> Callable[[Session], object]:
+        return lambda session: session.get_one(Redemption, number, with_for_update=True)
+
+    def done() -> None:
+        with world.db.begin() as session:
+            world.submission.tx_done(session, tx_id)
+
+    overlap(world.db, lock(1), done, lock(2))
