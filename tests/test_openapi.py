@@ -80,6 +80,11 @@ def test_every_body_has_an_example(document: dict[str, Any]) -> None:
     assert not without
 
 
+def test_every_route_has_a_line_of_its_own(document: dict[str, Any]) -> None:
+    lines = [operation["summary"] for methods in document["paths"].values() for operation in methods.values()]
+    assert [line for line in lines if lines.count(line) > 1 or len(line) < 9] == []
+
+
 def test_every_list_has_a_cursor(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     paged, without, inside = 0, [], set()

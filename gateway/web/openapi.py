@@ -51,6 +51,7 @@ def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
     schemas["Problem"] = PROBLEM
     for path, methods in document["paths"].items():
         for operation in methods.values():
+            operation["summary"] = _first_sentence(operation.get("description") or operation["summary"])
             operation["responses"].pop("422", None)
             for parameter in operation.get("parameters", []):
                 if parameter["name"] == "Idempotency-Key":
@@ -58,3 +59,8 @@ def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
             if path.startswith("/v1"):
                 operation["responses"]["default"] = REFUSED
     return document
+
+
+def _first_sentence(text: str) -> str:
+    """What a page lists a route by; FastAPI takes the function's name, which is `Page` for many."""
+    return " ".join(text.split()).split(". ")[0].rstrip(".")
