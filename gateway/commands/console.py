@@ -13,6 +13,7 @@ import typer
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 from typer.core import TyperGroup
 
 from gateway.client import ProblemAnswer, Unreachable
@@ -110,14 +111,15 @@ Points = Annotated[int, typer.Argument(parser=parse_points, metavar="POINTS", he
 
 
 def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table whose columns after the first are right-aligned where they hold numbers."""
+    """A table whose columns after the first are right-aligned where they hold numbers. Cells are shown as they are:
+    names of campaigns and offers are other people's texts, and `[/]` in one is no markup."""
     made = [[("" if cell is None else str(cell)) for cell in row] for row in rows]
     result = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for index, column in enumerate(columns):
         numeric = bool(made) and all(re.fullmatch(r"-?[\d,.]*%?", row[index]) for row in made)
         result.add_column(column, justify="right" if numeric and index else "left", overflow="fold")
     for row in made:
-        result.add_row(*row)
+        result.add_row(*map(Text, row))
     return result
 
 
@@ -127,7 +129,7 @@ def facts(title: str | None, pairs: Iterable[tuple[str, object]]) -> Table:
     result.add_column(style="dim")
     result.add_column(overflow="fold")
     for name, value in pairs:
-        result.add_row(name, str(value))
+        result.add_row(Text(name), Text(str(value)))
     return result
 
 
