@@ -18,6 +18,7 @@ from gateway.commands import offers_section, terms_section, wallets, yaml_files
 from gateway.commands.chain import open_chain
 from gateway.commands.console import CommandError
 from gateway.commands.console import points as shown
+from gateway.commands.differences import differences
 from gateway.commands.file_changes import Change
 from gateway.commands.merchant import KIND, operator_address, own_key
 from gateway.commands.offers_section import OfferItem, Publisher
@@ -26,6 +27,9 @@ from gateway.commands.terms_section import Owner, TermsItem
 from gateway.core.limits import MAX_ID, MAX_SUM
 from gateway.loyalty.rules.badges import in_words
 from gateway.loyalty.rules.document import RulesDocument
+
+#: Differences between two versions of rules; --json tells all.
+MAX_TOLD = 12
 
 Number = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
 
@@ -113,11 +117,13 @@ def carry_out(changes: Sequence[Change]) -> None:
 
 def _earning(client: Client, now: Document, wanted: RulesDocument, dry: bool) -> list[Change]:
     newest = now["rules"][-1]
-    if RulesDocument.model_validate(newest["rules"]).dump() == wanted.dump():
+    there = RulesDocument.model_validate(newest["rules"])
+    if there.dump() == wanted.dump():
         return []
     body = wanted.model_dump(mode="json", exclude_none=True)
     path = f"/v1/campaigns/{now['id']}/rules"
-    detail: Json = {}
+    differ = differences(there.model_dump(mode="json", exclude_none=True), body)
+    detail: Json = {"differences": differ}
     if dry:
         past = client.write("POST", f"{path}/preview", body)
         detail["past"] = past
@@ -130,7 +136,8 @@ def _earning(client: Client, now: Document, wanted: RulesDocument, dry: bool) ->
             )
             + "".join(f"; badge {b.number}: {in_words(b, wanted.goals, wanted.ladders)}" for b in wanted.badges)
         )
-    what = f"publish version {newest['version'] + 1} of the rules ({len(wanted.rules)} rules)"
+    told = [*differ[:MAX_TOLD], *([f"and {len(differ) - MAX_TOLD} more"] if len(differ) > MAX_TOLD else ())]
+    what = "\n".join([f"publish version {newest['version'] + 1} of the rules:", *told])
     return [Change("earning", what, lambda: client.write("POST", path, body), detail)]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from datetime import UTC, datetime
 from itertools import islice
@@ -17,6 +16,7 @@ from gateway.commands import merchant_keys, wallets
 from gateway.commands.chain import Chain, Own, open_chain
 from gateway.commands.console import AsJson, CommandError, Group, Points, facts, out, table
 from gateway.commands.console import points as shown
+from gateway.commands.differences import differences
 from gateway.commands.merchant_keys import SCOPES, Name, client_of
 from gateway.commands.processes import CHAIN_ID
 from gateway.commands.state import DEFAULT, MerchantRecord, State, StateDir
@@ -86,7 +86,8 @@ def log(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """What was changed of a merchant's configuration, by which API key, with old and new values; newest first."""
+    """What was changed of a merchant's configuration, by which API key, with old and new values; newest first. --json
+    shows them whole."""
     local_state = State(state)
     with client_of(local_state, local_state.merchant(name)) as client:
         found = list(islice(client.items("/v1/audit-log", what=what, limit=min(most, 200)), most))
@@ -95,11 +96,11 @@ def log(
             datetime.fromtimestamp(c["at"], UTC).strftime("%Y-%m-%d %H:%M:%S"),
             f"{c['key']}{' (operator)' if c['operator'] else ''}",
             f"{c['what']} {c['subject']}",
-            *("" if c[side] is None else json.dumps(c[side]) for side in ("before", "after")),
+            "\n".join(differences(c["before"] or {}, c["after"] or {})),
         )
         for c in found
     ]
-    out.result(found, lambda: table("Changes", ("at (UTC)", "API key", "what", "before", "after"), rows))
+    out.result(found, lambda: table("Changes", ("at (UTC)", "API key", "what", "change"), rows))
 
 
 @app.command()

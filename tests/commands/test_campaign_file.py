@@ -145,9 +145,14 @@ def test_a_file_is_applied_once_and_a_dry_run_changes_nothing() -> None:
     with Client("http://gateway", "key", transport=httpx.MockTransport(gateway)) as client:
         told = [change.told() for change in campaign_file.plan(client, 1, file, True, PUBLISHER)]
         assert [(t["section"], t["change"]) for t in told] == [
-            ("earning", "publish version 2 of the rules (1 rules)"),
+            ("earning", "\n".join(["publish version 2 of the rules:", *told[0]["differences"]])),
             ("shares", "merchant 2: at most 1.00 points a day"),
             ("shares", "merchant 3: at most 0.00 points a day (it earns nothing more)"),
+        ]
+        assert told[0]["differences"] == [
+            "rules[0].points: 5 → 7",
+            'challenges[came]: new, {"id": "came", "counts": "actions", "target": 1, "points": 0…',
+            'badges[1]: new, {"number": 1, "name": "Guest", "goal": "came", "times": 1}',
         ]
         assert told[0]["in_words"] == (
             "of 9 actions of the last 90 days 7 can be judged: 5.00 points by the rules of then, 10.00 by these; "
