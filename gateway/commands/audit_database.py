@@ -28,10 +28,12 @@ ROOMS = ("ledger", "earning", "redemptions", "moves", "badges")
 
 @contextmanager
 def snapshot(db: Database) -> Iterator[Session]:
-    """A session in which every statement sees the same moment."""
+    """A session in which every statement sees the same moment, however long the chain is read between two of them: it
+    locks nothing, so nobody waits for it."""
     with db.read() as session:
         if not db.sqlite:  # there a read transaction is a snapshot already
             session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            session.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         yield session
 
 

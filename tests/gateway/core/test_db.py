@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import InternalError, OperationalError
 
+from gateway.commands.audit_database import snapshot
 from gateway.core import db as db_module
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -28,6 +30,20 @@ def test_who_hangs_in_a_transaction_holds_up_nobody_for_good(db: Database, monke
         assert session.scalar(sa.select(Job.ref)) == 1
     hanging.dispose()
     other.dispose()
+
+
+def test_a_snapshot_lasts_while_the_chain_is_read(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    if db.sqlite:
+        pytest.skip("SQLite ends no transaction")
+    monkeypatch.setattr(db_module, "HANGS", 50)
+    reading = Database(db.url.render_as_string(False))
+    with snapshot(reading) as session:
+        assert session.scalar(sa.select(sa.func.count(Job.ref))) == 0
+        time.sleep(0.5)  # ten times what ends others
+        assert session.scalar(sa.select(sa.func.count(Job.ref))) == 0
+    with reading.read() as session:  # and only it
+        assert session.scalar(sa.text("SHOW idle_in_transaction_session_timeout")) == "50ms"
+    reading.dispose()
 
 
 def _hang(hanging: Database, other: Database) -> None:
