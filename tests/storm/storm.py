@@ -29,6 +29,8 @@ GWEI = 10**9
 #: Seconds, at most, until everything has settled: what was put off in the storm waits about as long as it lasted.
 PATIENCE, PATIENCE_FOR_EACH = 300.0, 1.5
 TICK = 0.05
+#: Seconds after which holders look whether their own doing holds up their orders.
+HOLDERS_WAIT = 20.0
 
 
 class StormFailed(AssertionError):
@@ -66,12 +68,12 @@ class Storm:
         self.offices = [
             Office(f"{plan.seed}-office{n}", self.stage, steps, n, site.hooks) for n, steps in enumerate(plan.offices)
         ]
-        independent = [
+        self.independent = [
             Independent(f"independent{n}", self.stage, steps, site.purses, n)
             for n, steps in enumerate(plan.independent)
         ]
         moods = Moods("moods", self.stage, plan.moods, site.hooks)
-        self.actors: list[Actor] = [*tills, *holders, *self.offices, *independent, moods]
+        self.actors: list[Actor] = [*tills, *holders, *self.offices, *self.independent, moods]
         #: Messages that were asked for again, and when.
         self.asked_again: dict[int, float] = {}
         #: What ends by itself: when, what it is, how to end it.
@@ -293,10 +295,16 @@ class Storm:
 
     def _wait(self, deadline: float) -> None:
         quiet, waiting = 0, under_way.look(self.database)
+        lose_patience = self.now + HOLDERS_WAIT
         while quiet < 3:
             self._tick()
             time.sleep(0.5)
             self._send_again()
+            if self.now > lose_patience:
+                lose_patience = self.now + 5
+                for actor in self.independent:
+                    if orders := under_way.open_orders(self.database, actor.holder.address):
+                        actor.give_up(orders)
             busy = [actor.name for actor in self.actors if actor.is_alive()]
             if waiting != (waiting := under_way.look(self.database)):
                 self.say(f"{self.now:6.1f} under way: {waiting}")

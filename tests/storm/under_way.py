@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from gateway.chain.indexer.models import ChainEvent, Subscription
@@ -46,6 +48,12 @@ def look(database: Database) -> dict[str, int]:
         slowest = session.scalar(sa.select(sa.func.min(Subscription.last_event))) or 0
     counts["unread events"] = max(0, newest - slowest)
     return {name: count for name, count in counts.items() if count}
+
+
+def open_orders(database: Database, holder: bytes) -> Sequence[OpenOrder]:
+    """The holder's orders that are open."""
+    with database.read() as session:
+        return session.scalars(sa.select(OpenOrder).where(OpenOrder.holder == holder)).all()
 
 
 def far_messages(database: Database, now: int) -> list[tuple[int, int]]:
