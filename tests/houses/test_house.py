@@ -373,7 +373,7 @@ def test_a_wallet_plays_climbs_and_is_given_a_rung(shops: CommandLine, tmp_path:
         (change,) = shops.run(*applied).document["changes"]
         assert (change["section"], said in change["change"]) == ("terms", True)
     other = tmp_path / "other.yaml"
-    other.write_text(file.read_text().replace("step: 10", "step: 20"))
+    other.write_text(file.read_text().replace("first: 2026-01", "first: 2026-02"))
     refused = shops.run(*applied[:2], other, *applied[3:], fails=1).document
     assert refused["error"]["code"] == "fixed-terms"
     zoe = shops.run("wallet", "new", "zoe").document["address"]
