@@ -93,6 +93,8 @@ IN_HEADER = [
 TAKEN = {
     # Names and categories are text of the merchant's own; SQL and templates in them mean nothing.
     ("POST /v1/merchants", "name", "'; DROP TABLE"),
+    ("PUT /v1/campaigns/{id}/name", "name", "'; DROP TABLE"),
+    ("PUT /v1/campaigns/{id}/name", "name", "${jndi:ldap:/"),
     ("POST /v1/campaigns/{id}/rules", "rules.0.except_categories.0", "'; DROP TABLE"),
     ("POST /v1/campaigns/{id}/rules", "rules.0.except_categories.0", "${jndi:ldap:/"),
     ("POST /v1/campaigns/{id}/rules/preview", "rules.0.except_categories.0", "'; DROP TABLE"),
@@ -102,6 +104,8 @@ TAKEN = {
     ("POST /v1/campaigns/{id}/rules", "rules.0.except_categories", "None"),
     ("POST /v1/campaigns/{id}/rules/preview", "rules.0.except_categories", "None"),
     ("POST /v1/campaigns/{id}/welcome-codes", "valid_until", "None"),
+    # At once, on a local chain.
+    ("PUT /v1/campaigns/{id}/settlement", "settle_every", "0"),
     # Told only when no code is left.
     ("PUT /v1/offers/{id}/codes", "low_stock", "0"),
 }
