@@ -1052,6 +1052,12 @@ class Product(TypedDict):
     quantity: NotRequired[int]
 
 
+class Proportion(TypedDict):
+    percent: int
+    step: NotRequired[int]
+    most: NotRequired[int]
+
+
 class PublicOut(TypedDict):
     privacy: NotRequired[Literal["public"]]
     wallets: WalletTotals
@@ -1132,8 +1138,8 @@ class Referral(TypedDict):
     dates: NotRequired[Dates | None]
     merchants: NotRequired[list[int] | None]
     tiers: NotRequired[dict[str, Any] | None]
-    newcomer: NotRequired[int | Share]
-    levels: NotRequired[list[int | Share]]
+    newcomer: NotRequired[int | Proportion]
+    levels: NotRequired[list[int | Proportion]]
     min_amount: NotRequired[int | None]
     most: NotRequired[int]
 
@@ -1287,12 +1293,6 @@ class SettlementOut(TypedDict):
     min_wallets: int
     step: int
     since: int
-
-
-class Share(TypedDict):
-    percent: int
-    step: NotRequired[int]
-    most: NotRequired[int]
 
 
 State = Literal["open", "earned", "asked", "sent", "held", "renounced"]

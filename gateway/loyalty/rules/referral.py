@@ -16,7 +16,7 @@ COARSE = 100
 Bonus = Annotated[int, Field(strict=True, ge=0, le=MAX_BONUS)]
 
 
-class Share(Part):
+class Proportion(Part):
     """`percent` of the points that the newcomer's action earned, rounded down to multiples of `step` hundredths, at
     most `most` hundredths. It tells a referrer roughly what was bought: a coarse step tells less, a flat bonus
     nothing."""
@@ -30,7 +30,7 @@ class Share(Part):
         return min(points * self.percent // 100, self.most) // self.step * self.step
 
 
-Reward = Bonus | Share
+Reward = Bonus | Proportion
 
 
 class Referral(Circumstances):
@@ -55,6 +55,6 @@ class Referral(Circumstances):
         return worth(self.newcomer, points), [worth(level, points) for level in self.levels]
 
 
-def worth(reward: int | Share, points: int) -> int:
+def worth(reward: int | Proportion, points: int) -> int:
     """Hundredths."""
     return reward if isinstance(reward, int) else reward.of(points)
