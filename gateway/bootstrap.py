@@ -38,7 +38,7 @@ from gateway.identity.merchants.service import Merchants
 from gateway.identity.wallets.orders import OpenOrders
 from gateway.identity.wallets.proofs import Proofs
 from gateway.identity.wallets.shared import SharedBudget
-from gateway.listeners import EVENTS, MESSAGES, WANTED
+from gateway.listeners import EVENTS, MESSAGES, TOGETHER, WANTED
 from gateway.loyalty.badges import routes as badges_routes
 from gateway.loyalty.badges.earned import Earned
 from gateway.loyalty.badges.models import STREAM as BADGE_STREAM
@@ -208,7 +208,7 @@ class House:
         self.closing = Closing(db, clock, jobs, settings.statistics_quiet)
         self.outbox = Outbox(clock, secrets, settings.webhooks_private)
         self.courier = Courier(db, clock, secrets, settings.webhooks_private)
-        jobs.registry = Registry(self._handlers(), EVENTS, self._bulk_handlers())
+        jobs.registry = Registry(self._handlers(), EVENTS, self._bulk_handlers(), TOGETHER)
 
     def _orders(self) -> OpenOrders:
         shared = SharedBudget(self.ground.clock, self.earning.has_paid, self.settings.max_shared_orders)

@@ -45,3 +45,5 @@ MESSAGES: Mapping[str, MessageKind] = {
     "messaging.badges": MessageKind.BADGES_LANDED,
     "messaging.statistics": MessageKind.STATISTICS_RELEASED,
 }
+#: Kinds of jobs that come with every batch and write few rows: several share a transaction.
+TOGETHER = frozenset({"redemptions.tx_done", "badges.tx_done", *MESSAGES})

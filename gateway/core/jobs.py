@@ -1,14 +1,17 @@
 """Later work is a row in the caller's transaction.
 
 `publish` writes one job for each handler of an event; the worker claims due jobs, runs each handler in a transaction of
-its own that also deletes the job, and puts a failed one off. Kinds that come by the thousand have a bulk handler, which
-takes many jobs in one transaction: a commit to disk costs more than the work. Neighbours among those are one row: a
-bulk call of a thousand actions is one job. A job carries a kind and integers, never text.
+its own that also deletes the job, and puts a failed one off. A commit to disk costs more than most of the work: kinds
+that come with every batch share a transaction, and kinds that come by the thousand have a bulk handler, which takes
+many jobs at once. Neighbours among the latter are one row: a bulk call of a thousand actions is one job. A job carries
+a kind and integers, never text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -16,7 +19,7 @@ import structlog
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.core import crashes
-from gateway.core.bulk import add_rows, among
+from gateway.core.bulk import add_rows, among, parts
 from gateway.core.clock import Clock
 from gateway.core.columns import Int, JobKind, PrimaryKey, Seconds
 from gateway.core.db import Base, Database
@@ -29,6 +32,9 @@ BulkHandler = Callable[[Session, Sequence[int]], None]
 MAX_DELAY = 3600
 #: What a bulk handler gets in one transaction: no more is added once there is so much.
 BULK = 2_000
+#: So many jobs of a kind that may share a transaction do. PostgreSQL: who does several at once holds this lock, so that
+#: no two who do wait for each other's rows.
+TOGETHER, TOGETHER_LOCK = 20, 0x7065
 
 
 class Unfinished(Exception):
@@ -53,12 +59,13 @@ class Job(Base):
 
 @dataclass(frozen=True)
 class Registry:
-    """What the house does: `handlers` and `bulk` handlers by job kind, and the kinds that each event starts. Built in
-    bootstrap only."""
+    """What the house does: `handlers` and `bulk` handlers by job kind, and the kinds that each event starts. Jobs of
+    the kinds `together` may share a transaction: their handlers write few rows. Built in bootstrap only."""
 
     handlers: Mapping[str, Handler]
     events: Mapping[str, Sequence[str]]
     bulk: Mapping[str, BulkHandler] = field(default_factory=dict)
+    together: Collection[str] = ()
 
     def __post_init__(self) -> None:
         missing = {kind for kinds in self.events.values() for kind in kinds} - set(self.handlers) - set(self.bulk)
@@ -95,11 +102,37 @@ class Jobs:
         bulk = list(self.registry.bulk)
         with db.read() as session:
             due = sa.select(Job.id).where(Job.run_at <= self.clock.now()).order_by(Job.run_at, Job.id)
-            ids = list(session.scalars(due.where(Job.kind.not_in(bulk)).limit(limit)))
+            singles = due.with_only_columns(Job.kind, Job.id).where(Job.kind.not_in(bulk)).limit(limit)
+            by_kind: defaultdict[str, list[int]] = defaultdict(list)
+            for kind, job_id in session.execute(singles).tuples():
+                by_kind[kind].append(job_id)
             counted = due.with_only_columns(Job.id, Job.count).limit(BULK)
             bundles = {kind: _bundle(session.execute(counted.where(Job.kind == kind)).tuples()) for kind in bulk}
         done = sum(self._run_bulk(db, kind, bundle) for kind, bundle in bundles.items() if bundle)
-        return done + sum(self._run(db, job_id) for job_id in ids)
+        return done + sum(
+            self._run_kind(db, kind, part) for kind, ids in by_kind.items() for part in parts(ids, TOGETHER)
+        )
+
+    def _run_kind(self, db: Database, kind: str, ids: Sequence[int]) -> int:
+        """In one transaction where that may be; when one of them fails or is not finished, each alone."""
+        if kind in self.registry.together and len(ids) > 1:
+            with suppress(Exception):
+                return self._run_together(db, ids)
+        return sum(self._run(db, job_id) for job_id in ids)
+
+    def _run_together(self, db: Database, ids: Sequence[int]) -> int:
+        with db.begin() as session:
+            if not db.sqlite and not session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(TOGETHER_LOCK))):
+                raise Unfinished
+            mine = sa.select(Job).where(Job.id.in_(ids), Job.run_at <= self.clock.now()).order_by(Job.id)
+            jobs = session.scalars(mine.with_for_update(skip_locked=True)).all()
+            for job in jobs:
+                self._handle(session, job)
+                session.flush()
+                session.expunge_all()  # as alone, each sees its rows as they are, not as an earlier one read them
+            session.execute(sa.delete(Job).where(Job.id.in_([job.id for job in jobs])))
+            crashes.reach("told", {job.kind.replace(".", "_") for job in jobs})
+        return len(jobs)
 
     def _run_bulk(self, db: Database, kind: str, ids: Sequence[int]) -> int:
         """All of them in one transaction; when that fails, each alone, so that only the bad ones wait."""

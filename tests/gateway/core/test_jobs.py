@@ -43,7 +43,9 @@ class Rooms:
         self.bad: set[int] = set()
         self.slow: set[int] = set()
         self.calls: list[list[int]] = []
-        jobs.registry = Registry({"one.job": self.one}, {"went": ["one.job", "many.job"]}, {"many.job": self.many})
+        jobs.registry = Registry(
+            {"one.job": self.one}, {"went": ["one.job", "many.job"]}, {"many.job": self.many}, {"one.job"}
+        )
 
     def one(self, session: Session, ref: int) -> None:
         self._write(session, "one", ref)
@@ -110,6 +112,30 @@ def test_what_an_unfinished_job_did_stands(rooms: Rooms, clock: Clock) -> None:
     clock.offset += 2
     assert rooms.jobs.run_due(rooms.db) == 2
     assert rooms.waiting() == []
+
+
+def test_jobs_of_a_kind_share_a_transaction(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs_module, "TOGETHER", 2)
+    rooms.publish(1, 2, 3)
+    commits: list[object] = []
+    sa.event.listen(rooms.db.engine, "commit", commits.append)
+    assert rooms.jobs.run_due(rooms.db) == 6
+    assert len(commits) == 3  # in bulk, two together, one
+    assert rooms.written() == [1, 1, 2, 2, 3, 3]
+
+
+def test_jobs_that_share_a_transaction_see_their_rows_anew(rooms: Rooms) -> None:
+    seen: list[int] = []
+
+    def look(session: Session, ref: int) -> None:
+        seen.append(len(session.identity_map))
+        session.get(Job, ref)
+
+    rooms.jobs.registry = Registry({"look.job": look}, {"look": ["look.job"]}, together={"look.job"})
+    with rooms.db.begin() as session:
+        rooms.jobs.publish(session, "look", 1, 2)
+    assert rooms.jobs.run_due(rooms.db) == 2
+    assert seen[1] == 0
 
 
 def test_bulk_comes_in_portions_beside_the_others(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
