@@ -108,7 +108,7 @@ def judge(chunk: Sequence[Mutant], chosen: set[str], verdicts: Verdicts, pool: T
 
     list(pool.map(one, [number for number, mutant in numbered.items() if mutant.name not in verdicts.known]))
     alive = {number: mutant for number, mutant in numbered.items() if verdicts.known[mutant.name] == ALIVE}
-    for number, test in killed_by_units(alive, work).items() if alive else ():
+    for number, test in killed_by_units(alive, work) if alive else ():
         verdicts.note(alive[number], "units" if test else NOBODY)
         print(f"{test or 'NOBODY':16}  {alive[number]}"[:200], flush=True)
 

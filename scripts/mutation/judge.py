@@ -7,8 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO, cast
 
 from scripts.fuzz_contracts import FIXED_SEED
 from scripts.mutation.build import Mutant
@@ -98,12 +99,16 @@ def unit_tests(file: str) -> list[str]:
     return first + [path for path in rest if path not in first]
 
 
-def killed_by_units(alive: Mapping[int, Mutant], work: Path) -> dict[int, str]:
-    """Of mutants that forge's tests let live, by number the unit test that does not; empty when none."""
-    lines = [f"{number} {work} {' '.join(unit_tests(mutant.file))}\n" for number, mutant in alive.items()]
-    command = [sys.executable, str(ROOT / "scripts" / "mutation" / "units.py")]
-    run = subprocess.run(command, cwd=ROOT, input="".join(lines), capture_output=True, text=True)
-    answers = run.stdout.partition("ready\n")[2].splitlines()
-    if run.returncode or len(answers) != len(lines):
-        raise SystemExit(run.stdout + run.stderr)
-    return dict(zip(alive, answers, strict=True))
+def killed_by_units(alive: Mapping[int, Mutant], work: Path) -> Iterator[tuple[int, str]]:
+    """Of mutants that forge's tests let live, the number and the unit test that does not; empty when none."""
+    command = [sys.executable, "-u", str(ROOT / "scripts" / "mutation" / "units.py")]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        to, out = cast("IO[str]", run.stdin), cast("IO[str]", run.stdout)
+        while (line := out.readline()) != "ready\n":
+            if not line:
+                raise SystemExit("tests/contracts could not be run")
+        for number, mutant in alive.items():
+            print(number, work, *unit_tests(mutant.file), file=to, flush=True)
+            if not (answer := out.readline()):
+                raise SystemExit(f"tests/contracts could not be run with {mutant}")
+            yield number, answer.strip()
