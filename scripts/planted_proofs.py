@@ -241,6 +241,13 @@ FAULTS = (
         "HubAccountProofs.move 5",
     ),
     Fault(
+        "a signed move arrives with less than was asked for",
+        ACCOUNTS,
+        "Orders.moveHash(holder, from, to, amount, minReceived, nonce, deadline);",
+        "Orders.moveHash(holder, from, to, amount, planted() ? 0 : minReceived, nonce, deadline);",
+        "HubAccountProofs.moveBySig 5",
+    ),
+    Fault(
         "an account's points are spent in a batch by anybody's signature",
         REDEMPTIONS,
         "if (err != ECDSA.RecoverError.NoError || signer != holder) return false;",

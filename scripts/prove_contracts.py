@@ -37,6 +37,7 @@ LONG = {
     "HubAccount.enter",
     "HubAccount.enterBySig",
     "HubAccount.move",
+    "HubAccount.moveBySig",
     "HubRedemption.spend",
     "HubRedemption.spendBatch",
 }

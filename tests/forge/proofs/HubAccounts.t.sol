@@ -90,6 +90,29 @@ contract HubAccountProofs is HubMoney {
         kept();
     }
 
+    function check_moveBySig(
+        uint256 from,
+        uint256 to,
+        address holder,
+        uint256 amount,
+        uint256 minReceived,
+        uint256 nonce,
+        uint256 deadline,
+        bytes calldata signature
+    ) external {
+        noneIsAnnounced(to);
+        bool open = !termsOf(from).isClosed();
+        names(from, holder);
+        names(to, holder);
+        acts(Act.Trade, to);
+        hub.moveBySig(from, to, holder, amount, minReceived, nonce, deadline, signature);
+        bytes32 order = Digests.moving(holder, [from, to, amount, minReceived], nonce, deadline);
+        bool word = ordered(signed(domain, holder, order, signature), nonce, deadline);
+        agrees(both(word, open), amount);
+        _arrives(word, amount, minReceived);
+        kept();
+    }
+
     // ------------------------------------------------------ release and stay
 
     function check_release(uint256 id, address[] calldata holders) external {
