@@ -125,13 +125,14 @@ def interval(killed: int, of: int) -> tuple[float, float]:
 
 def report(everything: Sequence[Mutant], verdicts: Verdicts) -> list[str]:
     """Writes the score; what is wrong with the explanations."""
-    by = {mutant: verdicts.known[mutant.name] for mutant in everything if mutant.name in verdicts.known}
+    found = {mutant: verdicts.known.get(mutant.name, ALIVE) for mutant in everything}
+    by = {mutant: who for mutant, who in found.items() if who != ALIVE}
     explained: dict[str, dict[str, str]] = yaml.safe_load((REVIEWED / "survivors.yaml").read_text()) or {}
     survivors = {mutant.name: mutant for mutant, who in by.items() if who == NOBODY}
     problems = [f"not explained: {name} {mutant}" for name, mutant in survivors.items() if name not in explained]
     waiting = {mutant.name for mutant in everything if mutant not in by}
     problems += [f"explained, but no survivor: {name}" for name in explained if name not in {*survivors, *waiting}]
-    tried = [who for who in by.values() if who not in (COMPILER, ALIVE)]
+    tried = [who for who in by.values() if who != COMPILER]
     if tried:
         equivalent = sum(explained.get(name, {}).get("kind") == "equivalent" for name in survivors)
         killed, of = sum(who != NOBODY for who in tried), len(tried) - equivalent
