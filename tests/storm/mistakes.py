@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
+#: `KeyError: 'week'`, `sqlalchemy.orm.exc.StaleDataError: …`. Who starts while the disk is full ends so, too.
+END_OF_TRACEBACK = re.compile(r"(?:\w+\.)*(\w+)(?::|$)")
 FAILED = ("wheel.failed", "job.failed", "jobs.bulk_failed", "request.failed")
 #: Two transactions that met, or code that is wrong. Chain and database may fail in their own ways, and requests that
 #: meet are told to come again.
@@ -37,8 +40,8 @@ class Mistakes:
 
 
 def _is_ours(line: str) -> bool:
-    if line.startswith("Traceback"):
-        return True
+    if end := END_OF_TRACEBACK.match(line):
+        return end[1] in OURS
     if not any(sign in line for sign in FAILED):
         return False
     try:

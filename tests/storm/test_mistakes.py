@@ -13,7 +13,10 @@ LINES = (
     ('{"error": "IntegrityError", "event": "request.collided", "level": "warning"}', False),
     ('{"job": 7, "error": "KeyError", "event": "job.failed", "level": "warning"}', True),
     ('{"job": 7, "error": "KeyError", "event": "job.fa', False),
-    ("Traceback (most recent call last):", True),
+    ("Traceback (most recent call last):", False),
+    ("KeyError: 'week'", True),
+    ("sqlalchemy.orm.exc.StaleDataError: UPDATE statement on table", True),
+    ("sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) database or disk is full", False),
 )
 
 
