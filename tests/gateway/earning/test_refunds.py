@@ -147,6 +147,7 @@ def test_a_whole_refund_before_the_settlement_leaves_nothing(room: Room) -> None
     assert room.call("GET", f"/actions/{action}").json() | {"rules": []} == {
         "id": action,
         "campaign": 1,
+        "version": 1,
         "kind": "purchase",
         "points": 1_000,
         "state": "settled",
