@@ -41,8 +41,9 @@ abstract contract Intents is Setting {
     uint256 internal constant AMOUNT = 100;
 
     string internal vectors;
-    /// @dev Whose order the calls say that it is.
+    /// @dev Whose order the calls say that it is, and which.
     address internal holder;
+    uint256 internal nonce;
 
     function setUp() public virtual override {
         super.setUp();
@@ -132,7 +133,8 @@ abstract contract Intents is Setting {
         if (id == keccak256("campaign") || id == keccak256("from")) return bytes32(open);
         if (id == keccak256("offer")) return OFFER;
         if (id == keccak256("sealKey")) return SEAL_KEY;
-        if (id == keccak256("stay") || id == keccak256("nonce")) return 0;
+        if (id == keccak256("stay")) return 0;
+        if (id == keccak256("nonce")) return bytes32(nonce);
         if (id == keccak256("deadline")) return bytes32(DEADLINE);
         return bytes32(AMOUNT); // amount, value, minReceived
     }
@@ -175,7 +177,7 @@ abstract contract Intents is Setting {
 
         bytes32 vs = bytes32(uint256(s) | (v == 28 ? 1 << 255 : 0));
         ICampaignHub.Order memory order =
-            ICampaignHub.Order(holder, AMOUNT, OFFER, SEAL_KEY, 0, DEADLINE, COMMITMENT, r, vs);
+            ICampaignHub.Order(holder, AMOUNT, OFFER, SEAL_KEY, nonce, DEADLINE, COMMITMENT, r, vs);
         if (kind == Kind.PaymentRedemption) return abi.encodeCall(ICampaignHub.redeem, (merchant, order, signature));
         if (kind == Kind.Spend) return abi.encodeCall(ICampaignHub.spend, (open, merchant, order, signature));
         ICampaignHub.Order[] memory orders = new ICampaignHub.Order[](1);
@@ -187,10 +189,10 @@ abstract contract Intents is Setting {
     /// @dev A call whose last arguments are nonce, deadline and signature, and whose `first` are words.
     function _orderCall(bytes memory signature, bytes4 selector, bytes memory first)
         private
-        pure
+        view
         returns (bytes memory)
     {
-        bytes memory words = bytes.concat(first, abi.encode(uint256(0), DEADLINE));
+        bytes memory words = bytes.concat(first, abi.encode(nonce, DEADLINE));
         bytes memory padding = new bytes((32 - signature.length % 32) % 32);
         return bytes.concat(selector, words, abi.encode(words.length + 32, signature.length), signature, padding);
     }

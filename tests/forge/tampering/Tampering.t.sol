@@ -126,6 +126,31 @@ contract TamperingTest is Intents {
         }
     }
 
+    /// @dev An account's nonces have 32 bits: with the last one nothing is signed any more, and a batch with such an order
+    /// still executes the others. The points stay their holder's.
+    function test_noncesEnd() public {
+        nonce = type(uint32).max;
+        bytes32 slot = _slotOf(open, alice);
+        vm.store(address(hub), slot, vm.load(address(hub), slot) | bytes32(nonce << 216));
+        assertEq(hub.account(open, alice).nonce, nonce);
+        bytes memory refusal = abi.encodeWithSignature("SafeCastOverflowedUintDowncast(uint8,uint256)", 32, nonce + 1);
+        for (uint256 kind = 0; kind < KINDS; ++kind) {
+            if (_ofHub(Kind(kind))) _refused(Kind(kind), _signed(_intent(Kind(kind))), refusal);
+        }
+        vm.prank(alice);
+        hub.leave(open, 1_000);
+        assertEq(token.balanceOf(alice), 3_000);
+    }
+
+    /// @dev Where the account's word is, found by what it holds.
+    function _slotOf(uint256 id, address who) private view returns (bytes32 slot) {
+        for (uint256 place = 0; place < 20; ++place) {
+            slot = keccak256(abi.encode(who, keccak256(abi.encode(id, place))));
+            if (uint88(uint256(vm.load(address(hub), slot))) == hub.account(id, who).matured) return slot;
+        }
+        revert("no such slot");
+    }
+
     // ------------------------------------------------------ how it is written
 
     function test_wrongLength() public {
