@@ -411,6 +411,7 @@ def test_a_wallet_plays_climbs_and_is_given_a_rung(shops: CommandLine, tmp_path:
     shops.run("wallet", "board", "zoe", campaign, "--as", "brave-otter-42")
     until(lambda: bool(shops.run("campaign", "board", campaign).document["items"]))
     until(lambda: shops.run("campaign", "board", campaign).document["items"][0]["points"] == 10 * 10 + 300)
+    time.sleep(1)  # of two words of one second the first counts
     assert shops.run("wallet", "board", "zoe", campaign, "--leave").document["pseudonym"] is None
 
 

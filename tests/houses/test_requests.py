@@ -124,6 +124,7 @@ def live(house: House, receiver: Receiver) -> dict[str, str]:
         "id": str(campaign),
         "merchant_id": str(merchant.id),
         "address": holder.name,
+        "version": "2",
         "offer": str(offer["id"]),
         "badge": "1",
     }
