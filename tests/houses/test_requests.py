@@ -53,6 +53,7 @@ COOKIE = "; ".join(f"c{number}={quote(text)}" for number, text in enumerate(CANA
 #: What merchants write for people to read is theirs and kept, and so is what they grant in one sum with a key that no
 #: till has: those fields are the control, not the search.
 OWN_TEXTS = {
+    ("PUT /v1/campaigns/{id}/name", "name"),
     ("POST /v1/merchants", "name"),
     ("POST /v1/campaigns", "name"),
     ("POST /v1/campaigns", "terms"),
