@@ -23,7 +23,7 @@ def _walk(path: str, before: Any, after: Any) -> Iterator[str]:
     if before == after or (before in NOWHERE and after in NOWHERE):
         return
     if isinstance(before, dict) and isinstance(after, dict):
-        for name in [*before, *(name for name in after if name not in before)]:
+        for name in before | after:
             inner = f"{path}.{name}" if path else name
             yield from _walk(inner, before.get(name, NOTHING), after.get(name, NOTHING))
     elif isinstance(before, list) and isinstance(after, list):
@@ -38,7 +38,7 @@ def _walk(path: str, before: Any, after: Any) -> Iterator[str]:
 
 def _items(path: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
     both = [name for name in before if name in after]
-    for name in [*before, *(name for name in after if name not in before)]:
+    for name in before | after:
         yield from _walk(f"{path}[{name}]", before.get(name, NOTHING), after.get(name, NOTHING))
     if both != [name for name in after if name in before]:
         yield f"{path}: in another order"

@@ -34,7 +34,7 @@ MAX_DELAY = 3600
 BULK = 2_000
 #: So many jobs of a kind that may share a transaction do. PostgreSQL: who does several at once holds this lock, so that
 #: no two who do wait for each other's rows.
-TOGETHER, TOGETHER_LOCK = 20, 0x7065
+AT_ONCE, AT_ONCE_LOCK = 20, 0x7065
 
 
 class Unfinished(Exception):
@@ -110,7 +110,7 @@ class Jobs:
             bundles = {kind: _bundle(session.execute(counted.where(Job.kind == kind)).tuples()) for kind in bulk}
         done = sum(self._run_bulk(db, kind, bundle) for kind, bundle in bundles.items() if bundle)
         return done + sum(
-            self._run_kind(db, kind, part) for kind, ids in by_kind.items() for part in parts(ids, TOGETHER)
+            self._run_kind(db, kind, part) for kind, ids in by_kind.items() for part in parts(ids, AT_ONCE)
         )
 
     def _run_kind(self, db: Database, kind: str, ids: Sequence[int]) -> int:
@@ -118,11 +118,11 @@ class Jobs:
         if kind in self.registry.together and len(ids) > 1:
             with suppress(Exception):
                 return self._run_together(db, ids)
-        return sum(self._run(db, job_id) for job_id in ids)
+        return sum(self._run(db, kind, job_id) for job_id in ids)
 
     def _run_together(self, db: Database, ids: Sequence[int]) -> int:
         with db.begin() as session:
-            if not db.sqlite and not session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(TOGETHER_LOCK))):
+            if not db.sqlite and not session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(AT_ONCE_LOCK))):
                 raise Unfinished
             mine = sa.select(Job).where(Job.id.in_(ids), Job.run_at <= self.clock.now()).order_by(Job.id)
             jobs = session.scalars(mine.with_for_update(skip_locked=True)).all()
@@ -146,7 +146,7 @@ class Jobs:
             return len(jobs)
         except Exception as error:
             log.warning("jobs.bulk_failed", kind=kind, error=type(error).__name__)
-            return sum(self._run(db, job_id) for job_id in self._split(db, ids))
+            return sum(self._run(db, kind, job_id) for job_id in self._split(db, ids))
 
     def _split(self, db: Database, ids: Sequence[int]) -> list[int]:
         """A job for each ref of these jobs; their ids."""
@@ -167,14 +167,12 @@ class Jobs:
         else:
             self.registry.handlers[job.kind](session, job.ref)
 
-    def _run(self, db: Database, job_id: int) -> bool:
-        kind = None
+    def _run(self, db: Database, kind: str, job_id: int) -> bool:
         try:
             with db.begin() as session:
                 job = session.get(Job, job_id, with_for_update={"skip_locked": True})
                 if job is None or job.run_at > self.clock.now():
                     return False
-                kind = job.kind
                 try:
                     self._handle(session, job)
                 except Unfinished:

@@ -269,9 +269,8 @@ class Store:
         settled = (self._mine, which, ChainTx.state != TxState.SIGNED)
         with self._db.begin() as session:
             # Its key first: another worker may give the same back at this moment.
-            key = session.get(KeyState, self._signer.address, with_for_update=True)
-            if key is not None:
-                key.spent -= sum(fee or 0 for fee in session.scalars(sa.select(ChainTx.fee).where(*settled)))
+            session.get(KeyState, self._signer.address, with_for_update=True)
+            self._pay(session, -sum(fee or 0 for fee in session.scalars(sa.select(ChainTx.fee).where(*settled))))
             opened = sa.update(ChainTx).where(*settled)
             result = session.execute(opened.values(state=TxState.SIGNED, block=None, block_hash=None, fee=None))
             return int(result.rowcount)  # type: ignore[attr-defined]

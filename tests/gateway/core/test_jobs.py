@@ -115,7 +115,7 @@ def test_what_an_unfinished_job_did_stands(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_jobs_of_a_kind_share_a_transaction(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs_module, "TOGETHER", 2)
+    monkeypatch.setattr(jobs_module, "AT_ONCE", 2)
     rooms.publish(1, 2, 3)
     commits: list[object] = []
     sa.event.listen(rooms.db.engine, "commit", commits.append)
@@ -188,7 +188,7 @@ def test_a_wide_job_that_is_run_alone_is_run_whole(rooms: Rooms, db: Database) -
         rooms.jobs.publish(session, "went", 5, 6, 7)
     with db.read() as session:
         wide = session.scalars(sa.select(Job.id).where(Job.kind == "many.job")).one()
-    assert rooms.jobs._run(db, wide)
+    assert rooms.jobs._run(db, "many.job", wide)
     assert rooms.written() == [5, 6, 7]
 
 

@@ -2,47 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gateway.core.db import Database
 from gateway.core.problems import Problem
 from gateway.messaging.models import Delivery, Endpoint, MessageKind
 from tests.gateway.messaging.conftest import REFS, Scene
+from tests.support.races import Work, overlap
 
 LOW = MessageKind.CODES_LOW
-Work = Callable[[Session], object]
-
-
-def overlap(db: Database, first: Work, second: Callable[[], object], then: Work | None = None) -> None:
-    """Runs both in transactions of their own; the first goes on with `then`, if that is given, and commits, once the
-    second waits for it."""
-    with ThreadPoolExecutor(1) as pool:
-        with db.begin() as session:
-            first(session)
-            session.flush()
-            following = pool.submit(second)
-            until = time.monotonic() + 5
-            while not following.done() and not waits(db) and time.monotonic() < until:
-                time.sleep(0.01)
-            if then is not None:
-                then(session)
-        following.result(timeout=30)
-
-
-def waits(db: Database) -> bool:
-    """Whether somebody waits for another's lock. SQLite does not tell: a moment is waited there."""
-    if db.sqlite:
-        time.sleep(0.1)
-        return True
-    with db.read() as session:
-        return bool(session.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
 def write(scene: Scene, session: Session) -> None:
