@@ -151,7 +151,7 @@ abstract contract Watch is World {
             arrived = now_.campaigns[i].budget - before.campaigns[i].budget;
         }
         for (uint256 j = 0; j < people.length; ++j) {
-            if (standing[i + 1][people[j]] == Standing.Accepted) arrived += _rose(people[j], before, now_);
+            if (standing[i + 1][people[j]] == Standing.Accepted) arrived += _received(people[j], before, now_);
         }
         if (arrived < fell) _break("P6: closed-loop points went elsewhere than to a merchant or the budget");
     }
@@ -232,17 +232,14 @@ abstract contract Watch is World {
         return account.matured + account.pending;
     }
 
-    function _rose(address who, Picture memory before, Picture memory now_) private view returns (uint256) {
+    /// @dev What came into the wallet, when its holder let go of all that it gave its word for in the same step.
+    function _received(address who, Picture memory before, Picture memory now_) private view returns (uint256) {
         for (uint256 i = 0; i < people.length; ++i) {
             if (people[i] != who) continue;
-            return now_.wallets[i] > before.wallets[i] ? now_.wallets[i] - before.wallets[i] : 0;
+            uint256 most = now_.wallets[i] + _walletMayFall[_steps][who];
+            return most > before.wallets[i] ? most - before.wallets[i] : 0;
         }
         return 0;
-    }
-
-    /// @dev At most what came into the wallet, when its holder let go of some in the same step.
-    function _received(address who, Picture memory before, Picture memory now_) private view returns (uint256) {
-        return _rose(who, before, now_) + _walletMayFall[_steps][who];
     }
 
     /// @dev Points in wallets and in accounts of the first `count` campaigns from which they can leave.
