@@ -51,9 +51,9 @@ class AsyncClient:
             except StopIteration as done:
                 return cast(Answer, done.value)
 
-    async def items(self, page: Callable[[int | None], Request[Any]]) -> AsyncIterator[Json]:
+    async def items(self, page: Callable[[Any], Request[Any]]) -> AsyncIterator[Json]:
         """Every item of a list, page after page: `client.items(lambda cursor: calls.get_offers(cursor=cursor))`."""
-        cursor: int | None = None
+        cursor: str | int | None = None
         while True:
             found = await self.send(page(cursor))
             for item in found["items"]:

@@ -319,14 +319,29 @@ def post_wallets_by_address_settlements(address: str, body: EarlyIn) -> Request[
     return made("POST", f"/v1/wallets/{address}/settlements", body=body, secured=False)
 
 
-def get_wallets_by_address_goals(address: str, *, wallet_proof: str | None = None) -> Request[GoalsOut]:
-    """How far the wallet is with challenges and streaks."""
-    return made("GET", f"/v1/wallets/{address}/goals", headers={"Wallet-Proof": wallet_proof}, secured=False)
+def get_wallets_by_address_goals(
+    address: str, *, cursor: str | None = None, limit: int | None = None, wallet_proof: str | None = None
+) -> Request[GoalsOut]:
+    """How far the wallet is with challenges and streaks, by campaign and id."""
+    return made(
+        "GET",
+        f"/v1/wallets/{address}/goals",
+        query={"cursor": cursor, "limit": limit},
+        headers={"Wallet-Proof": wallet_proof},
+        secured=False,
+    )
 
 
-def get_campaigns_by_id_leaderboard(id: int, *, back: int | None = None, of: str | None = None) -> Request[BoardOut]:
-    """Who asked to be shown, by the points that the chain shows."""
-    return made("GET", f"/v1/campaigns/{id}/leaderboard", query={"back": back, "of": of}, secured=False)
+def get_campaigns_by_id_leaderboard(
+    id: int, *, back: int | None = None, of: str | None = None, cursor: str | None = None, limit: int | None = None
+) -> Request[BoardOut]:
+    """The first places of those who asked to be shown, by the points that the chain shows."""
+    return made(
+        "GET",
+        f"/v1/campaigns/{id}/leaderboard",
+        query={"back": back, "of": of, "cursor": cursor, "limit": limit},
+        secured=False,
+    )
 
 
 def post_campaigns_by_id_leaderboard(id: int, body: PlayerIn) -> Request[PlayerOut]:
@@ -339,9 +354,11 @@ def get_campaigns_by_id_leaderboard_names(id: int, *, count: int | None = None) 
     return made("GET", f"/v1/campaigns/{id}/leaderboard/names", query={"count": count}, secured=False)
 
 
-def get_campaigns_by_id_badges(id: int) -> Request[DefinitionsOut]:
-    """Every badge that a campaign has or had, what it takes, and how many hold it."""
-    return made("GET", f"/v1/campaigns/{id}/badges", secured=False)
+def get_campaigns_by_id_badges(
+    id: int, *, cursor: int | None = None, limit: int | None = None
+) -> Request[DefinitionsOut]:
+    """The badges that a campaign has or had, by number: what each takes, and how many hold it."""
+    return made("GET", f"/v1/campaigns/{id}/badges", query={"cursor": cursor, "limit": limit}, secured=False)
 
 
 def post_campaigns_by_id_badges(id: int, body: WishIn) -> Request[StatusOut]:
@@ -368,9 +385,17 @@ def get_wallets_by_address_badges(
     return made("GET", f"/v1/wallets/{address}/badges", query={"cursor": cursor, "limit": limit}, secured=False)
 
 
-def get_wallets_by_address_badges_earned(address: str, *, wallet_proof: str | None = None) -> Request[StatusesOut]:
-    """How far the wallet is with every badge of the campaigns in which it did something, and what became of its wishes."""
-    return made("GET", f"/v1/wallets/{address}/badges/earned", headers={"Wallet-Proof": wallet_proof}, secured=False)
+def get_wallets_by_address_badges_earned(
+    address: str, *, cursor: str | None = None, limit: int | None = None, wallet_proof: str | None = None
+) -> Request[StatusesOut]:
+    """How far the wallet is with the badges of the campaigns in which it did something, by campaign and number, and what became of its wishes."""
+    return made(
+        "GET",
+        f"/v1/wallets/{address}/badges/earned",
+        query={"cursor": cursor, "limit": limit},
+        headers={"Wallet-Proof": wallet_proof},
+        secured=False,
+    )
 
 
 def get_statistics(*, cursor: int | None = None, limit: int | None = None) -> Request[FigureList]:
@@ -539,9 +564,17 @@ def get_moves_by_id(id: int) -> Request[MoveOut]:
     return made("GET", f"/v1/moves/{id}", secured=False)
 
 
-def get_wallets_by_address_tiers(address: str, *, wallet_proof: str | None = None) -> Request[TiersOut]:
-    """On which rungs the wallet stands, for how long, and what is missing to the next."""
-    return made("GET", f"/v1/wallets/{address}/tiers", headers={"Wallet-Proof": wallet_proof}, secured=False)
+def get_wallets_by_address_tiers(
+    address: str, *, cursor: str | None = None, limit: int | None = None, wallet_proof: str | None = None
+) -> Request[TiersOut]:
+    """On which rungs the wallet stands, for how long, and what is missing to the next, by campaign and ladder."""
+    return made(
+        "GET",
+        f"/v1/wallets/{address}/tiers",
+        query={"cursor": cursor, "limit": limit},
+        headers={"Wallet-Proof": wallet_proof},
+        secured=False,
+    )
 
 
 def put_campaigns_by_id_vips(id: int, body: VipIn, *, idempotency_key: str | None = None) -> Request[VipOut]:
@@ -551,9 +584,9 @@ def put_campaigns_by_id_vips(id: int, body: VipIn, *, idempotency_key: str | Non
     )
 
 
-def get_wallets_by_address(address: str) -> Request[WalletOut]:
-    """Points in the wallet and its accounts, and the nonces for its next orders, open ones counted."""
-    return made("GET", f"/v1/wallets/{address}", secured=False)
+def get_wallets_by_address(address: str, *, cursor: int | None = None, limit: int | None = None) -> Request[WalletOut]:
+    """Points in the wallet and its accounts, by campaign, and the nonces for its next orders, open ones counted."""
+    return made("GET", f"/v1/wallets/{address}", query={"cursor": cursor, "limit": limit}, secured=False)
 
 
 def get_wallets_by_address_history(

@@ -102,17 +102,26 @@ class Client:
         self, path: str, anonymous: bool = False, proof: str | None = None, **params: str | int | None
     ) -> Iterator[Json]:
         """Every item of a list, page after page."""
+        for page in self.pages(path, anonymous, proof, **params):
+            yield from page["items"]
+
+    def pages(
+        self, path: str, anonymous: bool = False, proof: str | None = None, **params: str | int | None
+    ) -> Iterator[Json]:
+        """Every page of a list."""
         cursor: str | int | None = None
         while True:
-            page = (
-                self.look(path, proof, cursor=cursor, **params)
-                if anonymous
-                else self.get(path, cursor=cursor, **params)
-            )
-            yield from page["items"]
+            asked = {"cursor": cursor} | params
+            page = self.look(path, proof, **asked) if anonymous else self.get(path, **asked)
+            yield page
             cursor = page.get("next")
             if cursor is None:
                 return
+
+    def whole(self, path: str, of: str = "items", anonymous: bool = True, **params: str | int | None) -> Json:
+        """A list with what stands beside it, as if it were one page."""
+        first, *others = self.pages(path, anonymous, None, **params)
+        return first | {of: [item for page in (first, *others) for item in page[of]], "next": None}
 
     def write(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, idempotency_key: str | None = None
@@ -183,7 +192,8 @@ class Client:
         return self.send(calls.post_claims({"code": code, "wallet": wallet}))
 
     def wallet(self, address: str) -> WalletOut:
-        return self.send(calls.get_wallets_by_address(address))
+        """Its points, and those in all its accounts."""
+        return cast(WalletOut, self.whole(f"/v1/wallets/{address}", of="accounts"))
 
     def pending(self, address: str, proof: str) -> list[Json]:
         """Accepted actions that have not landed; `proof` as `Wallet-Proof` wants it."""

@@ -150,6 +150,7 @@ class BoardOut(TypedDict):
     began: int
     players: int
     items: list[PlacedOut]
+    next: str | None
 
 
 class BulkIn(TypedDict):
@@ -411,6 +412,7 @@ class DefinitionOut(TypedDict):
 class DefinitionsOut(TypedDict):
     contract: str | None
     items: list[DefinitionOut]
+    next: int | None
 
 
 class DeliveryList(TypedDict):
@@ -541,6 +543,7 @@ class GoalOut(TypedDict):
 
 class GoalsOut(TypedDict):
     items: list[GoalOut]
+    next: str | None
 
 
 class GrantList(TypedDict):
@@ -1311,6 +1314,7 @@ class StatusOut(TypedDict):
 
 class StatusesOut(TypedDict):
     items: list[StatusOut]
+    next: str | None
 
 
 class Streak(TypedDict):
@@ -1352,6 +1356,7 @@ class TierPrice(TypedDict):
 
 class TiersOut(TypedDict):
     items: list[PlaceOut]
+    next: str | None
 
 
 class UploadOut(TypedDict):
@@ -1410,6 +1415,7 @@ class WalletOut(TypedDict):
     balance: int
     nonce: int | None
     accounts: list[AccountOut]
+    next: int | None
 
 
 class WalletTotals(TypedDict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +44,7 @@ def badges(
         wallet = wallets.open_wallet(local, who)
         with _client(state) as client:
             holder = Holder(client, wallet)
-            found = client.look(f"/v1/wallets/{holder.address}/badges/earned", holder.signer.proof())["items"]
+            found = holder.items("badges/earned")
         heads = ("campaign", "badge", "name", "takes", "so far", "state")
         rows = [
             (s["campaign"], s["badge"], s["name"], s["takes"], f"{s['counted']} of {s['needed']}", _state(s))
@@ -83,7 +84,7 @@ def ask_badge(
             )
             out.result({"campaign": campaign, "badge": badge, "withdrawn": True}, lambda: "Withdrawn.")
             return
-        takes = _takes(client.get(path)["items"], badge)
+        takes = _takes(client.items(path, anonymous=True), badge)
         _sure(f"Everybody will see, for good, that {holder.address} has reached: {takes}. Go on?", yes)
         answer = client.order(path, holder.signer.badge(campaign, badge, int(time.time()) + days * DAY))
     out.result(answer, lambda: facts(answer["name"], [("state", _state(answer)), ("takes", answer["takes"])]))
@@ -109,7 +110,7 @@ def _client(state: Path) -> Client:
     return Client(State(state).endpoints()["gateway"])
 
 
-def _takes(defined: list[Json], badge: int) -> str:
+def _takes(defined: Iterable[Json], badge: int) -> str:
     for item in defined:
         if item["badge"] == badge:
             return str(item["takes"])

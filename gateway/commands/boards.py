@@ -26,7 +26,7 @@ def board(
 ) -> None:
     """A campaign's leaderboard: who asked to be shown, by the points that the chain shows."""
     with Client(State(state).endpoints()["gateway"]) as client:
-        answer = client.look(f"/v1/campaigns/{campaign}/leaderboard", back=back)
+        answer = client.whole(f"/v1/campaigns/{campaign}/leaderboard", back=back)
     rows = [(item["place"], item["pseudonym"], points(item["points"])) for item in answer["items"]]
     title = f"{answer['players']} play in this {answer['period']}"
     out.result(answer, lambda: table(title, ("place", "name", "points"), rows))

@@ -18,7 +18,7 @@ def badges(
 ) -> None:
     """A campaign's badges: what each takes, and how many hold it."""
     with Client(State(state).endpoints()["gateway"]) as client:
-        answer = client.get(f"/v1/campaigns/{campaign}/badges")
+        answer = client.whole(f"/v1/campaigns/{campaign}/badges")
     rows = [
         (item["badge"], item["name"], item["takes"], "yes" if item["offered"] else "no more", item["held"])
         for item in answer["items"]

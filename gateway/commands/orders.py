@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gateway.chain.hexes import checksum, from_hex, to_hex
 from gateway.chain.signatures import address_of, personal, sign
 from gateway.chain.typed_data import Domains
-from gateway.client import Client, Document, Json
+from gateway.client import Client, Document, Json, calls
 from gateway.commands.console import CommandError
 from gateway.identity.wallets import proofs
 from gateway.loyalty.earning.early import messages as early
@@ -138,7 +138,7 @@ class Signer:
 
 def next_nonce(client: Client, holder: bytes, campaign: int = 0) -> int:
     """The nonce of the holder's next order, open ones counted: of the wallet, or of its account in a campaign."""
-    answer = client.wallet(checksum(holder))
+    answer = client.send(calls.get_wallets_by_address(checksum(holder), cursor=max(campaign - 1, 0), limit=1))
     places = {0: answer["nonce"], **{account["campaign"]: account["nonce"] for account in answer["accounts"]}}
     nonce = places.get(campaign, 0)
     if nonce is None:

@@ -37,7 +37,7 @@ def tiers(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> Non
     wallet = wallets.open_wallet(local, name)
     with Client(local.endpoints()["gateway"]) as client:
         holder = Holder(client, wallet)
-        found = client.look(f"/v1/wallets/{holder.address}/tiers", holder.signer.proof())["items"]
+        found = holder.items("tiers")
     rows = [
         (
             p["campaign"],
@@ -89,7 +89,7 @@ def goals(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> Non
     wallet = wallets.open_wallet(local, name)
     with Client(local.endpoints()["gateway"]) as client:
         holder = Holder(client, wallet)
-        found = client.look(f"/v1/wallets/{holder.address}/goals", holder.signer.proof())["items"]
+        found = holder.items("goals")
     rows = []
     for goal in found:
         shown = points if goal["counts"] in ("spend", "points") else str

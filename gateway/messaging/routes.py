@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Response
 
 from gateway.core import changes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import once
 from gateway.core.limits import MAX_ID
+from gateway.core.pages import Below, Cursor, Limit
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import Caller
 from gateway.identity.merchants.models import Scope
@@ -16,9 +17,6 @@ from gateway.messaging.outbox import Outbox
 from gateway.messaging.schemas import DeliveryList, DeliveryOut, NewWebhookOut, WebhookIn, WebhookList, WebhookOut
 
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
-Cursor = Annotated[int, Query(ge=0, le=MAX_ID)]
-Below = Annotated[int | None, Query(ge=1, le=MAX_ID)]
-Limit = Annotated[int, Query(ge=1, le=200)]
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 

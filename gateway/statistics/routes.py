@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 
 from gateway.core.db import Database
-from gateway.core.limits import MAX_ID
+from gateway.core.pages import Cursor, Limit
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import Caller
 from gateway.identity.merchants.models import Scope
@@ -22,8 +22,6 @@ from gateway.statistics.schemas import (
     sums,
 )
 
-Cursor = Annotated[int, Query(ge=0, le=MAX_ID)]
-Limit = Annotated[int, Query(ge=1, le=200)]
 WALLETS = 0
 
 

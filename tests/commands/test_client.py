@@ -86,7 +86,7 @@ def test_a_refusal_is_not_tried_again_and_names_code_and_field(server: Server) -
 
 
 def test_holders_calls_carry_no_credentials_even_from_a_merchants_client(server: Server) -> None:
-    server.plan = [(200, {}, {}), (200, {}, {}), (200, {}, {"items": []})]
+    server.plan = [(200, {}, {}), (200, {}, {"accounts": []}), (200, {}, {"items": []})]
     with Client(server.url, "loy_key") as client:
         client.claim("CODE", "0x00")
         client.wallet("0x00")
@@ -119,6 +119,14 @@ def test_lists_are_read_to_their_end(server: Server) -> None:
     with Client(server.url) as client:
         assert [item["id"] for item in client.items("/v1/offers", campaign=4)] == [1, 2]
     assert [asked["path"] for asked in server.asked] == ["/v1/offers?campaign=4", "/v1/offers?cursor=1&campaign=4"]
+
+
+def test_a_wallet_has_the_accounts_of_all_pages(server: Server) -> None:
+    first = {"balance": 5, "accounts": [{"campaign": 1}], "next": 1}
+    server.plan = [(200, {}, first), (200, {}, {"balance": 6, "accounts": [{"campaign": 2}], "next": None})]
+    with Client(server.url) as client:
+        assert client.wallet("0x00") == first | {"accounts": [{"campaign": 1}, {"campaign": 2}], "next": None}
+    assert [asked["path"] for asked in server.asked] == ["/v1/wallets/0x00", "/v1/wallets/0x00?cursor=1"]
 
 
 def test_both_clients_send_the_same_and_try_as_often(server: Server) -> None:

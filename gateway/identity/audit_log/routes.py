@@ -6,14 +6,12 @@ from fastapi import APIRouter, Depends, Query
 
 from gateway.core import changes
 from gateway.core.db import Database
-from gateway.core.limits import MAX_ID
+from gateway.core.pages import Below, Limit
 from gateway.identity.audit_log.schemas import ChangeList, ChangeOut
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import Caller
 from gateway.identity.merchants.models import Scope
 
-Below = Annotated[int | None, Query(ge=1, le=MAX_ID)]
-Limit = Annotated[int, Query(ge=1, le=200)]
 What = Annotated[str | None, Query(pattern=r"^[a-z._]{3,40}$", description="Only this, e.g. `campaign.rules`")]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Response
 from sqlalchemy.orm import Session
 
 from gateway.core import changes
@@ -11,6 +11,7 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import once
 from gateway.core.limits import MAX_ID
+from gateway.core.pages import Cursor, Limit
 from gateway.core.secrets import Secrets
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.errors import FORBIDDEN
@@ -29,8 +30,6 @@ from gateway.identity.merchants.schemas import (
 from gateway.identity.merchants.service import Merchants
 
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
-Cursor = Annotated[int, Query(ge=0, le=MAX_ID)]
-Limit = Annotated[int, Query(ge=1, le=200)]
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 WriteKey = Callable[[Session, int], NewKeyOut]
 

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query
+from fastapi import APIRouter, Depends, Header, Path
 
 from gateway.core.db import Database
 from gateway.core.limits import MAX_ID
+from gateway.core.pages import Cursor, Limit, Numbered, after
 from gateway.identity.wallets import proofs
 from gateway.identity.wallets.fields import Address
 from gateway.identity.wallets.routes import anonymous
@@ -32,11 +33,12 @@ def build(db: Database, badges: Badges, wallet_proofs: proofs.Proofs) -> APIRout
     router = APIRouter(prefix="/v1", tags=["play"])
 
     @router.get("/campaigns/{id}/badges")
-    def defined(id: Id) -> DefinitionsOut:
-        """Every badge that a campaign has or had, what it takes, and how many hold it. Public."""
+    def defined(id: Id, cursor: Cursor = 0, limit: Limit = 50) -> DefinitionsOut:
+        """The badges that a campaign has or had, by number: what each takes, and how many hold it. Public."""
         with db.read() as session:
-            items = [DefinitionOut.of(*each) for each in badges.defined(session, id)]
-        return DefinitionsOut.model_construct(contract=badges.contract, items=items)
+            items = [DefinitionOut.of(*each) for each in badges.defined(session, id, cursor, limit)]
+        next = items[-1].badge if len(items) == limit else None
+        return DefinitionsOut.model_construct(contract=badges.contract, items=items, next=next)
 
     @router.post("/campaigns/{id}/badges", status_code=202, dependencies=[Depends(anonymous)])
     def ask(id: Id, body: WishIn) -> StatusOut:
@@ -57,11 +59,7 @@ def build(db: Database, badges: Badges, wallet_proofs: proofs.Proofs) -> APIRout
             badges.withdraw(session, id, badge, address)
 
     @router.get("/wallets/{address}/badges", dependencies=[Depends(anonymous)])
-    def held(
-        address: Wallet,
-        cursor: Annotated[int, Query(ge=0, le=MAX_ID)] = 0,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    ) -> BadgesOut:
+    def held(address: Wallet, cursor: Cursor = 0, limit: Limit = 50) -> BadgesOut:
         """The badges that a wallet has on the chain, or had and renounced, the oldest first. Public as the chain is."""
         with db.read() as session:
             rows = badges.held(session, address, cursor, limit)
@@ -69,12 +67,15 @@ def build(db: Database, badges: Badges, wallet_proofs: proofs.Proofs) -> APIRout
         return BadgesOut(items=[BadgeOut.of(row, badge) for row, badge in rows], next=next)
 
     @router.get("/wallets/{address}/badges/earned", dependencies=[Depends(anonymous)])
-    def statuses(address: Wallet, proof: Proof = None) -> StatusesOut:
-        """How far the wallet is with every badge of the campaigns in which it did something, and what became of its
-        wishes. Only for the wallet itself: it counts what the chain does not show. Header
+    def statuses(address: Wallet, proof: Proof = None, cursor: Numbered = None, limit: Limit = 50) -> StatusesOut:
+        """How far the wallet is with the badges of the campaigns in which it did something, by campaign and number, and
+        what became of its wishes. Only for the wallet itself: it counts what the chain does not show. Header
         `Wallet-Proof: <at>.<signature>`, EIP-191 over `show wallet <address> on chain <id> at <at>`."""
         wallet_proofs.check(address, proof)
+        campaign, number = after(cursor)
         with db.read() as session:
-            return StatusesOut(items=[StatusOut.of(status) for status in badges.statuses(session, address)])
+            found = badges.statuses(session, address, (campaign, int(number or 0)), limit)
+        items = [StatusOut.of(status) for status in found]
+        return StatusesOut(items=items, next=f"{items[-1].campaign}.{items[-1].badge}" if len(items) == limit else None)
 
     return router

@@ -49,6 +49,7 @@ class DefinitionOut(BaseModel):
 class DefinitionsOut(BaseModel):
     contract: Address | None = Field(description="LoyaltyBadges; null: this deployment has none")
     items: list[DefinitionOut]
+    next: int | None
 
 
 class BadgeOut(BaseModel):
@@ -109,6 +110,7 @@ class StatusOut(BaseModel):
 
 class StatusesOut(BaseModel):
     items: list[StatusOut]
+    next: str | None
 
 
 class WishIn(BaseModel):

@@ -154,11 +154,13 @@ class Badges:
 
     # --------------------------------------------------------------- looking
 
-    def defined(self, session: Session, campaign: int) -> list[tuple[Defined, int]]:
-        """Every badge of a campaign, by number, and how many hold it by the chain; `unknown-campaign`."""
+    def defined(self, session: Session, campaign: int, cursor: int, limit: int) -> list[tuple[Defined, int]]:
+        """At most `limit` badges of a campaign with a number above `cursor`, and how many hold each by the chain;
+        `unknown-campaign`."""
         self.campaigns.get(session, campaign, "id")
         held = ledger.held(session, campaign)
-        return [(defined, held.get(defined.badge.number, 0)) for defined in self.earned.defined(session, campaign)]
+        found = [defined for defined in self.earned.defined(session, campaign) if defined.badge.number > cursor]
+        return [(defined, held.get(defined.badge.number, 0)) for defined in found[:limit]]
 
     def held(self, session: Session, wallet: bytes, cursor: int, limit: int) -> list[tuple[ChainBadge, Badge | None]]:
         """At most `limit` badges that the wallet has or had, with an id above `cursor`, and what they stand for where
@@ -172,13 +174,17 @@ class Badges:
         }
         return [(row, names.get((row.campaign, row.badge))) for row in rows]
 
-    def statuses(self, session: Session, wallet: bytes) -> list[Status]:
-        """How far the wallet is with every badge that is offered in the campaigns in which it did something."""
+    def statuses(self, session: Session, wallet: bytes, after: tuple[int, int], limit: int) -> list[Status]:
+        """How far the wallet is with the badges offered in the campaigns in which it did something, by campaign and
+        number: at most `limit` of those after a campaign's badge."""
         done = sa.select(Action.campaign_id).where(Action.wallet == wallet, Action.kind.in_(EARNED)).distinct()
         found: list[Status] = []
-        for campaign in sorted(session.scalars(done)):
-            offered = [defined for defined in self.earned.defined(session, campaign) if defined.offered]
-            found += self._statuses(session, campaign, offered, wallet)
+        for campaign in sorted(session.scalars(done.where(Action.campaign_id >= after[0]))):
+            defined = self.earned.defined(session, campaign)
+            offered = [one for one in defined if one.offered and (campaign, one.badge.number) > after]
+            found += self._statuses(session, campaign, offered[: limit - len(found)], wallet)
+            if len(found) == limit:
+                break
         return found
 
     def _status(self, session: Session, wish: Wish, progress: Progress | None = None) -> Status:

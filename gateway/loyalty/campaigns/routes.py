@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Response
 from sqlalchemy.orm import Session
 
 from gateway.chain.hexes import to_hex
@@ -11,6 +11,7 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import once
 from gateway.core.limits import MAX_ID
+from gateway.core.pages import Cursor, Limit
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import Caller
 from gateway.identity.merchants.models import Scope
@@ -35,8 +36,6 @@ from gateway.loyalty.campaigns.schemas import (
 from gateway.loyalty.campaigns.service import Campaigns
 
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
-Cursor = Annotated[int, Query(ge=0, le=MAX_ID)]
-Limit = Annotated[int, Query(ge=1, le=200)]
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 

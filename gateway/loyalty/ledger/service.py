@@ -95,16 +95,13 @@ class Ledger:
             session.flush()
             session.expunge_all()
 
-    def balance(self, session: Session, holder: bytes, now: int) -> tuple[int, list[Account]]:
-        """Points in the holder's wallet, and its accounts that are not empty, by campaign."""
-        wallet, accounts = 0, []
-        for row in session.execute(_holdings().where(Holding.holder == holder).order_by(Holding.campaign)):
-            account = _account(row, now)
-            if account.campaign == WALLETS:
-                wallet = account.matured
-            elif account.matured or account.pending:
-                accounts.append(account)
-        return wallet, accounts
+    def accounts(self, session: Session, holder: bytes, now: int, cursor: int, limit: int) -> list[Account]:
+        """At most `limit` accounts of a holder that are not empty, of campaigns above `cursor` (0: of all), by
+        campaign."""
+        h = Holding
+        full = sa.or_(h.matured != 0, h.old != 0, h.young != 0)
+        mine = _holdings().where(h.holder == holder, h.campaign > max(cursor, WALLETS), full)
+        return [_account(row, now) for row in session.execute(mine.order_by(h.campaign).limit(limit))]
 
     def holding(self, session: Session, holder: bytes, campaign: int, now: int) -> Account:
         """One holding (`campaign` 0: the wallet); all zero when there is none."""

@@ -11,6 +11,7 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import answered, once
 from gateway.core.limits import MAX_ID
+from gateway.core.pages import Cursor, Limit
 from gateway.core.problems import NOT_FOUND
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import Caller
@@ -43,8 +44,6 @@ from gateway.loyalty.offers.uploads import Uploads
 
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
-Cursor = Annotated[int, Query(ge=0, le=MAX_ID)]
-Limit = Annotated[int, Query(ge=1, le=200)]
 CSV = {
     "requestBody": {
         "required": True,

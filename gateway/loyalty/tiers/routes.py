@@ -10,6 +10,7 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import once
 from gateway.core.limits import MAX_ID
+from gateway.core.pages import Limit, Named, after
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import Caller
 from gateway.identity.merchants.models import Scope
@@ -30,13 +31,16 @@ def build(db: Database, auth: Auth, tiers: Tiers, vips: Vips, wallet_proofs: pro
     def places(
         address: Annotated[Address, Path(description="0x-hex address")],
         proof: Annotated[str | None, Header(alias=proofs.HEADER)] = None,
+        cursor: Named = None,
+        limit: Limit = 50,
     ) -> TiersOut:
-        """On which rungs the wallet stands, for how long, and what is missing to the next. Only for the wallet itself:
-        it counts what the chain does not show yet. Header `Wallet-Proof: <at>.<signature>`, EIP-191 over
-        `show wallet <address> on chain <id> at <at>`."""
+        """On which rungs the wallet stands, for how long, and what is missing to the next, by campaign and ladder. Only
+        for the wallet itself: it counts what the chain does not show yet. Header `Wallet-Proof: <at>.<signature>`,
+        EIP-191 over `show wallet <address> on chain <id> at <at>`."""
         wallet_proofs.check(address, proof)
         with db.read() as session:
-            return TiersOut(items=[PlaceOut.place(place) for place in tiers.places(session, address)])
+            items = [PlaceOut.place(place) for place in tiers.places(session, address, after(cursor), limit)]
+        return TiersOut(items=items, next=f"{items[-1].campaign}.{items[-1].ladder}" if len(items) == limit else None)
 
     @router.put("/campaigns/{id}/vips", response_model=VipOut)
     def give(

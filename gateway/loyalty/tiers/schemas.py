@@ -71,6 +71,7 @@ class PlaceOut(RungOut):
 
 class TiersOut(BaseModel):
     items: list[PlaceOut]
+    next: str | None
 
 
 class VipIn(BaseModel):

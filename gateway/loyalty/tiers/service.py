@@ -148,17 +148,22 @@ class Tiers:
         places = self._places(session, campaign, reigns.terms(tuple(running)), wallet, now, None) if running else []
         return {place.ladder.id: max(place.rank, *(change.rank for change in place.changes), 0) for place in places}
 
-    def places(self, session: Session, wallet: bytes) -> list[Place]:
-        """Where the wallet stands on every ladder of every campaign in which it did something."""
+    def places(self, session: Session, wallet: bytes, after: tuple[int, str], limit: int) -> list[Place]:
+        """Where the wallet stands on the ladders of the campaigns in which it did something, by campaign and id: at
+        most `limit` of those after a campaign's ladder."""
         now = self.clock.now()
-        done = sa.select(TierDay.campaign_id).where(TierDay.wallet == wallet).distinct()
-        was_given = sa.select(Vip.campaign_id).where(Vip.wallet == wallet)
-        ids = sorted({*session.scalars(done), *session.scalars(was_given)})
+        done = sa.select(TierDay.campaign_id).where(TierDay.wallet == wallet, TierDay.campaign_id >= after[0])
+        was_given = sa.select(Vip.campaign_id).where(Vip.wallet == wallet, Vip.campaign_id >= after[0])
         found: list[Place] = []
-        for campaign, versions in self.campaigns.rule_versions(session, ids).items():
+        for campaign in sorted({*session.scalars(done.distinct()), *session.scalars(was_given)}):
+            versions = self.campaigns.rule_versions(session, [campaign])[campaign]
             running = [(v.valid_from, v.document) for v in reversed(versions) if v.valid_from <= now]
             if running:
-                found += self._places(session, campaign, reigns.terms(tuple(running)), wallet, now)
+                places = self._places(session, campaign, reigns.terms(tuple(running)), wallet, now)
+                places = sorted((p for p in places if (campaign, p.ladder.id) > after), key=lambda p: p.ladder.id)
+                found += places[: limit - len(found)]
+            if len(found) == limit:
+                break
         return found
 
     def _places(

@@ -2,17 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query
+from fastapi import APIRouter, Depends, Header, Path
 
 from gateway.chain.errors import Temporary
 from gateway.chain.reads import Reads
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.limits import MAX_ID
+from gateway.core.pages import Below, Cursor, Limit
 from gateway.identity.wallets import proofs
 from gateway.identity.wallets.fields import Address
 from gateway.identity.wallets.orders import OpenOrders
 from gateway.identity.wallets.routes import anonymous
+from gateway.loyalty.ledger.postings import WALLETS
 from gateway.loyalty.ledger.service import Account, Ledger
 from gateway.loyalty.redemptions.schemas import RedemptionOut
 from gateway.loyalty.redemptions.service import Redemptions
@@ -30,8 +32,6 @@ from gateway.loyalty.wallet_views.schemas import (
 
 Wallet = Annotated[Address, Path(description="0x-hex address")]
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
-Cursor = Annotated[int | None, Query(ge=1, le=MAX_ID)]
-Limit = Annotated[int, Query(ge=1, le=200)]
 
 
 def build(
@@ -55,10 +55,12 @@ def build(
             return [None] * (1 + len(accounts))
 
     @router.get("/{address}")
-    def wallet(address: Wallet) -> WalletOut:
-        """Points in the wallet and its accounts, and the nonces for its next orders, open ones counted."""
+    def wallet(address: Wallet, cursor: Cursor = 0, limit: Limit = 50) -> WalletOut:
+        """Points in the wallet and its accounts, by campaign, and the nonces for its next orders, open ones counted."""
         with db.read() as session:
-            balance, accounts = ledger.balance(session, address, clock.now())
+            now = clock.now()
+            balance = ledger.holding(session, address, WALLETS, now).matured
+            accounts = ledger.accounts(session, address, now, cursor, limit)
         of_wallet, *of_accounts = nonces(address, accounts)
         with db.read() as session:
 
@@ -70,10 +72,11 @@ def build(
                 for account, nonce in zip(accounts, of_accounts, strict=True)
             ]
             nonce = following(0, of_wallet)
-        return WalletOut.model_construct(wallet=address, balance=balance, nonce=nonce, accounts=views)
+        next = views[-1].campaign if len(views) == limit else None
+        return WalletOut.model_construct(wallet=address, balance=balance, nonce=nonce, accounts=views, next=next)
 
     @router.get("/{address}/history")
-    def history(address: Wallet, cursor: Cursor = None, limit: Limit = 50) -> HistoryOut:
+    def history(address: Wallet, cursor: Below = None, limit: Limit = 50) -> HistoryOut:
         """What the chain's events changed, newest first."""
         with db.read() as session:
             rows = ledger.history(session, address, cursor, limit)
@@ -89,7 +92,7 @@ def _add_waiting(router: APIRouter, db: Database, redemptions: Redemptions, wall
     def pending(
         address: Wallet,
         proof: Annotated[str | None, Header(alias=proofs.HEADER)] = None,
-        cursor: Cursor = None,
+        cursor: Below = None,
         limit: Limit = 50,
     ) -> PendingOut:
         """Accepted actions that have not landed, newest first. Only for the wallet itself: a till could match them with
@@ -112,7 +115,7 @@ def _add_waiting(router: APIRouter, db: Database, redemptions: Redemptions, wall
             return OfferQuoteOut.of(row, redemptions.terms.quote(session, row, address))
 
     @router.get("/{address}/inbox")
-    def inbox(address: Wallet, cursor: Cursor = None, limit: Limit = 50) -> InboxOut:
+    def inbox(address: Wallet, cursor: Below = None, limit: Limit = 50) -> InboxOut:
         """The wallet's orders for codes and their sealed boxes, newest first."""
         with db.read() as session:
             rows = redemptions.inbox(session, address, cursor, limit)

@@ -24,6 +24,7 @@ WALLET: dict[str, JsonValue] = {
     "accounts": [
         {"campaign": 2, "matured": 5500, "pending": 800, "next_maturity": 1767830400, "stay": False, "nonce": 0}
     ],
+    "next": None,
 }
 
 
@@ -57,7 +58,8 @@ class WalletOut(BaseModel):
     wallet: Address
     balance: int
     nonce: Annotated[int | None, Field(description="For the wallet's next order; null while the node is down")]
-    accounts: list[AccountOut]
+    accounts: Annotated[list[AccountOut], Field(description="One for each campaign in which it has points")]
+    next: int | None
 
 
 class HistoryEntry(BaseModel):

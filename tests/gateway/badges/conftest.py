@@ -119,8 +119,12 @@ class Corner:
         digest = signatures.personal(proofs.message(address(name), CHAIN, at, what).encode())
         return {proofs.HEADER: f"{at}.{to_hex(signatures.sign(key(name), digest))}"}
 
+    def earned(self, name: str, asked: dict[str, Any]) -> Any:
+        path = f"/v1/wallets/{checksum(address(name))}/badges/earned"
+        return self.room.http.get(path, headers=self.proof(name), params=asked)
+
     def statuses(self, name: str) -> dict[int, dict[str, Any]]:
-        answer = self.room.http.get(f"/v1/wallets/{checksum(address(name))}/badges/earned", headers=self.proof(name))
+        answer = self.earned(name, {})
         assert answer.status_code == 200, answer.text
         return {item["badge"]: item for item in answer.json()["items"]}
 

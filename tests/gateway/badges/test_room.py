@@ -31,6 +31,7 @@ from gateway.loyalty.badges.submission import AT_ONCE, SETTLES
 from gateway.loyalty.tiers.service import MAX_CHANGES
 from tests.gateway.badges.conftest import PROGRAMME, Corner, address, build
 from tests.gateway.earning.conftest import DAY, HUB, StoppedClock
+from tests.support import pages
 
 #: The same on every database, and others show that the statements are.
 ON_ONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -349,6 +350,20 @@ def test_a_number_never_comes_to_stand_for_something_else(open_corner: Corner) -
     }
     assert code(corner.ask("ann")) == (404, "unknown-badge")
     assert code(publish(badges=other)) == (409, "badge-changed")  # also after it was gone
+
+
+@ON_ONE
+def test_badges_come_in_pages(open_corner: Corner) -> None:
+    corner = open_corner
+    third = {"number": 10, "name": "Rich", "goal": "rich"}
+    for campaign in (2, 3):
+        corner.room.campaign(campaign, programme=PROGRAMME | {"badges": [third, *PROGRAMME["badges"]]}, began=20 * DAY)
+    defined = pages.check(lambda asked: corner.room.http.get("/v1/campaigns/3/badges", params=asked))
+    assert [badge["badge"] for badge in defined] == [1, 7, 10]
+    for campaign in (3, 1):
+        corner.buy("ann", 100, campaign=campaign)
+    found = pages.check(lambda asked: corner.earned("ann", asked))
+    assert [(each["campaign"], each["badge"]) for each in found] == [(1, 1), (1, 7), (3, 1), (3, 7), (3, 10)]
 
 
 @ON_ONE

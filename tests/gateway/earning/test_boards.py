@@ -15,6 +15,7 @@ from gateway.loyalty.earning.boards.messages import message
 from gateway.loyalty.earning.boards.models import Player
 from gateway.loyalty.earning.boards.service import Leaderboards
 from tests.gateway.earning.conftest import CHAIN, DAY, Room
+from tests.support import pages
 from tests.support.races import on_postgresql, overlap
 
 KEYS = [bytes([n]) * 32 for n in range(1, 6)]
@@ -69,6 +70,34 @@ def test_only_those_who_asked_are_shown_by_what_landed(room: Room) -> None:
     room.clock.offset += 32 * DAY
     assert board(room) == []
     assert len(board(room, back=1)) + len(board(room, back=2)) == 2
+
+
+def test_a_board_in_pages_shows_what_the_whole_shows(room: Room) -> None:
+    room.campaign(rules=RULES, programme=BOARD, hold=5 * DAY)
+    names = ["brave-otter-42", "keen-owl-0", "keen-owl-1", "warm-seal-7", "warm-swan-0"]
+    for who, amount in enumerate([500, 900, 500, 500, 100]):
+        earn(room, who, amount)
+        assert say(room, who, names[who]).status_code == 200
+    room.settle()
+
+    def get(asked: dict[str, Any], **more: Any) -> Any:
+        return room.http.get("/v1/campaigns/1/leaderboard", params=asked | more)
+
+    shown = pages.check(get)
+    assert [item["place"] for item in shown] == [1, 2, 2, 2]
+    # What is beyond the first places is not shown to whoever makes up a cursor.
+    assert get({"cursor": "500.warm-seal-7"}).json()["items"] == []
+    assert get({"cursor": "501.zesty-wren-99"}).json()["items"] == shown[1:]
+    assert get({"cursor": "500.john-doe-1"}).json()["field"] == "cursor"
+    whole = get({}, of="warm-swan-0").json()["items"]
+    assert whole == [*shown, {"place": 5, "pseudonym": "warm-swan-0", "points": 100}]
+    assert pages.read(lambda asked: get(asked, of="warm-swan-0"), 1) == whole
+
+    def leave() -> None:
+        assert say(room, 1, None, room.clock.now() + 1).status_code == 200
+
+    found = pages.read(get, 1, meanwhile=leave)  # whom the cursor names is gone
+    assert [item["pseudonym"] for item in found] == [item["pseudonym"] for item in shown]
 
 
 def test_a_word_is_the_wallets_own_fresh_and_the_last(room: Room) -> None:

@@ -23,6 +23,7 @@ from gateway.loyalty.rules.calendar import Local
 from gateway.loyalty.rules.document import RulesDocument
 from gateway.loyalty.rules.play import Challenge, Streak
 from tests.gateway.earning.conftest import CHAIN, DAY, Room
+from tests.support import pages
 
 KEY = b"\x05" * 32
 HOLDER = signatures.address_of(KEY)
@@ -57,11 +58,15 @@ def rewards(room: Room) -> int:
         return int(session.scalar(given.where(Action.kind == ActionKind.BONUS)) or 0) - int(back or 0)
 
 
-def mine(room: Room) -> dict[str, Any]:
+def goals(room: Room, asked: dict[str, Any]) -> Any:
     at = room.clock.now()
     signature = signatures.sign(KEY, signatures.personal(proofs.message(HOLDER, CHAIN, at).encode()))
     headers = {proofs.HEADER: f"{at}.{to_hex(signature)}"}
-    answer = room.http.get(f"/v1/wallets/{checksum(HOLDER)}/goals", headers=headers)
+    return room.http.get(f"/v1/wallets/{checksum(HOLDER)}/goals", headers=headers, params=asked)
+
+
+def mine(room: Room) -> dict[str, Any]:
+    answer = goals(room, {})
     assert answer.status_code == 200, answer.text
     return {goal["goal"]: goal for goal in answer.json()["items"]}
 
@@ -80,9 +85,9 @@ def test_a_challenge_and_a_streak_in_any_order_and_once(room: Room) -> None:
     assert rewards(room) == 500 + 2 * 700
     act(room, amount=35_000)
     assert rewards(room) == 500 + 2 * 700 + 2 * 100
-    goals = mine(room)
-    assert (goals["spender"]["counted"], goals["spender"]["times"]) == (35_600, 2)
-    assert (goals["daily"]["in_a_row"], goals["daily"]["times"], goals["daily"]["length"]) == (1, 2, 3)
+    now = mine(room)
+    assert (now["spender"]["counted"], now["spender"]["times"]) == (35_600, 2)
+    assert (now["daily"]["in_a_row"], now["daily"]["times"], now["daily"]["length"]) == (1, 2, 3)
     with room.db.begin() as session:  # told twice
         ids = list(session.scalars(sa.select(Action.id).where(Action.kind == ActionKind.PURCHASE)))
         session.add_all([Job(kind="earning.play", ref=id, run_at=room.clock.now()) for id in ids])
@@ -222,6 +227,25 @@ def fund(room: Room) -> None:
 def _waiting(room: Room) -> list[Job]:
     with room.db.read() as session:
         return list(session.scalars(sa.select(Job).where(Job.kind.like("earning.%"))))
+
+
+def test_goals_come_in_pages_and_other_rules_move_none_of_them(room: Room) -> None:
+    for campaign in (1, 2, 3):
+        room.campaign(campaign, rules=RULES, programme={"challenges": [TWICE, THREE], "streaks": [DAILY]}, began=DAY)
+    act(room, campaign=3)
+    act(room, campaign=1)
+    names = [(goal["campaign"], goal["goal"]) for goal in pages.check(lambda asked: goals(room, asked))]
+    assert names == [(campaign, goal) for campaign in (1, 3) for goal in ("daily", "spender", "three")]
+
+    def edit() -> None:
+        first = {**THREE, "id": "another"}
+        rules = RulesDocument.model_validate({"rules": RULES, "challenges": [first, THREE], "streaks": [DAILY]})
+        with room.db.begin() as session:
+            room.campaigns.add_rules(session, 1, room.merchant, rules, None)
+
+    found = pages.read(lambda asked: goals(room, asked), 1, meanwhile=edit)
+    names.remove((1, "spender"))
+    assert [(goal["campaign"], goal["goal"]) for goal in found] == names
 
 
 def test_only_the_wallet_sees_its_goals(room: Room) -> None:

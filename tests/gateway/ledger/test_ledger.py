@@ -14,6 +14,7 @@ from gateway.core.db import Database
 from gateway.loyalty.ledger.book import UnknownCampaign
 from gateway.loyalty.ledger.maturity import Short
 from gateway.loyalty.ledger.models import Holding, HubCampaign, LedgerEntry, LedgerTotal, Measure
+from gateway.loyalty.ledger.postings import WALLETS
 from gateway.loyalty.ledger.service import Ledger
 from tests.gateway.ledger.model import CAMPAIGNS, HUB, NOBODY, START, Lots, NaiveChain, World, holder
 
@@ -74,11 +75,12 @@ def check(db: Database, world: World, now: int) -> None:
         lots.ripen(now)
     with db.read() as session:
         for who in [*people, HUB]:
-            wallet, accounts = LEDGER.balance(session, who, now)
-            assert wallet == world.wallets.get(who, 0)
-            assert {a.campaign for a in accounts} == {
-                c for (h, c), lots in world.accounts.items() if h == who and (lots.free or lots.pending)
-            }
+            assert LEDGER.holding(session, who, WALLETS, now).matured == world.wallets.get(who, 0)
+            full = sorted(c for (h, c), lots in world.accounts.items() if h == who and (lots.free or lots.pending))
+            accounts = LEDGER.accounts(session, who, now, 0, 200)
+            assert [account.campaign for account in accounts] == full
+            for place, account in enumerate(accounts):
+                assert LEDGER.accounts(session, who, now, ([0, *full])[place], 1) == [account]
             for campaign in CAMPAIGNS:
                 lots = world.accounts.get((who, campaign), Lots())
                 account = LEDGER.holding(session, who, campaign, now)

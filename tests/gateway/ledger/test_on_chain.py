@@ -8,6 +8,7 @@ from gateway.chain.indexer.stream import drain
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.loyalty.ledger.models import Measure
+from gateway.loyalty.ledger.postings import WALLETS
 from gateway.loyalty.ledger.service import Ledger
 from tests.gateway.audit.scene import CAMPAIGNS, DAY, Scene
 from tests.support.anvil import Anvil
@@ -28,7 +29,7 @@ def check(db: Database, scene: Scene) -> None:
     people = [*scene.holders, *scene.merchants, scene.owner, scene.outsider, scene.hub]
     with db.read() as session:
         for who in people:
-            assert LEDGER.balance(session, who, now)[0] == scene.reads.balance(who)
+            assert LEDGER.holding(session, who, WALLETS, now).matured == scene.reads.balance(who)
         assert LEDGER.supply(session) == scene.reads.total_supply()
         for campaign, (_, closed, _bonus) in enumerate(CAMPAIGNS, 1):
             waiting = set()

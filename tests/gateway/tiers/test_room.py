@@ -20,6 +20,7 @@ from gateway.loyalty.rules.document import RulesDocument
 from gateway.loyalty.tiers import messages
 from gateway.loyalty.tiers.models import TierBook, TierDay
 from tests.gateway.earning.conftest import CHAIN, DAY, Room
+from tests.support import pages
 
 KEY = b"\x07" * 32
 HOLDER = signatures.address_of(KEY)
@@ -45,13 +46,17 @@ def earn(room: Room, amount: int | None, days_ago: int = 0, **fields: Any) -> di
     return found
 
 
-def mine(room: Room) -> dict[str, Any]:
+def tiers(room: Room, asked: dict[str, Any]) -> Any:
     at = room.clock.now()
     signature = signatures.sign(KEY, signatures.personal(proofs.message(HOLDER, CHAIN, at).encode()))
     headers = {proofs.HEADER: f"{at}.{to_hex(signature)}"}
-    answer = room.http.get(f"/v1/wallets/{checksum(HOLDER)}/tiers", headers=headers)
+    return room.http.get(f"/v1/wallets/{checksum(HOLDER)}/tiers", headers=headers, params=asked)
+
+
+def mine(room: Room) -> dict[str, Any]:
+    answer = tiers(room, {})
     assert answer.status_code == 200, answer.text
-    places = answer.json()["items"]
+    places = [place for place in answer.json()["items"] if place["ladder"] == "status"]
     return dict(places[0]) if places else {}
 
 
@@ -156,7 +161,7 @@ def test_a_claimed_code_counts_when_the_chain_knows_and_for_points_alone(room: R
     room.clock.offset += DAY
     assert mine(room)["rung"] == "silver"
     with room.db.read() as session:
-        assert [p.rank for p in room.tiers.places(session, HOLDER)] == [1, 0, 0]
+        assert [p.rank for p in room.tiers.places(session, HOLDER, (0, ""), 50)] == [0, 0, 1]
         assert [tally[3:] for tally in counting.everything(session, 1)] == [(15_000, 0, 0)]
 
 
@@ -220,6 +225,20 @@ def test_a_year_of_membership_begins_with_the_wallets_own_first_day(room: Room) 
     assert earn(room, 100, days_ago=60)["points"] == 100
     assert (mine(room)["rung"], mine(room)["counted"]) == ("member", 100)
     assert counted(room) == anew(room)
+
+
+def test_tiers_come_in_pages(room: Room) -> None:
+    several = [ladder(), ladder("spend", id="spent"), ladder("visits", id="came")]
+    for campaign in (1, 2, 3):
+        programme = PROGRAMME | {"ladders": several[:campaign]}
+        room.campaign(campaign, programme=programme, rules=PROGRAMME["rules"], began=DAY)
+    for campaign in (3, 1):
+        earn(room, 100, campaign=campaign)
+    found = pages.check(lambda asked: tiers(room, asked))
+    assert [(place["campaign"], place["ladder"]) for place in found] == [
+        (1, "status"),
+        *((3, name) for name in ("came", "spent", "status")),
+    ]
 
 
 def test_only_the_wallet_sees_where_it_stands(room: Room) -> None:

@@ -11,6 +11,7 @@ from gateway.loyalty.campaigns.models import RuleVersion
 from gateway.loyalty.earning.models import Action, ActionKind, ActionState, Batch, BatchKind, BatchState
 from tests.gateway.redemptions.market import CLOSED, IN_CLOSED, IN_OPEN, IN_WALLET, OPEN, address_of, key_of
 from tests.gateway.redemptions.world import World, refused
+from tests.support import pages
 
 ANN = checksum(address_of("ann"))
 
@@ -36,7 +37,9 @@ def test_balance_accounts_and_nonces(world: World) -> None:
                 {"campaign": CLOSED, "matured": IN_CLOSED, "pending": 0, "next_maturity": None, "stay": False}
                 | {"nonce": 0},
             ],
+            "next": None,
         }
+    pages.check(lambda asked: world.call("GET", f"/wallets/{ANN}", params=asked), of="accounts")
     world.settle()
     later = world.call("GET", f"/wallets/{ANN}").json()
     assert (later["balance"], later["nonce"]) == (IN_WALLET - 2 * offer["price"] + 100, 2)
@@ -49,6 +52,7 @@ def test_a_stranger_has_nothing(world: World) -> None:
         "balance": 0,
         "nonce": 0,
         "accounts": [],
+        "next": None,
     }
     for part in ("history", "inbox"):
         assert world.call("GET", f"/wallets/{nobody}/{part}").json() == {"items": [], "next": None}

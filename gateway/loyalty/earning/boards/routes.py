@@ -6,8 +6,9 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from gateway.core.db import Database
 from gateway.core.limits import MAX_ID
+from gateway.core.pages import Limit
 from gateway.identity.wallets.routes import anonymous
-from gateway.loyalty.earning.boards.schemas import BoardOut, NamesOut, PlayerIn, PlayerOut, Pseudonym
+from gateway.loyalty.earning.boards.schemas import BoardOut, NamesOut, Placing, PlayerIn, PlayerOut, Pseudonym
 from gateway.loyalty.earning.boards.service import Leaderboards
 
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
@@ -22,10 +23,12 @@ def build(db: Database, boards: Leaderboards) -> APIRouter:
         id: Id,
         back: Annotated[int, Query(ge=0, le=60, description="So many periods ago")] = 0,
         of: Annotated[Pseudonym | None, Query(description="Show this one's place too")] = None,
+        cursor: Placing = None,
+        limit: Limit = 50,
     ) -> BoardOut:
-        """Who asked to be shown, by the points that the chain shows. Public."""
+        """The first places of those who asked to be shown, by the points that the chain shows. Public."""
         with db.read() as session:
-            return BoardOut.of(id, boards.board(session, id, back, of))
+            return BoardOut.of(id, boards.board(session, id, back, of, cursor, limit))
 
     @router.get("/{id}/leaderboard/names")
     def names(id: Id, count: Annotated[int, Query(ge=1, le=20)] = 5) -> NamesOut:

@@ -6,12 +6,17 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from gateway.core.pages import NEXT
 from gateway.identity.wallets.fields import Address, Moment, Signature
 from gateway.loyalty.earning.boards.service import Board
 from gateway.loyalty.rules.calendar import Period
 
 WALLET = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 Pseudonym = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z]{3,10}-[a-z]{3,10}-[0-9]{1,2}$")]
+#: Points and name of the last one on the page before.
+Placing = Annotated[
+    str | None, Field(pattern=r"^[1-9][0-9]{0,17}\.[a-z]{3,10}-[a-z]{3,10}-[0-9]{1,2}$", description=NEXT)
+]
 
 
 class PlayerIn(BaseModel):
@@ -56,6 +61,7 @@ class BoardOut(BaseModel):
     began: int = Field(description="Unix seconds")
     players: int = Field(description="Who plays and earned something in this period")
     items: list[PlacedOut]
+    next: str | None
 
     @classmethod
     def of(cls, campaign: int, board: Board) -> BoardOut:
@@ -65,6 +71,7 @@ class BoardOut(BaseModel):
             began=board.began,
             players=board.players,
             items=[PlacedOut(**vars(item)) for item in board.items],
+            next=board.next,
         )
 
 

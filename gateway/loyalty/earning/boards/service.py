@@ -7,6 +7,7 @@ does not. Whoever compares sums can find the wallet behind a name; the text that
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -45,12 +46,14 @@ class Placed:
 
 @dataclass(frozen=True)
 class Board:
-    """One period of a board. `began`: its first settlement at the earliest, Unix seconds."""
+    """One period of a board, or a part of it. `began`: its first settlement at the earliest, Unix seconds; `next`: the
+    cursor of what comes after `items`."""
 
     terms: Leaderboard
     began: int
     players: int
     items: tuple[Placed, ...]
+    next: str | None
 
 
 class Leaderboards:
@@ -105,9 +108,12 @@ class Leaderboards:
         taken = sa.select(Player.pseudonym).where(Player.campaign_id == campaign, Player.pseudonym.in_(drawn))
         return [pseudonyms.name_of(number) for number in sorted(drawn - set(session.scalars(taken)))][:count]
 
-    def board(self, session: Session, campaign: int, back: int, of: str | None) -> Board:
-        """The period that runs, or the one `back` periods before; of its players the best, and the one called `of`.
-        `unknown-campaign`, `no-leaderboard`."""
+    def board(
+        self, session: Session, campaign: int, back: int, of: str | None, cursor: str | None, limit: int
+    ) -> Board:
+        """The period that runs, or the one `back` periods before; of its players the best, and the one called `of`: at
+        most `limit` of those after `cursor`. `unknown-campaign`, `no-leaderboard`, `invalid-request`."""
+        after = _placing(cursor)
         self.campaigns.get(session, campaign, "id")
         document, terms = self._terms(session, campaign)
         first, last = _span(terms, document.zone, self.clock.now(), back)
@@ -126,12 +132,14 @@ class Leaderboards:
             .where(Player.campaign_id == campaign, Player.pseudonym.is_not(None), landed.c.points > 0)
             .order_by(landed.c.points.desc(), Player.pseudonym)
         )
-        placed: list[Placed] = []
-        for number, (pseudonym, points) in enumerate(session.execute(query).tuples(), 1):
-            place = placed[-1].place if placed and placed[-1].points == points else number
-            placed.append(Placed(place, pseudonyms.name_of(pseudonym or 0), int(points)))
-        shown = [one for one in placed if one.place <= terms.top or one.pseudonym == of]
-        return Board(terms, first, len(placed), tuple(shown))
+        ranked = [(int(points), number or 0) for number, points in session.execute(query).tuples()]
+        shown = [
+            Placed(place, name, points)
+            for place, points, name, number in _placed(ranked)
+            if (place <= terms.top or name == of) and (after is None or (-points, number) > after)
+        ][:limit]
+        next = f"{shown[-1].points}.{shown[-1].pseudonym}" if len(shown) == limit else None
+        return Board(terms, first, len(ranked), tuple(shown), next)
 
     def forget_due(self) -> int:
         """Deletes who played in campaigns that take no more awards; returns how many."""
@@ -151,6 +159,26 @@ class Leaderboards:
         if document is None or document.leaderboard is None:
             raise NO_LEADERBOARD.at("id")
         return document, document.leaderboard
+
+
+def _placing(cursor: str | None) -> tuple[int, int] | None:
+    """What a page of a board goes on after: the most points come first, and of as many the lowest number."""
+    if cursor is None:
+        return None
+    points, _, name = cursor.partition(".")
+    try:
+        return -int(points), pseudonyms.number_of(name)
+    except ValueError:
+        raise INVALID_REQUEST.at("cursor", "`next` of the page before") from None
+
+
+def _placed(ranked: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, str, int]]:
+    """Place, points, name and the name's number of each."""
+    place, last = 0, 0
+    for count, (points, number) in enumerate(ranked, 1):
+        if points != last:
+            place, last = count, points
+        yield place, points, pseudonyms.name_of(number), number
 
 
 def _span(terms: Leaderboard, zone: str, now: int, back: int) -> tuple[int, int]:

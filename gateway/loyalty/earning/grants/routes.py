@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Response
 
 from gateway.core import changes, crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import key_hash, once
 from gateway.core.limits import MAX_ID
+from gateway.core.pages import Below, Limit
 from gateway.core.problems import Problem
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import Caller
@@ -29,8 +30,6 @@ from gateway.loyalty.earning.schemas import ClaimOut
 
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
-Below = Annotated[int | None, Query(ge=1, le=MAX_ID)]
-Limit = Annotated[int, Query(ge=1, le=200)]
 
 
 def build(db: Database, auth: Auth, grants: Grants, clock: Clock) -> APIRouter:

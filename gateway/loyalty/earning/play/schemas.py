@@ -45,3 +45,4 @@ class GoalOut(BaseModel):
 
 class GoalsOut(BaseModel):
     items: list[GoalOut]
+    next: str | None

@@ -138,19 +138,23 @@ class Play:
         deeds = self._deeds(session, campaign, wallets)
         return {wallet: course(deeds[wallet]) for wallet in wallets}
 
-    def progress(self, session: Session, wallet: bytes) -> list[Progress]:
-        """How far the wallet is with every goal of the campaigns in which it did something."""
+    def progress(self, session: Session, wallet: bytes, after: tuple[int, str], limit: int) -> list[Progress]:
+        """How far the wallet is with the goals of the campaigns in which it did something, by campaign and id: at most
+        `limit` of those after a campaign's goal."""
         done = sa.select(Action.campaign_id).where(Action.wallet == wallet, Action.kind.in_(EARNED)).distinct()
         now = self.clock.now()
         found: list[Progress] = []
-        for campaign, versions in self.campaigns.rule_versions(session, sorted(session.scalars(done))).items():
+        for campaign in sorted(session.scalars(done.where(Action.campaign_id >= after[0]))):
+            versions = self.campaigns.rule_versions(session, [campaign])[campaign]
             running = next((version for version in versions if version.valid_from <= now), None)
             goals = [ready.goal for ready in goals_of(running.document)] if running else []
-            if not goals or running is None:
-                continue
-            so_far = course(self._deeds(session, campaign, [wallet])[wallet])
-            local = Local(now, programme(running.document).document.zone)
-            found += [_progress(campaign, goal, so_far, local) for goal in goals]
+            goals = sorted((goal for goal in goals if (campaign, goal.id) > after), key=lambda goal: goal.id)
+            if goals and running is not None:
+                so_far = course(self._deeds(session, campaign, [wallet])[wallet])
+                local = Local(now, programme(running.document).document.zone)
+                found += [_progress(campaign, goal, so_far, local) for goal in goals[: limit - len(found)]]
+            if len(found) == limit:
+                break
         return found
 
     # ----------------------------------------------------------------- reading
