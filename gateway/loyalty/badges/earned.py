@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from gateway.core.clock import Clock
-from gateway.loyalty.campaigns.service import Campaigns
+from gateway.loyalty.campaigns.versions import rules_of
 from gateway.loyalty.earning.play.service import Play
 from gateway.loyalty.rules.badges import Badge, in_words
 from gateway.loyalty.rules.document import RulesDocument, parse
@@ -37,8 +37,8 @@ class Defined(NamedTuple):
 class Earned:
     """Looks at what challenges, streaks and ladders look at."""
 
-    def __init__(self, campaigns: Campaigns, play: Play, tiers: Tiers, clock: Clock) -> None:
-        self.campaigns, self.play, self.tiers, self.clock = campaigns, play, tiers, clock
+    def __init__(self, play: Play, tiers: Tiers, clock: Clock) -> None:
+        self.play, self.tiers, self.clock = play, tiers, clock
 
     def running(self, session: Session, campaign: int) -> RulesDocument | None:
         """The campaign's rules of now, None before it begins."""
@@ -73,5 +73,5 @@ class Earned:
 
     def _begun(self, session: Session, campaign: int) -> list[RulesDocument]:
         """All rules that are or were in force, the newest first."""
-        now, versions = self.clock.now(), self.campaigns.rule_versions(session, [campaign])[campaign]
+        now, versions = self.clock.now(), rules_of(session, [campaign])[campaign]
         return [parse(version.document) for version in versions if version.valid_from <= now]

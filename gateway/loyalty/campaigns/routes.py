@@ -52,7 +52,7 @@ def build(db: Database, auth: Auth, campaigns: Campaigns, merchants: Merchants, 
 
 
 def _out(session: Session, campaigns: Campaigns, rows: list[Campaign], now: int) -> list[CampaignOut]:
-    rules = campaigns.rule_versions(session, [row.id for row in rows])
+    rules = versions.rules_of(session, [row.id for row in rows])
     return [CampaignOut.of(row, rules[row.id], campaigns.merchants(session, row.id), now) for row in rows]
 
 
@@ -107,7 +107,7 @@ def _add_owning(router: APIRouter, db: Database, manager: Any, campaigns: Campai
 
             def write() -> str:
                 campaigns.owned(session, id, caller.merchant)
-                before = RulesOut.of(campaigns.rule_versions(session, [id])[id][0])
+                before = RulesOut.of(versions.rules_of(session, [id])[id][0])
                 made = RulesOut.of(campaigns.add_rules(session, id, caller.merchant, body.document(), body.valid_from))
                 old, new = before.model_dump(mode="json"), made.model_dump(mode="json")
                 changes.record(session, caller, "campaign.rules", id, old, new, clock.now())

@@ -186,10 +186,6 @@ class Campaigns:
         )
         return list(session.scalars(query.order_by(CampaignMerchant.merchant_id).limit(limit)))
 
-    def rule_versions(self, session: Session, campaigns: Sequence[int]) -> dict[int, list[RuleVersion]]:
-        """All rules of each campaign, those valid from the latest moment first."""
-        return versions.of(session, campaigns)
-
     # ---------------------------------------------------------------- manage
 
     def owned(self, session: Session, campaign: int, merchant_id: int) -> Campaign:
@@ -205,7 +201,7 @@ class Campaigns:
         """New rules from `valid_from` (default: now) on, never earlier: what was done is judged by what was known."""
         now = self.clock.now()
         self.owned(session, campaign, merchant_id)
-        there = self.rule_versions(session, [campaign])[campaign]
+        there = versions.rules_of(session, [campaign])[campaign]
         newest = there[0]
         start = now if valid_from is None else valid_from
         if not max(now, newest.valid_from) <= start <= LAST_SECOND:
@@ -232,7 +228,7 @@ class Campaigns:
         row = self.owned(session, campaign, owner_id)
         if merchant.id == owner_id:
             raise INVALID_REQUEST.at("merchant_id", "the owner has no quota")
-        there = self.rule_versions(session, [campaign])[campaign]
+        there = versions.rules_of(session, [campaign])[campaign]
         if daily_quota and not all(parse(version.document).shareable for version in there):
             raise LADDER_NOT_SHARED.at("merchant_id")
         member = session.get(CampaignMerchant, (campaign, merchant.id))

@@ -17,7 +17,7 @@ from gateway.loyalty.rules.document import RulesDocument, parse
 TOO_LATE = 600
 
 
-def of(session: Session, campaigns: Sequence[int]) -> dict[int, list[RuleVersion]]:
+def rules_of(session: Session, campaigns: Sequence[int]) -> dict[int, list[RuleVersion]]:
     """All of each campaign, those valid from the latest moment first."""
     query = sa.select(RuleVersion).where(RuleVersion.campaign_id.in_(campaigns))
     found: dict[int, list[RuleVersion]] = {campaign: [] for campaign in campaigns}

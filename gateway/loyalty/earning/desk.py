@@ -16,7 +16,7 @@ from gateway.core.secrets import Secrets
 from gateway.loyalty.campaigns import promises
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion
 from gateway.loyalty.campaigns.promises import Allowance
-from gateway.loyalty.campaigns.service import Campaigns
+from gateway.loyalty.campaigns.versions import rules_of
 from gateway.loyalty.earning import answers, forgotten, reports
 from gateway.loyalty.earning.answers import Answer, Ground
 from gateway.loyalty.earning.climbing import Climb, moments
@@ -79,7 +79,6 @@ class Desk:
 
 def open_desk(
     session: Session,
-    campaigns: Campaigns,
     standing: Standing,
     secrets: Secrets,
     merchant: int,
@@ -97,7 +96,7 @@ def open_desk(
     for campaign in mine.values():
         if campaign.merchant_id == merchant:
             quotas.pop(campaign.id, None)
-    versions = campaigns.rule_versions(session, list(mine))
+    versions = rules_of(session, list(mine))
     judged = [_Judged(item.action, found) for item in items if (found := _programme(item.action, versions)) is not None]
     since = first_actions(session, {j.member for j in judged if j.programme.looks_back and j.report.wallet})
     for j in judged:  # of two actions in one call the earlier is the first, whichever comes first in it

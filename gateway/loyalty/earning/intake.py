@@ -15,7 +15,6 @@ from gateway.core.problems import BUSY, IDEMPOTENCY_CONFLICT, Problem
 from gateway.core.secrets import Secrets
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.errors import UNKNOWN_CAMPAIGN
-from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning import awards, codes, counting, desk, receipts, reports
 from gateway.loyalty.earning.answers import Answer, Ground
 from gateway.loyalty.earning.backlog import COME_BACK, Backlog
@@ -59,14 +58,13 @@ class Intake:
 
     def __init__(
         self,
-        campaigns: Campaigns,
         standing: Standing,
         secrets: Secrets,
         jobs: Jobs,
         refused: frozenset[bytes],
         backlog: Backlog,
     ) -> None:
-        self.campaigns, self.standing, self.secrets, self.jobs = campaigns, standing, secrets, jobs
+        self.standing, self.secrets, self.jobs = standing, secrets, jobs
         self.refused, self.backlog = refused, backlog
 
     def take(self, session: Session, merchant_id: int, items: Sequence[Report], now: int) -> list[Result]:
@@ -119,7 +117,7 @@ class Intake:
         return BUSY.at(retry_after=1)
 
     def _desk(self, session: Session, merchant_id: int, items: Sequence[Report], now: int) -> Desk:
-        at = open_desk(session, self.campaigns, self.standing, self.secrets, merchant_id, items, now)
+        at = open_desk(session, self.standing, self.secrets, merchant_id, items, now)
         at.late = self.backlog.late(session, at.campaigns.values(), now)
         return at
 

@@ -76,7 +76,7 @@ class Earning:
         """`max_backlog` in seconds: see Backlog."""
         self.campaigns, self.secrets, self.clock = campaigns, secrets, clock
         backlog = Backlog(max_backlog)
-        self.intake = Intake(campaigns, standing or NoLadders(), secrets, jobs, refused | {NOBODY}, backlog)
+        self.intake = Intake(standing or NoLadders(), secrets, jobs, refused | {NOBODY}, backlog)
 
     def accept(self, session: Session, merchant_id: int, key: str, action: ActionIn) -> Answer:
         """Takes one action in; raises the Problem that speaks against it. The same key and body: the first answer."""

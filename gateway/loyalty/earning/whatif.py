@@ -21,7 +21,7 @@ from gateway.core.problems import INVALID_REQUEST
 from gateway.loyalty.campaigns.errors import UNKNOWN_CAMPAIGN
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
 from gateway.loyalty.campaigns.service import Campaigns
-from gateway.loyalty.campaigns.versions import check_badges
+from gateway.loyalty.campaigns.versions import check_badges, rules_of
 from gateway.loyalty.earning import answers, reports
 from gateway.loyalty.earning.models import EARNED, Action, ActionKind
 from gateway.loyalty.earning.schemas import ActionIn
@@ -73,7 +73,7 @@ def of_past(
 ) -> WhatIf:
     """What the merchant's stored actions from `since` until `until` (Unix seconds) would have earned."""
     _own(session, campaigns, campaign, merchant)
-    check_badges(campaigns.rule_versions(session, [campaign])[campaign], document)
+    check_badges(rules_of(session, [campaign])[campaign], document)
     new, found = prepare(document), WhatIf()
     trials, last = (Trial(), Trial()), 0
     for action, old, eligible in sorted(_stored(session, campaign, merchant, since, until), key=_moment):
@@ -118,7 +118,7 @@ def of_reported(
 ) -> WhatIf:
     """What these actions would earn; nothing is stored."""
     _own(session, campaigns, campaign, merchant)
-    versions = campaigns.rule_versions(session, [campaign])[campaign]
+    versions = rules_of(session, [campaign])[campaign]
     new, found = prepare(document), WhatIf()
     trials, last = (Trial(), Trial()), 0
     for report in sorted(reported, key=lambda report: report.occurred_at):

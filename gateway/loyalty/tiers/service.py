@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from gateway.core.clock import Clock
 from gateway.loyalty.campaigns.models import RuleVersion
-from gateway.loyalty.campaigns.service import Campaigns
+from gateway.loyalty.campaigns.versions import rules_of
 from gateway.loyalty.rules.ladders import By, Ladder, Window
 from gateway.loyalty.rules.parts import name_key
 from gateway.loyalty.tiers import reigns, standing, tallies, vips
@@ -64,8 +64,8 @@ class Place:
 class Tiers:
     """Reckons ranks from what was counted."""
 
-    def __init__(self, campaigns: Campaigns, clock: Clock) -> None:
-        self.campaigns, self.clock = campaigns, clock
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
 
     # --------------------------------------------------------------- counting
 
@@ -101,7 +101,7 @@ class Tiers:
         """By ladder the rank that each wallet has at its moment, by the version in force then. `versions`: all of the
         campaign's, newest first, where they are at hand. Who is left out stands at the bottom."""
         if versions is None:
-            versions = self.campaigns.rule_versions(session, [campaign])[campaign]
+            versions = rules_of(session, [campaign])[campaign]
         if not versions:
             return {}
         by_terms: dict[int, list[Asked]] = defaultdict(list)
@@ -143,7 +143,7 @@ class Tiers:
     def highest(self, session: Session, campaign: int, wallet: bytes) -> dict[str, int]:
         """By ladder the highest rank that the wallet ever had, by today's names."""
         now = self.clock.now()
-        versions = self.campaigns.rule_versions(session, [campaign])[campaign]
+        versions = rules_of(session, [campaign])[campaign]
         running = [(v.valid_from, v.document) for v in reversed(versions) if v.valid_from <= now]
         places = self._places(session, campaign, reigns.terms(tuple(running)), wallet, now, None) if running else []
         return {place.ladder.id: max(place.rank, *(change.rank for change in place.changes), 0) for place in places}
@@ -156,7 +156,7 @@ class Tiers:
         was_given = sa.select(Vip.campaign_id).where(Vip.wallet == wallet, Vip.campaign_id >= after[0])
         found: list[Place] = []
         for campaign in sorted({*session.scalars(done.distinct()), *session.scalars(was_given)}):
-            versions = self.campaigns.rule_versions(session, [campaign])[campaign]
+            versions = rules_of(session, [campaign])[campaign]
             running = [(v.valid_from, v.document) for v in reversed(versions) if v.valid_from <= now]
             if running:
                 places = self._places(session, campaign, reigns.terms(tuple(running)), wallet, now)

@@ -14,6 +14,7 @@ from gateway.core.clock import Clock
 from gateway.core.problems import INVALID_REQUEST
 from gateway.identity.wallets.errors import BAD_SIGNATURE
 from gateway.loyalty.campaigns.service import Campaigns
+from gateway.loyalty.campaigns.versions import rules_of
 from gateway.loyalty.rules.calendar import EPOCH
 from gateway.loyalty.rules.ladders import Ladder
 from gateway.loyalty.rules.parts import name_key
@@ -63,7 +64,7 @@ class Vips:
         `beyond-wish`, `invalid-request`."""
         self.campaigns.owned(session, campaign, merchant_id)
         now = self.clock.now()
-        versions = self.campaigns.rule_versions(session, [campaign])[campaign]
+        versions = rules_of(session, [campaign])[campaign]
         running = [(v.valid_from, v.document) for v in reversed(versions) if v.valid_from <= now] or [
             (versions[-1].valid_from, versions[-1].document)
         ]

@@ -237,7 +237,7 @@ def corner(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> Corner:
 
 def build(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets, contract: bytes | None = CONTRACT) -> Corner:
     room = build_room(db, clock, jobs, secrets)
-    earned = Earned(room.campaigns, Play(room.campaigns, secrets, clock), room.tiers, clock)
+    earned = Earned(Play(secrets, clock), room.tiers, clock)
     badges = Badges(db, room.campaigns, earned, clock, replace(DEPLOYMENT, badges=contract))
     submission = Submission(db, clock, earned, Queue(clock, (OPERATOR,)), contract)
     made = Corner(room, badges, submission, Settlement(db, clock, jobs))

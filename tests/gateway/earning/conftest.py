@@ -297,14 +297,14 @@ def build_room(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> Room
     hub = HubModel(db, clock)
     campaigns = Campaigns(db, hub, clock, [OPERATOR], least_wallets=1, least_window=0)  # type: ignore[arg-type]
     refused = frozenset({HUB, TOKEN, ASSET})
-    tiers = Tiers(campaigns, clock)
+    tiers = Tiers(clock)
     earning = Earning(campaigns, secrets, jobs, clock, refused, tiers, max_backlog=400 * DAY)  # tests turn the clock
     grants = Grants(campaigns, secrets, clock, refused, alone=10_000)
     claims = Claims(db, clock, jobs, refused, grants.welcome)
     settler = Settler(db, clock, hub, Queue(clock, (OPERATOR,)), HUB, jobs, tiers)
     early = Early(db, clock, campaigns, earning, settler, lambda *_: None, CHAIN)
     landing = Landing(db, clock, jobs, campaigns, hub, Queue(clock, (OPERATOR,)), HUB)
-    play = Play(campaigns, secrets, clock)
+    play = Play(secrets, clock)
     referrals = Referrals(db, campaigns, secrets, clock, CHAIN, refused)
     jobs.registry = Registry(
         {kind: lambda *_: None for kind in kinds},

@@ -21,6 +21,7 @@ from gateway.identity.wallets.errors import BAD_SIGNATURE
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.campaigns.service import Campaigns
+from gateway.loyalty.campaigns.versions import rules_of
 from gateway.loyalty.earning.boards import pseudonyms
 from gateway.loyalty.earning.boards.errors import NO_LEADERBOARD, PSEUDONYM_TAKEN, UNKNOWN_PSEUDONYM
 from gateway.loyalty.earning.boards.messages import message
@@ -153,7 +154,7 @@ class Leaderboards:
 
     def _terms(self, session: Session, campaign: int) -> tuple[RulesDocument, Leaderboard]:
         now = self.clock.now()
-        versions = self.campaigns.rule_versions(session, [campaign])[campaign]
+        versions = rules_of(session, [campaign])[campaign]
         running = next((version for version in versions if version.valid_from <= now), None)
         document = parse(running.document) if running else None
         if document is None or document.leaderboard is None:

@@ -20,7 +20,7 @@ from gateway.core.problems import Problem
 from gateway.core.secrets import Secrets
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
-from gateway.loyalty.campaigns.service import Campaigns
+from gateway.loyalty.campaigns.versions import rules_of
 from gateway.loyalty.earning import bonuses, reports
 from gateway.loyalty.earning.models import COUNTS, EARNED, Action, ActionKind
 from gateway.loyalty.earning.play.goals import Course, Deed, Reached, course, goals_of
@@ -53,8 +53,8 @@ class Progress:
 class Play:
     """Follows what wallets do."""
 
-    def __init__(self, campaigns: Campaigns, secrets: Secrets, clock: Clock) -> None:
-        self.campaigns, self.secrets, self.clock = campaigns, secrets, clock
+    def __init__(self, secrets: Secrets, clock: Clock) -> None:
+        self.secrets, self.clock = secrets, clock
 
     # -------------------------------------------------------------- rewarding
 
@@ -145,7 +145,7 @@ class Play:
         now = self.clock.now()
         found: list[Progress] = []
         for campaign in sorted(session.scalars(done.where(Action.campaign_id >= after[0]))):
-            versions = self.campaigns.rule_versions(session, [campaign])[campaign]
+            versions = rules_of(session, [campaign])[campaign]
             running = next((version for version in versions if version.valid_from <= now), None)
             goals = [ready.goal for ready in goals_of(running.document)] if running else []
             goals = sorted((goal for goal in goals if (campaign, goal.id) > after), key=lambda goal: goal.id)
