@@ -12,6 +12,8 @@ from alembic.migration import MigrationContext
 
 from gateway import migrations
 from gateway.core.db import Database
+from gateway.identity.merchants.models import Merchant
+from gateway.loyalty.campaigns.models import Campaign, RuleVersion
 from gateway.models import metadata
 from tests.support.postgres import postgres_url
 
@@ -67,3 +69,24 @@ def test_facts_of_the_running_week_are_kept(empty: Database) -> None:
         assert connection.execute(together).all() == [(b"a" * 16, 3, 50_000, 0, 0), (b"b" * 16, 0, 0, 0, 2)]
         command.downgrade(config, "0018")
         assert connection.execute(apart).all() == before
+
+
+def test_rules_go_on_with_the_number_after_the_newest(empty: Database) -> None:
+    """0020 finds it for campaigns that are there."""
+    migrations.upgrade(empty)
+    times = dict.fromkeys(("starts_at", "refresh_at", "end", "settled_at", "settle_at", "created_at"), 1_800_000_000)
+    terms = {"name": "C", "terms": "T", "terms_hash": bytes(32), "hold": 0, "closed": False, "bonus": 0}
+    with empty.begin() as session:
+        session.add(Merchant(id=1, name="m", address=bytes(20), active=True, created_at=1_800_000_000))
+        for id in (1, 2):
+            session.add(Campaign(id=id, merchant_id=1, settle_every=0, min_wallets=1, step=1, **terms, **times))
+        for version in (1, 3):
+            values = {"version": version, "valid_from": 1_800_000_000, "document": "{}", "created_at": 1_800_000_000}
+            session.add(RuleVersion(campaign_id=2, **values))
+    config = migrations._config()
+    with empty.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0019")
+        command.upgrade(config, "0020")
+    with empty.read() as session:
+        assert session.scalars(sa.select(Campaign.last_version).order_by(Campaign.id)).all() == [1, 3]

@@ -137,7 +137,7 @@ def _earning(client: Client, now: Document, wanted: RulesDocument, dry: bool) ->
             + "".join(f"; badge {b.number}: {in_words(b, wanted.goals, wanted.ladders)}" for b in wanted.badges)
         )
     told = [*differ[:MAX_TOLD], *([f"and {len(differ) - MAX_TOLD} more"] if len(differ) > MAX_TOLD else ())]
-    what = "\n".join([f"publish version {newest['version'] + 1} of the rules:", *told])
+    what = "\n".join(["publish new rules:", *told])
     return [Change("earning", what, lambda: client.write("POST", path, body), detail)]
 
 

@@ -145,7 +145,7 @@ def test_a_file_is_applied_once_and_a_dry_run_changes_nothing() -> None:
     with Client("http://gateway", "key", transport=httpx.MockTransport(gateway)) as client:
         told = [change.told() for change in campaign_file.plan(client, 1, file, True, PUBLISHER)]
         assert [(t["section"], t["change"]) for t in told] == [
-            ("earning", "\n".join(["publish version 2 of the rules:", *told[0]["differences"]])),
+            ("earning", "\n".join(["publish new rules:", *told[0]["differences"]])),
             ("shares", "merchant 2: at most 1.00 points a day"),
             ("shares", "merchant 3: at most 0.00 points a day (it earns nothing more)"),
         ]

@@ -50,6 +50,8 @@ class Campaign(Base):
     searched: Mapped[bool] = mapped_column(Flag(), default=False)
     #: Next batch number that this gateway will use.
     next_number: Mapped[int] = mapped_column(Int(), default=1)
+    #: Number of the newest rules there were: one that was withdrawn is not given again.
+    last_version: Mapped[int] = mapped_column(Int(1, 100_000), default=1)
     # Settlement (see privacy.md, 4):
     settle_every: Mapped[int] = mapped_column(Int(0, 7 * 86_400))
     min_wallets: Mapped[int] = mapped_column(Int(1, 10_000))

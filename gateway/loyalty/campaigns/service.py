@@ -200,7 +200,7 @@ class Campaigns:
     ) -> RuleVersion:
         """New rules from `valid_from` (default: now) on, never earlier: what was done is judged by what was known."""
         now = self.clock.now()
-        self.owned(session, campaign, merchant_id)
+        row = self.owned(session, campaign, merchant_id)
         there = versions.rules_of(session, [campaign])[campaign]
         newest = there[0]
         start = now if valid_from is None else valid_from
@@ -210,7 +210,8 @@ class Campaigns:
         if others and not rules.shareable:
             raise LADDER_NOT_SHARED.at("ladders")
         versions.check_badges(there, rules)
-        return versions.add(session, campaign, newest.version + 1, start, rules, now)
+        row.last_version += 1
+        return versions.add(session, campaign, row.last_version, start, rules, now)
 
     def withdraw_rules(self, session: Session, campaign: int, merchant_id: int, version: int) -> RuleVersion:
         """Takes rules back that are still to come; the row that is gone. `not-found`, `rules-in-force`."""

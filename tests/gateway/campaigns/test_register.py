@@ -155,7 +155,9 @@ def test_rules_to_come_are_withdrawn_and_those_of_earlier_times_stay_to_be_read(
     assert room.call("POST", path, key, RULES | {"valid_from": now + 2 * DAY}).json()["field"] == "valid_from"
     for _ in range(2):
         assert room.call("DELETE", f"{path}/4", key, once="w").status_code == 204
-    assert room.call("POST", path, key, RULES | {"valid_from": now + 2 * DAY}).json()["version"] == 4
+    assert room.call("POST", path, key, RULES | {"valid_from": now + 2 * DAY}).json()["version"] == 5
+    assert room.call("DELETE", f"{path}/4", key).json()["code"] == "not-found"  # said again, it hits no other
+    assert shown(cursor=4) == [5]
     room.clock.offset += DAY - 300
     assert room.call("DELETE", f"{path}/3", key).json()["code"] == "rules-in-force"  # a till's clock may run ahead
     assert room.call("GET", f"/campaigns/{number + 50}/rules").json()["code"] == "unknown-campaign"
