@@ -185,7 +185,7 @@ def put_campaigns_by_id_name(id: int, body: NameIn, *, idempotency_key: str | No
 def put_campaigns_by_id_settlement(
     id: int, body: SettlementIn, *, idempotency_key: str | None = None
 ) -> Request[CampaignOut]:
-    """Announces how the campaign will settle, for everybody to read, in force 7 days later: what waits now is settled by what was promised."""
+    """Announces how the campaign will settle, for everybody to read, in force 7 days later (its `notice`): what waits now is settled by what was promised."""
     return made(
         "PUT", f"/v1/campaigns/{id}/settlement", headers={"Idempotency-Key": idempotency_key}, body=body, secured=True
     )

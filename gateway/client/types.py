@@ -219,6 +219,7 @@ class CampaignOut(TypedDict):
     settle_every: int
     min_wallets: int
     step: int
+    notice: int
     coming: SettlementOut | None
     paused: bool
     rules: list[RulesOut]

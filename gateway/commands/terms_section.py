@@ -1,8 +1,8 @@
 """The terms of a campaign's file: what is said once, at its launch, and what its owner may change afterwards.
 
 End and bonus change on the chain, one at a time, 7 days after the owner has announced it; window, crowd and step of the
-settlements at the gateway, 7 days after they were announced there; the gateway's cap and the name at once. Everything
-else was promised for good.
+settlements at the gateway, as long after they were announced there as the gateway says (`notice`: 7 days, on a local
+chain nothing); the gateway's cap and the name at once. Everything else was promised for good.
 """
 
 from __future__ import annotations
@@ -151,7 +151,12 @@ def _settlement(client: Client, now: Document, wanted: TermsItem) -> Iterator[Ch
     what = f"settles {_every(window)}, from {crowd} wallets on, in steps of {step}"
     if body != base:
         announce = partial(client.write, "PUT", f"/v1/campaigns/{now['id']}/settlement", body)
-        how = "as now: withdraw what was announced" if body == there else "announce it, in force 7 days later"
+        announced = (
+            f"announce it, in force {now['notice'] // DAY} days later"
+            if now["notice"]
+            else "change it, in force at once"
+        )
+        how = "as now: withdraw what was announced" if body == there else announced
         yield Change("terms", f"{what}: {how}", announce)
     elif any(there[name] != value for name, value in said.items()):
         yield Change("terms", f"{what}: announced, in force from {moment(coming['since'])}")

@@ -201,6 +201,7 @@ LAUNCHED: dict[str, Any] = {
     "id": 1, "name": "Spring", "terms": "t", "starts_at": 1_796_083_200, "end": 1_796_083_200 + 365 * DAY,
     "hold": 14 * DAY, "closed": True, "bonus": 500, "settle_every": DAY, "min_wallets": 20, "step": 1, "daily_cap": 900,
     "coming": None,
+    "notice": 7 * DAY,
 }  # fmt: skip
 TERMS: dict[str, Any] = {
     "name": "Spring", "text": "t", "first": "2026-12-01", "last": "2027-11-30", "zone": "Europe/London",
@@ -235,10 +236,10 @@ def terms(announced: Change = NOTHING, **changed: Any) -> tuple[list[str], list[
     return [change.what for change in plan], hub.sent
 
 
-def settling(coming: dict[str, int] | None = None, **changed: Any) -> list[tuple[str, bool]]:
+def settling(coming: dict[str, int] | None = None, notice: int = 7 * DAY, **changed: Any) -> list[tuple[str, bool]]:
     """What is said of name and settlements, and whether something is done about it."""
     owner = Owner(*[lambda: None] * 3)  # type: ignore[arg-type, list-item]
-    now, wanted = LAUNCHED | {"coming": coming}, TermsItem.model_validate(TERMS | changed)
+    now, wanted = LAUNCHED | {"coming": coming, "notice": notice}, TermsItem.model_validate(TERMS | changed)
     with Client("http://gateway", "key", transport=httpx.MockTransport(Gateway())) as client:
         return [(change.what, change.do is not None) for change in terms_section.plan(client, owner, now, wanted)]
 
@@ -247,6 +248,7 @@ def test_the_name_changes_at_once_and_settlements_are_announced() -> None:
     assert settling(name="Winter") == [("the name is Winter", True)]
     half = "settles every 12 hours, from 20 wallets on, in steps of 0.01"
     assert settling(settle_every="12h") == [(f"{half}: announce it, in force 7 days later", True)]
+    assert settling(notice=0, settle_every="12h") == [(f"{half}: change it, in force at once", True)]
     coming = {"settle_every": DAY // 2, "min_wallets": 20, "step": 1, "since": 1_796_083_200}
     assert settling(coming, settle_every="12h") == [(f"{half}: announced, in force from 2026-12-01 00:00 UTC", False)]
     daily = "settles every 24 hours, from 20 wallets on, in steps of 0.01"

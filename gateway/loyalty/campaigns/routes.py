@@ -53,7 +53,8 @@ def build(db: Database, auth: Auth, campaigns: Campaigns, merchants: Merchants, 
 
 def _out(session: Session, campaigns: Campaigns, rows: list[Campaign], now: int) -> list[CampaignOut]:
     rules = versions.rules_of(session, [row.id for row in rows])
-    return [CampaignOut.of(row, rules[row.id], campaigns.merchants(session, row.id), now) for row in rows]
+    told = (now, campaigns.notice)
+    return [CampaignOut.of(row, rules[row.id], campaigns.merchants(session, row.id), *told) for row in rows]
 
 
 def _add_reading(router: APIRouter, db: Database, campaigns: Campaigns, clock: Clock) -> None:
@@ -180,8 +181,8 @@ def _add_changing(router: APIRouter, db: Database, manager: Any, campaigns: Camp
     def resettle(
         id: Id, body: SettlementIn, caller: Annotated[Caller, manager], key: IdempotencyKey = None
     ) -> Response:
-        """Announces how the campaign will settle, for everybody to read, in force 7 days later: what waits now is
-        settled by what was promised. One change at a time; the terms in force withdraw it."""
+        """Announces how the campaign will settle, for everybody to read, in force 7 days later (its `notice`):
+        what waits now is settled by what was promised. One change at a time; the terms in force withdraw it."""
         with db.begin() as session:
 
             def values(row: Campaign) -> dict[str, Any]:

@@ -178,18 +178,22 @@ class CampaignOut(BaseModel):
     settle_every: int
     min_wallets: int
     step: int
+    notice: int = Field(description="Seconds from announcing how it will settle until it does")
     coming: SettlementOut | None = Field(description="Announced: how it will settle")
     paused: bool
     rules: list[RulesOut] = Field(description="The rules in force, and those to come; earlier ones: /rules")
     merchants: list[MemberOut]
 
     @classmethod
-    def of(cls, row: Campaign, rules: list[RuleVersion], members: list[CampaignMerchant], now: int) -> CampaignOut:
+    def of(
+        cls, row: Campaign, rules: list[RuleVersion], members: list[CampaignMerchant], now: int, notice: int
+    ) -> CampaignOut:
         running = [version for version in rules if version.valid_from <= now][:1] or rules[-1:]
         coming = [version for version in rules if version.valid_from > now and version not in running]
         plain = ("id", "merchant_id", "name", "terms", "starts_at", "end", "hold", "expiry", "bonus", "budget", "pot")
         return cls(
             **{name: getattr(row, name) for name in (*plain, "daily_cap", "settle_every", "min_wallets", "step")},
+            notice=notice,
             coming=SettlementOut.of(row),
             terms_hash=to_hex(row.terms_hash),
             closed=bool(row.closed),

@@ -199,6 +199,7 @@ def test_a_name_changes_at_once_and_settlements_a_week_after_they_were_announced
     assert room.call("PUT", path, key, wanted).status_code == 200
     since = announced()
     assert since >= room.clock.now() + GRACE - 60
+    assert room.call("GET", f"/campaigns/{number}").json()["notice"] == GRACE
     room.clock.offset += DAY
     room.call("PUT", path, key, wanted)
     assert announced() == since  # said again, it keeps its time
