@@ -281,7 +281,7 @@ class House:
             badges_routes.build(g.db, self.badges, proofs),
             statistics_routes.build(g.db, self.auth, self.ledger),
             messaging_routes.build(g.db, self.auth, self.outbox, g.clock),
-            offers_routes.build(g.db, self.auth, self.offers, self.codes, self.uploads.pools, g.clock),
+            offers_routes.build(g.db, self.auth, self.campaigns, self.offers, self.codes, self.uploads.pools, g.clock),
             redemptions_routes.build(g.db, self.redemptions),
             moves_routes.build(g.db, self.moves),
             tiers_routes.build(g.db, self.auth, self.tiers, self.vips, proofs, g.clock),

@@ -327,6 +327,23 @@ class Campaigns:
             self._refresh(campaign, now)
         return len(ids)
 
+    def look_for_acceptance(self, merchant_id: int, campaigns: Collection[int]) -> None:
+        """Asks the chain about those of `campaigns` that the merchant shares and, as far as is known here, has not
+        accepted: its own call may be newer than what the indexer has read. Not to be called inside a transaction;
+        raises Temporary when the node does not answer."""
+        M = CampaignMerchant
+        unknown = sa.select(M.campaign_id).where(M.merchant_id == merchant_id, M.accepted == 0)
+        with self.db.read() as session:
+            ids = list(session.scalars(unknown.where(M.campaign_id.in_(campaigns))))
+            address = session.get_one(Merchant, merchant_id).address
+        for campaign in ids:
+            if self.reads.is_merchant(campaign, address):
+                with self.db.begin() as session:
+                    row = promises.lock(session, [campaign])[campaign]
+                    # Who asked before has not the last word, and what it wanted to know is asked for again.
+                    row.looks, row.refresh_at = (row.looks + 1) % MAX_LOOKS, self.clock.now()
+                    session.get_one(M, (campaign, merchant_id)).accepted = True
+
     def _refresh(self, campaign: int, now: int) -> None:
         with self.db.begin() as session:
             row = promises.lock(session, [campaign])[campaign]

@@ -140,6 +140,13 @@ def parse(text: str) -> Document:
     return document
 
 
+def campaigns(document: Document) -> dict[str, int]:
+    """The campaigns that it names, by field: the one that pays, and those whose rungs count."""
+    named = {} if document.campaign is None else {"document.campaign": document.campaign}
+    named |= {f"document.prices[{place}].campaign": each.campaign for place, each in enumerate(document.prices)}
+    return named | ({"document.only.campaign": document.only.campaign} if document.only else {})
+
+
 def _misfits(document: Document) -> Iterator[tuple[str, bool, str]]:
     """(field, whether it is wrong, why) of terms that must fit each other."""
     yield "ends_at", document.starts_at >= document.ends_at, "not after starts_at"

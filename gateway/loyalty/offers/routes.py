@@ -1,6 +1,7 @@
 """HTTP of offers and codes."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
@@ -12,11 +13,14 @@ from gateway.core.db import Database
 from gateway.core.idempotency import answered, once
 from gateway.core.limits import MAX_ID
 from gateway.core.pages import Cursor, Limit
-from gateway.core.problems import NOT_FOUND
+from gateway.core.problems import NOT_FOUND, Problem
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import Caller
 from gateway.identity.merchants.models import Merchant, Scope
+from gateway.identity.wallets.asking import asking
 from gateway.identity.wallets.routes import cookieless
+from gateway.loyalty.campaigns.service import Campaigns
+from gateway.loyalty.offers import documents
 from gateway.loyalty.offers.codes import Codes, CodeView
 from gateway.loyalty.offers.misses import Misses
 from gateway.loyalty.offers.models import RewardKind
@@ -56,10 +60,12 @@ async def _body(request: Request) -> bytes:
     return await request.body()
 
 
-def build(db: Database, auth: Auth, offers: Offers, codes: Codes, pools: Pools, clock: Clock) -> APIRouter:
+def build(
+    db: Database, auth: Auth, campaigns: Campaigns, offers: Offers, codes: Codes, pools: Pools, clock: Clock
+) -> APIRouter:
     """The room's routes."""
     router = APIRouter(prefix="/v1", tags=["offers"])
-    _add_offers(router, db, auth, offers, clock)
+    _add_offers(router, db, auth, campaigns, offers, clock)
     _add_turning(router, db, auth, offers, clock)
     _add_pool(router, db, auth, offers, codes, pools, clock)
     _add_till(router, db, auth, codes, clock)
@@ -67,12 +73,17 @@ def build(db: Database, auth: Auth, offers: Offers, codes: Codes, pools: Pools, 
     return router
 
 
-def _add_offers(router: APIRouter, db: Database, auth: Auth, offers: Offers, clock: Clock) -> None:
+def _add_offers(
+    router: APIRouter, db: Database, auth: Auth, campaigns: Campaigns, offers: Offers, clock: Clock
+) -> None:
     manager = Depends(auth.require(Scope.MANAGE))
 
     @router.post("/offers", status_code=201, response_model=OfferOut)
     def create(body: OfferIn, caller: Annotated[Caller, manager], key: IdempotencyKey = None) -> Response:
         """Publishes an offer: its canonical document, signed by the merchant's wallet. Its hash is in every order."""
+        with asking(), suppress(Problem):  # a document that is none is refused below
+            named = documents.campaigns(documents.parse(body.document))
+            campaigns.look_for_acceptance(caller.merchant, set(named.values()))
         with db.begin() as session:
 
             def write() -> str:

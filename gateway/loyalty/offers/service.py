@@ -117,13 +117,12 @@ class Offers:
 
     def _check_campaigns(self, session: Session, document: Document, merchant_id: int) -> None:
         """A merchant speaks for its own campaigns only: the one that pays, and those whose rungs count."""
-        named = {"document.campaign": document.campaign}
-        named |= {f"document.prices[{place}].campaign": each.campaign for place, each in enumerate(document.prices)}
-        named |= {"document.only.campaign": document.only.campaign} if document.only else {}
-        for field, campaign in named.items():
-            membership = None if campaign is None else session.get(CampaignMerchant, (campaign, merchant_id))
-            if campaign is not None and (membership is None or not membership.accepted):
-                raise MERCHANT_NOT_IN_CAMPAIGN.at(field)
+        for field, campaign in documents.campaigns(document).items():
+            membership = session.get(CampaignMerchant, (campaign, merchant_id))
+            if membership is None:
+                raise MERCHANT_NOT_IN_CAMPAIGN.at(field, "its owner shares it first")
+            if not membership.accepted:
+                raise MERCHANT_NOT_IN_CAMPAIGN.at(field, "the merchant accepts it on the chain first")
 
     def _check_source(self, new: NewOffer, document: Document, merchant_id: int) -> None:
         for field, value in (("stock_limit", new.stock_limit), ("wallet_limit", new.wallet_limit)):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from gateway.chain import calls
 from gateway.chain.hexes import checksum, keccak256, to_hex
 from gateway.core.idempotency import IdempotentWrite
-from gateway.loyalty.campaigns.models import CampaignMerchant
+from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant
 from gateway.loyalty.offers.models import Offer
 from tests.gateway.redemptions.market import CLOSED, OPEN, address_of
 from tests.gateway.redemptions.world import World, refused
@@ -79,9 +80,24 @@ def test_campaign_offers_are_for_its_merchants(world: World) -> None:
     refused(world.call("POST", "/offers", body, "bakery"), 409, "merchant-not-in-campaign", "document.campaign")
     unknown = world.offer_body(campaign=99)
     refused(world.call("POST", "/offers", unknown, "corner"), 409, "merchant-not-in-campaign", "document.campaign")
+
+
+def test_who_has_just_accepted_need_not_wait_for_the_indexer(world: World) -> None:
+    hub, bakery = world.deployment.hub, address_of("bakery")
+    body = world.offer_body("bakery", merchant=checksum(bakery), campaign=OPEN)
     with world.db.begin() as session:
-        session.get_one(CampaignMerchant, (OPEN, 2)).accepted = True
+        session.add(CampaignMerchant(campaign_id=OPEN, merchant_id=2, daily_quota=1, accepted=False))
+        session.get_one(Campaign, OPEN).refresh_at = world.clock.now() + 300
+    world.market.send("owner", hub, calls.invite_merchant(OPEN, bakery))
+    refused(world.call("POST", "/offers", body, "bakery"), 409, "merchant-not-in-campaign", "document.campaign")
+    world.market.send("bakery", hub, calls.accept_merchant(OPEN))
+    url, world.rpc._url = world.rpc._url, "http://127.0.0.1:1"
+    refused(world.call("POST", "/offers", body, "bakery"), 503, "chain-unreachable")
+    world.rpc._url = url
     assert world.call("POST", "/offers", body, "bakery").status_code == 201
+    with world.db.read() as session:
+        campaign = session.get_one(Campaign, OPEN)
+        assert (campaign.looks, campaign.refresh_at) == (1, world.clock.now())  # everything else is asked for again
 
 
 def test_where_codes_come_from(world: World) -> None:

@@ -32,6 +32,7 @@ from gateway.identity.wallets.orders import OpenOrders
 from gateway.identity.wallets.proofs import Proofs
 from gateway.identity.wallets.shared import SharedBudget
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant
+from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.ledger.service import Ledger
 from gateway.loyalty.moves import routes as moves_routes
 from gateway.loyalty.moves import settlement as moves_settlement
@@ -143,7 +144,8 @@ class World:
         auth, app = Auth(db, keys, clock), FastAPI()
         errors.install(app)
         proofs = Proofs(clock, self.deployment.chain_id)
-        app.include_router(offers_routes.build(db, auth, self.offers, self.codes, self.pools, clock))
+        campaigns = Campaigns(db, self.reads, clock, ())
+        app.include_router(offers_routes.build(db, auth, campaigns, self.offers, self.codes, self.pools, clock))
         app.include_router(redemptions_routes.build(db, self.redemptions))
         app.include_router(moves_routes.build(db, self.moves))
         app.include_router(
