@@ -97,7 +97,8 @@ def test_who_has_just_accepted_need_not_wait_for_the_indexer(world: World) -> No
     assert world.call("POST", "/offers", body, "bakery").status_code == 201
     with world.db.read() as session:
         campaign = session.get_one(Campaign, OPEN)
-        assert (campaign.looks, campaign.refresh_at) == (1, world.clock.now())  # everything else is asked for again
+        assert campaign.looks == 1
+        assert campaign.refresh_at <= world.clock.now()  # everything else is asked for again
 
 
 def test_where_codes_come_from(world: World) -> None:
