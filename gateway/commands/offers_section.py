@@ -1,8 +1,9 @@
 """The offers of a campaign's file: from readable terms to signed documents, and what has to be done to have them so.
 
 An offer is known by its `ref`, among those that are paid from the campaign or from wallets. What differs from what is
-published is published anew and the old one is closed; orders that were accepted go on. Codes are secrets and are not in
-the file: `loyalty codes upload`.
+published is published anew and the old one is closed; orders that were accepted go on. One that is paid from wallets is
+no campaign's; its document says in whose file it stands, so that two files cannot replace each other's. Codes are
+secrets and are not in the file: `loyalty codes upload`.
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ def plan(publisher: Publisher, client: Client, now: Document, wanted: Sequence[O
         text = document(item, int(now["id"]), publisher, chain, code_key)
         try:
             documents.parse(text)
-            changes += _changes(publisher, client, item, text, there.get(item.ref, []))
+            own = _own(item, int(now["id"]), text, there.get(item.ref, []))
+            changes += _changes(publisher, client, item, text, own)
         except Problem as problem:
             reason = f"offers[{place}]: {problem.field}: {problem.detail or 'out of range'}"
             raise CommandError(reason, code="invalid-file") from None
@@ -113,6 +115,26 @@ def plan(publisher: Publisher, client: Client, now: Document, wanted: Sequence[O
 def _concerns(offer: Json, now: Document) -> bool:
     """Whether an offer is paid from this campaign's points, or from anybody's wallet."""
     return json.loads(offer["document"]).get("campaign") in (None, now["id"])
+
+
+def _own(item: OfferItem, campaign: int, text: str, there: Sequence[Json]) -> list[Json]:
+    """What is published under the ref by this file, or by another one that says the same; CommandError where another
+    one says something else, and it is open."""
+    own = []
+    for offer in there:
+        file_of = json.loads(offer["document"]).get("file_of", campaign)
+        if file_of == campaign or _same(offer, text):
+            own.append(offer)
+        elif offer["active"] and item.paid_from == "wallet":
+            reason = f"offers: the file of campaign {file_of} has {item.ref}, number {offer['id']}, with other terms"
+            raise CommandError(reason, "take another ref: offers that are paid from wallets share them", "ref-taken")
+    return own
+
+
+def _same(offer: Json, text: str) -> bool:
+    """Whether a published document says what this one does, in whosever file it stands."""
+    published, wanted = json.loads(offer["document"]), json.loads(text)
+    return bool(published | {"file_of": None} == wanted | {"file_of": None})
 
 
 def _left_out(client: Client, campaign: int, offer: Json) -> Change:
@@ -146,6 +168,8 @@ def document(item: OfferItem, campaign: int, publisher: Publisher, chain: Docume
         "limits": [each.model_dump() for each in item.limits],
         "links": item.codes == "links",
     }
+    if item.paid_from == "wallet":
+        values["file_of"] = campaign
     if item.only is not None:
         values["only"] = item.only.model_dump() | {"campaign": item.only.campaign or campaign}
     if item.stock is not None:
@@ -161,7 +185,7 @@ def midnight(day: date, zone: str) -> int:
 
 
 def _changes(publisher: Publisher, client: Client, item: OfferItem, text: str, there: Sequence[Json]) -> list[Change]:
-    same = next((offer for offer in there if offer["document"] == text and not item.closed), None)
+    same = next((offer for offer in there if _same(offer, text) and not item.closed), None)
     old = [offer for offer in there if offer["active"] and offer != same]
     changes = [] if same is None else [*_again(client, item, same)]
     if same is None and not item.closed:

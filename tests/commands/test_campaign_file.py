@@ -16,11 +16,11 @@ from gateway.chain.hexes import checksum
 from gateway.chain.reads import Change, Operator
 from gateway.chain.signatures import address_of
 from gateway.client import Client
-from gateway.commands import campaign_file, terms_section, yaml_files
+from gateway.commands import campaign_file, offers_section, terms_section, yaml_files
 from gateway.commands.campaign_file import CampaignFile
 from gateway.commands.console import CommandError
 from gateway.commands.creating import DEFAULT_RULES, Registration, check
-from gateway.commands.offers_section import Publisher
+from gateway.commands.offers_section import OfferItem, Publisher
 from gateway.commands.terms_section import Owner, TermsItem
 from gateway.loyalty.rules.document import RulesDocument
 
@@ -115,7 +115,7 @@ class Gateway:
             answer = (
                 LAUNCHED
                 if request.url.path == "/v1/campaigns/1"
-                else {"hub": f"0x{'11' * 20}", "chain_id": 1, "key": f"0x{'d7' * 32}"}
+                else {"hub": f"0x{'11' * 20}", "chain_id": 1, "key": f"0x{'d7' * 32}", "pattern": None, "low_stock": 20}
             )
             return httpx.Response(200, json=answer | {"rules": self.rules})
         body: dict[str, Any] = json.loads(request.content or b"{}")
@@ -193,6 +193,29 @@ def test_another_campaign_s_offer_of_the_same_ref_stays() -> None:
         stays = "offer number 2 (r2) is not in the file and stays: it is paid from wallets, not this campaign"
         assert planned("r3") == ["publish offer r3", closed, stays]
         assert planned("r2") == ["publish offer r2 instead of number 2", "close offer number 2 (r2)", closed]
+
+
+def test_two_files_do_not_replace_each_other_s_offers() -> None:
+    def item(**changes: Any) -> OfferItem:
+        tea = {"ref": "tea", "title": "Tea", "reward": {"kind": "product", "product": "tea"}, "codes": "pool"}
+        days = {"first": "2026-12-01", "last": "2026-12-31"}
+        return OfferItem.model_validate(tea | days | {"price": 500, "paid_from": "wallet"} | changes)
+
+    gateway, chain = Gateway(), {"hub": f"0x{'11' * 20}", "chain_id": 1}
+    with Client("http://gateway", "key", transport=httpx.MockTransport(gateway)) as client:
+
+        def planned(there: OfferItem, of: int, active: bool = True, **changes: Any) -> list[str]:
+            text = offers_section.document(there, of, PUBLISHER, chain, "")
+            gateway.offers = [{"id": 9, "active": active, "source": "pool", "document": text}]
+            file = CampaignFile(offers=[item(**changes)])
+            return [change.what for change in campaign_file.plan(client, 1, file, False, PUBLISHER)]
+
+        assert planned(item(), 1) == planned(item(), 2) == []
+        assert planned(item(), 1, price=400) == ["publish offer tea instead of number 9", "close offer number 9 (tea)"]
+        with pytest.raises(CommandError, match="the file of campaign 2 has tea, number 9, with other terms"):
+            planned(item(), 2, price=400)
+        assert planned(item(), 2, active=False, price=400) == ["publish offer tea"]
+        assert planned(item(), 2, paid_from="campaign") == ["publish offer tea"]
 
 
 DAY = 86_400

@@ -85,12 +85,14 @@ class Plain(_Terms):
 
 
 class Full(_Terms):
-    """Version 2. `ref`: the merchant's own name for the offer. `prices`: cheaper from these rungs on; anybody may pay
-    the `price`. `only`: for those on that rung. `stock`: at most so many codes in all.
-    `links`: the codes are https links. `code_key`: the codes are signed with this Ed25519 key (tokens.py)."""
+    """Version 2. `ref`: the merchant's own name for the offer. `file_of`: the campaign in whose file it stands, where
+    no campaign pays. `prices`: cheaper from these rungs on; anybody may pay the `price`. `only`: for those on that
+    rung. `stock`: at most so many codes in all. `links`: the codes are https links. `code_key`: the codes are signed
+    with this Ed25519 key (tokens.py)."""
 
     version: Literal[2]
     ref: Slug | None = None
+    file_of: CampaignId | None = None
     reward: Reward
     prices: Annotated[tuple[TierPrice, ...], Field(max_length=20)] = ()
     only: Rung | None = None
