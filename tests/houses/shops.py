@@ -9,6 +9,8 @@ import pytest
 
 from tests.commands.conftest import CommandLine
 
+#: A wallet that nobody of these houses has the key of.
+ANN = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 OFFERS = """
 offers:
   - ref: coffee
