@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 
 from gateway import migrations
 from gateway.core.db import Database
+from gateway.core.jobs import Job
 from gateway.identity.merchants.models import Merchant
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
 from gateway.models import metadata
@@ -90,3 +91,23 @@ def test_rules_go_on_with_the_number_after_the_newest(empty: Database) -> None:
         command.upgrade(config, "0020")
     with empty.read() as session:
         assert session.scalars(sa.select(Campaign.last_version).order_by(Campaign.id)).all() == [1, 3]
+
+
+def test_numbers_are_given_once(empty: Database) -> None:
+    """0021 declares it as the models do, there and back, with what is there."""
+    migrations.upgrade(empty)
+    config = migrations._config()
+    job = {"kind": "one.job", "ref": 5, "count": 1, "run_at": 1_800_000_000, "attempts": 0}
+    with empty.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0020")
+        connection.execute(sa.insert(Job), [{"id": 3, **job}, {"id": 4, **job}])
+        command.upgrade(config, "0021")
+        assert connection.scalars(sa.select(Job.id)).all() == [3, 4]
+        counted = {name for name, table in metadata.tables.items() if table.dialect_options["sqlite"]["autoincrement"]}
+        if empty.sqlite:
+            told = sa.text("SELECT name FROM sqlite_schema WHERE sql LIKE '%AUTOINCREMENT%'")
+            assert set(connection.scalars(told)) == counted
+            connection.execute(sa.delete(Job))
+            connection.execute(sa.insert(Job), [job])
+            assert connection.scalars(sa.select(Job.id)).all() == [5]

@@ -231,7 +231,11 @@ class JobKind(Checked):
 
 
 class PrimaryKey(Checked):
-    """A primary key that the database counts up."""
+    """A primary key that the database counts up.
+
+    SQLite gives the highest number again once its row is deleted. Where somebody may still hold it then (a worker what
+    it read as due, a client a path), the table has `sqlite_autoincrement`.
+    """
 
     impl = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     cache_ok = True

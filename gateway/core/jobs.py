@@ -43,6 +43,7 @@ class Unfinished(Exception):
 
 class Job(Base):
     __tablename__ = "jobs"
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
     kind: Mapped[str] = mapped_column(JobKind())

@@ -23,7 +23,7 @@ class MessageKind(IntEnum):
 
 class Endpoint(Base):
     __tablename__ = "webhook_endpoints"
-    __table_args__ = ({"info": {"side": "merchant"}},)
+    __table_args__ = ({"info": {"side": "merchant"}, "sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
     merchant_id: Mapped[int] = mapped_column(sa.ForeignKey("merchants.id"), index=True)
@@ -47,6 +47,7 @@ class Delivery(Base):
     __table_args__ = (
         sa.UniqueConstraint("endpoint_id", "kind", "ref"),
         sa.Index("ix_webhook_deliveries_due", "state", "next_at"),
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)

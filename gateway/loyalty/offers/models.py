@@ -93,7 +93,7 @@ class CodeUpload(Base):
     """A large file of codes, while it is taken in (uploads.py)."""
 
     __tablename__ = "code_uploads"
-    __table_args__ = ({"info": {"side": "merchant"}},)
+    __table_args__ = ({"info": {"side": "merchant"}, "sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
     offer_id: Mapped[int] = mapped_column(sa.ForeignKey("offers.id"))

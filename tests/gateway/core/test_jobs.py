@@ -114,6 +114,24 @@ def test_what_an_unfinished_job_did_stands(rooms: Rooms, clock: Clock) -> None:
     assert rooms.waiting() == []
 
 
+def test_a_job_is_not_taken_for_one_that_another_worker_has_done(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    rooms.publish(1)
+    run = rooms.jobs._run_bulk
+
+    def late(db: Database, kind: str, ids: Sequence[int]) -> int:
+        monkeypatch.undo()
+        assert rooms.jobs.run_due(db) == 2
+        with db.begin() as session:
+            for ref in (7, 8):
+                rooms.jobs.enqueue(session, "one.job", ref)
+        return run(db, kind, ids)
+
+    monkeypatch.setattr(rooms.jobs, "_run_bulk", late)
+    rooms.jobs.run_due(rooms.db)
+    assert rooms.waiting() == [("one.job", 7, 0), ("one.job", 8, 0)]
+    assert rooms.calls == [[1]]
+
+
 def test_jobs_of_a_kind_share_a_transaction(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs_module, "AT_ONCE", 2)
     rooms.publish(1, 2, 3)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.core.problems import Problem
-from gateway.messaging.models import Delivery, Endpoint, MessageKind
+from gateway.messaging.models import Delivery, DeliveryState, Endpoint, MessageKind
 from tests.gateway.messaging.conftest import REFS, Scene
 from tests.support.races import Work, overlap
 
@@ -76,6 +76,21 @@ def test_a_webhook_goes_while_what_came_of_its_message_is_noted(scene: Scene, en
         scene.db, partial(take, endpoint), lambda: scene.courier._settle(parcel, 410), partial(remove, scene, endpoint)
     )
     assert left(scene) == (0, 0)
+
+
+def test_what_came_of_a_message_is_not_noted_at_another(scene: Scene, endpoint: int) -> None:
+    alone(scene, partial(write, scene))()
+    (parcel,) = scene.courier._claim()
+    with scene.db.begin() as session:
+        remove(scene, endpoint, session)
+    with scene.db.begin() as session:
+        assert scene.outbox.add(session, 1, "http://127.0.0.1:9/other")[0].id != endpoint
+        write(scene, session)
+    (other,) = scene.courier._claim()
+    scene.courier._settle(parcel, 204)
+    with scene.db.read() as session:
+        (delivery,) = session.scalars(sa.select(Delivery))
+        assert (delivery.id, delivery.state) == (other.delivery, DeliveryState.WAITING)
 
 
 def test_a_webhook_goes_while_its_message_is_asked_for_again(scene: Scene, endpoint: int) -> None:
