@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
+from gateway.loyalty.earning.answers import Answer
+from gateway.loyalty.earning.desk import Report
 from gateway.loyalty.earning.models import CapUse
+from gateway.loyalty.earning.schemas import ActionIn
 from tests.gateway.earning.conftest import DAY, Room, address, wallet
+from tests.support.races import on_postgresql, overlap
 
 BASE = {"kind": "per_currency", "points": 100, "per": 100, "id": "base"}
 VISIT = {"kind": "per_visit", "points": 500, "id": "visit"}
@@ -180,6 +186,30 @@ def test_caps_hold_when_many_tills_report_at_once(room: Room, per: str) -> None:
     for thread in threads:
         thread.join()
     assert sum(given) == 1_000
+    assert used(room) == [1_000]
+    room.check()
+
+
+@on_postgresql
+@pytest.mark.parametrize("per", ["wallet", "campaign"])
+def test_caps_hold_where_two_gateways_judge_at_once(room: Room, per: str) -> None:
+    """Each in a transaction of its own: calls to one gateway share theirs (decision 0104)."""
+    room.campaign(rules=[BASE], programme=capped(per=per, points=1_000))
+    room.buy(5, 100)  # a use that is there: of two that begin one, the second fails by itself
+    given: list[int] = []
+
+    def take(key: str, session: Session) -> None:
+        action = ActionIn(campaign=1, kind="purchase", occurred_at=room.clock.now(), wallet=wallet(5), amount=800)
+        (answer,) = room.earning.accept_bulk(session, room.merchant, [Report(key, action)])
+        assert isinstance(answer, Answer)
+        given.append(answer.points)
+
+    def other() -> None:
+        with room.db.begin() as session:
+            take("b", session)
+
+    overlap(room.db, partial(take, "a"), other)
+    assert given == [800, 100]
     assert used(room) == [1_000]
     room.check()
 
