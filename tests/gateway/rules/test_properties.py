@@ -143,6 +143,17 @@ def back(rules: Programme, facts: Facts, left: Left, returned: Returned) -> int:
     return taken.points
 
 
+def test_what_a_cap_cut_of_one_rule_stays_cut_and_others_lose_their_part() -> None:
+    one, half = ({"id": id, "kind": "per_currency", "points": 1, "per": per} for id, per in (("one", 1), ("half", 2)))
+    cap = {"id": "cap", "per": "wallet", "period": "day", "points": 10**6, "rules": ["one"]}
+    rules, kept, returned = programme(one, half, caps=[cap]), Item(amount=600), Item(amount=300)
+    facts = purchase(kept, returned)
+    left = Left(facts.amount, awarded(rules, facts, 200), True)
+    assert [count.points for count in left.counts.values()] == [200, 450]
+    assert back(rules, facts, left, Returned(lines=[returned])) == 150
+    assert [count.points for count in left.counts.values()] == [200, 300]
+
+
 @settings(max_examples=150, deadline=None)
 @given(EVERY, BASKETS, ROOMS, st.data())
 def test_an_award_less_all_its_refunds_is_nothing(
