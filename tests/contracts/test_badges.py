@@ -56,6 +56,8 @@ def test_a_number_tells_everything(badges, campaign, people):
     assert number == campaign << 192 | BADGE << 160 | int(people.alice.address, 16)
     assert tuple(badges.partsOf(number)) == (campaign, BADGE, people.alice.address)
     assert tuple(badges.stateOf(number)) == (False, False)
+    greatest = (2**64 - 1, 2**32 - 1, people.alice.address)
+    assert tuple(badges.partsOf(badges.idOf(*greatest))) == greatest
 
 
 @pytest.mark.parametrize("changed", ["holder", "campaign", "badge", "deadline"])

@@ -3,9 +3,11 @@
 from types import SimpleNamespace
 
 import pytest
+from eth_abi.abi import encode
 
 from tests.contracts.conftest import Maker
-from tests.contracts.support import DAY, ENTER, FAR, GRACE, PAR, entry, refused, sign, sums
+from tests.contracts.support import DAY, ENTER, FAR, GRACE, PAR, digest_of, entry, refused, sign, sums
+from tests.contracts.test_badges import BADGE, wish
 
 HOLD = 14 * DAY
 
@@ -65,6 +67,18 @@ def test_a_fee_on_transfer_is_refused_where_it_would_hurt(deploy, people, clock)
     assert hub.account(closed, people.alice).matured == 100
     assert asset.balanceOf(token) >= PAR * token.totalSupply()
     assert hub.campaign(held).budget == 99_900
+
+
+def test_an_asset_that_gives_too_much_is_refused(deploy, people):
+    """More than was sent is not what was asked for either: somebody else's money would be counted as this one's."""
+    world = deploy("ReenteringAsset")
+    asset, token = world.asset, world.token
+    asset.arm(asset, asset.mint.encode_input(token, 3), sender=people.owner)
+    with refused("AssetNotReceived", 10 * PAR, 10 * PAR + 3):
+        token.mint(people.alice, 10, sender=people.alice)
+    asset.arm(asset, asset.mint.encode_input(world.hub, 3), sender=people.owner)
+    with refused("AssetNotReceived", 100_000 * PAR, 100_000 * PAR + 3):
+        world.make.campaign()
 
 
 # ------------------------------------------------------------------------- lies
@@ -234,3 +248,26 @@ def test_what_is_not_locked_finds_nothing_half_done(world, people):
             move()
             assert asset.succeeded(), target
         assert sums_hold(world, people)
+
+
+def test_who_calls_is_refused_by_its_own_name(world, contracts, people):
+    """Not by that of who sent the transaction."""
+    hub, asset, open_, closed = world.hub, world.asset, world.open, world.closed
+    badges = contracts.LoyaltyBadges.deploy(hub, sender=people.owner)
+    badges.award(open_, BADGE, [wish(badges, people.alice, open_)], sender=people.operator)
+    number = badges.idOf(open_, BADGE, people.alice)
+    itself, wishes = asset.address, [wish(badges, people.bob, 1)]
+    for target, call, error, *values in (
+        (hub, hub.withdrawChange.encode_input(open_), "NotOwner(address)", itself),
+        (hub, hub.setOperator.encode_input(open_, itself, 1), "NotOwner(address)", itself),
+        (hub, hub.acceptOwnership.encode_input(open_), "NotCandidate(address)", itself),
+        (hub, hub.acceptMerchant.encode_input(open_), "NotInvited(address)", itself),
+        (hub, hub.redeemBatch.encode_input(people.merchant, []), "NotDelegate(address)", itself),
+        (hub, hub.awardBatch.encode_input(closed, 9, []), "NotOperator(address)", itself),
+        (badges, badges.award.encode_input(closed, 1, wishes), "NotOperator(uint256,address)", closed, itself),
+        (badges, badges.renounce.encode_input(number), "NotHolder(uint256,address)", number, itself),
+    ):
+        asset.arm(target, call, sender=people.owner)
+        world.token.mint(people.bob, 1, sender=people.owner)
+        types = error.partition("(")[2].rstrip(")").split(",")
+        assert bytes(asset.answer()) == digest_of(error)[:4] + encode(types, values), error

@@ -73,9 +73,10 @@ def test_enter_refuses(hub, token, people, make, clock):
         hub.enter(campaign, 5, 0, sender=people.alice)
     clock.next_at(end - 1)
     hub.enter(campaign, 4, 4, sender=people.alice)
-    clock.next_at(end)
-    with refused("CampaignEnded", end):
-        hub.enter(campaign, 1, 0, sender=people.alice)
+    for later in (end, end + DAY):
+        clock.next_at(later)
+        with refused("CampaignEnded", end):
+            hub.enter(campaign, 1, 0, sender=people.alice)
 
 
 def test_enter_by_sig(hub, token, people, make):

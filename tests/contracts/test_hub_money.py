@@ -52,9 +52,10 @@ def test_fund_refuses(hub, people, make, clock, asset):
     end = hub.campaign(open_).end
     clock.next_at(end + GRACE - 1)
     hub.fund(open_, 1, 0, sender=people.owner)
-    clock.next_at(end + GRACE)
-    with refused("CampaignEnded", end + GRACE):
-        hub.fund(open_, 1, 0, sender=people.owner)
+    for later in (end + GRACE, end + GRACE + DAY):
+        clock.next_at(later)
+        with refused("CampaignEnded", end + GRACE):
+            hub.fund(open_, 1, 0, sender=people.owner)
 
 
 @pytest.mark.parametrize("closed", [False, True])

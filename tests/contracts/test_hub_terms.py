@@ -116,8 +116,10 @@ def test_create_closed(hub, people, create, clock):
 
 
 def test_create_refuses(hub, create, clock):
+    soon = clock.now + 60
+    clock.next_at(soon)
     for term, terms in [
-        ("end", {"end": clock.now}),
+        ("end", {"end": soon}),
         ("end", {"end": 0}),
         ("hold", {"hold": 90 * DAY + 1}),
         ("expiry", {"expiry": 1}),
