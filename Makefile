@@ -230,6 +230,7 @@ fuzz-%: setup
 # stopped; ARGS="--first 200" judges a sample.
 mutation: setup .venv-prove/.stamp
 	$(call section,Mutation testing)
+	$(UV) sync --quiet --locked --inexact --group mutation
 	.venv/bin/python -m scripts.mutation $(ARGS)
 
 clean:

@@ -11,27 +11,33 @@ import argparse
 import hashlib
 import json
 import math
+import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from queue import SimpleQueue
 
 import yaml
 
 from scripts.mutation.build import Mutant, build, stands_alone, valid
-from scripts.mutation.judge import killed_by_units, killer
+from scripts.mutation.judge import Units, killer
+from scripts.mutation.rules import why_equivalent
 from scripts.planted_faults import ROOT, planted_sources
 
 SOURCES = "".join(text for _, text in sorted(planted_sources(()).items()))
 STATE = hashlib.sha256(SOURCES.encode()).hexdigest()[:12]
 WORK = ROOT / ".forge" / "mutation" / STATE
 REVIEWED = ROOT / "tests" / "mutation"
-CHUNK = 60  # mutants in one build
-# Verdicts beside the names of suites: it does not compile, forge's tests let it live, all tests do.
-COMPILER, ALIVE, NOBODY = "compiler", "alive", "nobody"
+CHUNK = 150  # mutants in one build
+ASKED = 300, 30  # in one question whether they compile: in bodies, outside of bodies
+# Verdicts beside the names of suites: it does not compile, it changes nothing by a rule, tests/contracts let it live,
+# all tests do.
+COMPILER, RULE, ALIVE, NOBODY = "compiler", "rule", "alive", "nobody"
 SEED = "loyalty"
 
 
@@ -73,44 +79,78 @@ class Verdicts:
         self.file.write_text("\n".join([first, *(f"{name} {by}" for name, by in sorted(self.known.items()))]) + "\n")
 
 
-def chunks(chosen: Sequence[Mutant]) -> Iterator[list[Mutant]]:
-    """Always the same, so that a build is found again by whoever goes on with it."""
-    many = [mutant for mutant in chosen if not stands_alone(mutant)]
-    yield from (many[at : at + CHUNK] for at in range(0, len(many), CHUNK))
-    yield from ([mutant] for mutant in chosen if stands_alone(mutant))
+def parts(mutants: Sequence[Mutant], sizes: tuple[int, int]) -> Iterator[list[Mutant]]:
+    """Those in bodies and those outside, apart."""
+    for alone, size in zip((False, True), sizes, strict=True):
+        these = [mutant for mutant in mutants if stands_alone(mutant) == alone]
+        yield from (these[at : at + size] for at in range(0, len(these), size))
 
 
-def built(chunk: Sequence[Mutant], work: Path, verdicts: Verdicts) -> dict[int, Mutant]:
-    """The chunk's mutants that compile, by their numbers in the artifacts in `work`."""
-    names = work / "numbers.json"
-    if not names.exists():
-        good = valid(chunk)
-        for mutant in chunk:
+def compiling(mutants: Sequence[Mutant], verdicts: Verdicts) -> list[Mutant]:
+    """Those that the compiler takes; of the others it is noted."""
+    listed = WORK / "compiling.txt"
+    names = set(listed.read_text().split()) if listed.exists() else set()
+    for part in parts([mutant for mutant in mutants if mutant.name not in names], ASKED):
+        good = valid(part)
+        names |= {mutant.name for mutant in good}
+        listed.write_text("\n".join(sorted(names)))
+        for mutant in part:
             if mutant not in good:
                 verdicts.note(mutant, COMPILER)
-        if good:
-            build(dict(enumerate(good, start=1)), work)
-        work.mkdir(parents=True, exist_ok=True)
-        names.write_text(json.dumps({mutant.name: number for number, mutant in enumerate(good, start=1)}))
-    numbers = json.loads(names.read_text())
-    return {numbers[mutant.name]: mutant for mutant in chunk if mutant.name in numbers}
+        print(f"{len(good)} of {len(part)} compile", flush=True)
+    return [mutant for mutant in mutants if mutant.name in names]
 
 
-def judge(chunk: Sequence[Mutant], chosen: set[str], verdicts: Verdicts, pool: ThreadPoolExecutor) -> None:
-    work = WORK / chunk[0].name
-    numbered = {number: mutant for number, mutant in built(chunk, work, verdicts).items() if mutant.name in chosen}
+def built(chunk: Sequence[Mutant]) -> Path:
+    """The folder of artifacts with them, numbered from 1."""
+    work = WORK / f"chunk-{chunk[0].name}"
+    build(dict(enumerate(chunk, start=1)), work)
+    return work
 
-    def one(number: int) -> None:
+
+Judge = Callable[[Mutant, int, Path], str]
+
+
+def judge(chunk: Sequence[Mutant], work: Path, verdicts: Verdicts, pool: ThreadPoolExecutor, ask: Judge) -> None:
+    def one(number: int, mutant: Mutant) -> None:
         began = time.monotonic()
-        by = killer(numbered[number], number, work) or ALIVE
-        verdicts.note(numbered[number], by)
-        print(f"{by:16} {time.monotonic() - began:4.0f} s  {numbered[number]}"[:200], flush=True)
+        by = ask(mutant, number, work)
+        verdicts.note(mutant, by)
+        print(f"{by:16} {time.monotonic() - began:4.0f} s  {mutant.name} {mutant}"[:200], flush=True)
 
-    list(pool.map(one, [number for number, mutant in numbered.items() if mutant.name not in verdicts.known]))
-    alive = {number: mutant for number, mutant in numbered.items() if verdicts.known[mutant.name] == ALIVE}
-    for number, test in killed_by_units(alive, work) if alive else ():
-        verdicts.note(alive[number], "units" if test else NOBODY)
-        print(f"{test or 'NOBODY':16}  {alive[number]}"[:200], flush=True)
+    list(pool.map(one, range(1, len(chunk) + 1), chunk))
+    shutil.rmtree(work)
+    print(f"{len(verdicts.known)} judged", flush=True)
+
+
+def judge_all(mutants: Sequence[Mutant], verdicts: Verdicts, threads: int, ask: Judge) -> None:
+    """While one chunk is judged the next is built."""
+    waiting = list(parts(mutants, (CHUNK, 1)))
+    with ThreadPoolExecutor(threads) as pool, ThreadPoolExecutor(1) as builder:
+        coming = [builder.submit(built, chunk) for chunk in waiting[:1]]
+        for number, chunk in enumerate(waiting, start=1):
+            work = coming.pop().result()
+            coming += [builder.submit(built, after) for after in waiting[number : number + 1]]
+            judge(chunk, work, verdicts, pool, ask)
+
+
+def by_units(mutants: Sequence[Mutant], verdicts: Verdicts, threads: int) -> None:
+    idle = SimpleQueue[Units]()
+
+    def ask(mutant: Mutant, number: int, work: Path) -> str:
+        units = idle.get()
+        by = "units" if units.fail(number, work, mutant.file) else ALIVE
+        idle.put(units)
+        return by
+
+    with ExitStack() as open_:
+        for _ in range(threads if mutants else 0):
+            idle.put(open_.enter_context(Units()))
+        judge_all(mutants, verdicts, threads, ask)
+
+
+def by_forge(mutants: Sequence[Mutant], verdicts: Verdicts, threads: int) -> None:
+    judge_all(mutants, verdicts, threads, lambda mutant, number, work: killer(mutant, number, work) or NOBODY)
 
 
 # --------------------------------------------------------------------- result
@@ -124,27 +164,28 @@ def interval(killed: int, of: int) -> tuple[float, float]:
 
 
 def report(everything: Sequence[Mutant], verdicts: Verdicts) -> list[str]:
-    """Writes the score; what is wrong with the explanations."""
-    found = {mutant: verdicts.known.get(mutant.name, ALIVE) for mutant in everything}
-    by = {mutant: who for mutant, who in found.items() if who != ALIVE}
+    """Writes the score; what is wrong with the explanations. Of whom forge was not asked yet, it survives so far."""
+    by = {mutant: verdicts.known[mutant.name] for mutant in everything if mutant.name in verdicts.known}
     explained: dict[str, dict[str, str]] = yaml.safe_load((REVIEWED / "survivors.yaml").read_text()) or {}
-    survivors = {mutant.name: mutant for mutant, who in by.items() if who == NOBODY}
+    survivors = {mutant.name: mutant for mutant, who in by.items() if who in (NOBODY, ALIVE)}
     problems = [f"not explained: {name} {mutant}" for name, mutant in survivors.items() if name not in explained]
     waiting = {mutant.name for mutant in everything if mutant not in by}
     problems += [f"explained, but no survivor: {name}" for name in explained if name not in {*survivors, *waiting}]
-    tried = [who for who in by.values() if who != COMPILER]
-    if tried:
+    killers = Counter(who for who in by.values() if who not in (COMPILER, RULE, NOBODY, ALIVE))
+    if killers:
         equivalent = sum(explained.get(name, {}).get("kind") == "equivalent" for name in survivors)
-        killed, of = sum(who != NOBODY for who in tried), len(tried) - equivalent
+        killed, of = killers.total(), killers.total() + len(survivors) - equivalent
         low, high = interval(killed, of)
+        sample = f"; 95 % of such samples: {low:.1%} to {high:.1%}" if waiting else ""
         score = {
             "mutants": len(everything),
             "judged": len(by),
             "do not compile": sum(who == COMPILER for who in by.values()),
-            "killed": dict(Counter(who for who in tried if who != NOBODY)),
+            "equivalent by a rule": sum(who == RULE for who in by.values()),
+            "killed": dict(killers.most_common()),
             "survived": len(survivors),
             "of them equivalent": equivalent,
-            "score": f"{killed} of {of}: {killed / of:.1%}; 95 % of such samples: {low:.1%} to {high:.1%}",
+            "score": f"{killed} of {of}: {killed / of:.1%}{sample}",
         }
         (REVIEWED / "score.json").write_text(json.dumps(score, indent=2) + "\n")
         print(json.dumps(score, indent=2))
@@ -154,20 +195,21 @@ def report(everything: Sequence[Mutant], verdicts: Verdicts) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--first", type=int, default=sys.maxsize, help="judge a sample of so many")
-    parser.add_argument("--again", action="store_true", help="ask again about those that nobody noticed")
+    parser.add_argument("--again", action="store_true", help="ask again about those that live")
     parser.add_argument("--threads", type=int, default=2, help="tests at a time")
     options = parser.parse_args()
     everything = mutants()
-    chosen = {mutant.name for mutant in everything[: options.first]}
     verdicts = Verdicts(REVIEWED / "verdicts.txt", STATE)
     if options.again:
         verdicts.forget(NOBODY)
-    with ThreadPoolExecutor(options.threads) as pool:
-        for chunk in chunks(everything):
-            names = chosen & {mutant.name for mutant in chunk}
-            if any(verdicts.known.get(name, ALIVE) == ALIVE for name in names):
-                judge(chunk, chosen, verdicts, pool)
-                print(f"{len(verdicts.known)} judged of {len(everything)}", flush=True)
+        verdicts.forget(ALIVE)
+    chosen = everything[: options.first]
+    waiting = compiling([mutant for mutant in chosen if mutant.name not in verdicts.known], verdicts)
+    for mutant in waiting:
+        if why_equivalent(mutant):
+            verdicts.note(mutant, RULE)
+    by_units([mutant for mutant in waiting if mutant.name not in verdicts.known], verdicts, options.threads)
+    by_forge([mutant for mutant in chosen if verdicts.known.get(mutant.name) == ALIVE], verdicts, options.threads)
     verdicts.tidy()
     problems = report(everything, verdicts)
     print("\n".join(problems), file=sys.stderr)

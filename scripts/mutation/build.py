@@ -1,12 +1,14 @@
 """Put many mutants into one build of the contracts, asleep (as scripts/planted_faults.py does with its faults).
 
 A function with mutants gets a body for each, and runs the one whose number an address has as its balance. A mutant
-outside of bodies (a constant, a modifier) changes its file, and is built alone.
+outside of bodies (a constant, a modifier) changes its file, and is built alone; whether it compiles is asked of many at
+once, each in a copy of the sources. Only the contracts that a mutant is in are built.
 """
 
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -51,6 +53,7 @@ class Mutant:
 
 
 Numbered = Mapping[int, Mutant]
+Spans = dict[str, list[tuple[int, int, int]]]
 
 
 class DoesNotCompile(Exception):
@@ -61,21 +64,15 @@ class DoesNotCompile(Exception):
         self.numbers = numbers
 
 
-def sources(mutants: Numbered) -> tuple[dict[str, str], dict[str, list[tuple[int, int, int]]]]:
+def sources(mutants: Numbered) -> tuple[dict[str, str], Spans]:
     """The sources with the mutants in them; by file the span in bytes of each, with its number."""
     texts = planted_sources(())
     # As `_with_bodies` does with what implements it.
     texts[BADGES] = re.sub(r"\bpure\b", "view", texts[BADGES])
-    spans: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+    spans: Spans = defaultdict(list)
     for file in sorted({mutant.file for mutant in mutants.values()}):
         here = {number: mutant for number, mutant in mutants.items() if mutant.file == file}
-        original = (ROOT / file).read_bytes()
-        if any(mutant.body is None for mutant in here.values()):
-            ((number, mutant),) = here.items()
-            texts[file] = (original[: mutant.start] + mutant.new.encode() + original[mutant.end :]).decode()
-            spans[file] = [(0, len(original) * 2, number)]
-        else:
-            texts[file], spans[file] = _with_bodies(file, original, here)
+        texts[file], spans[file] = _with_bodies(file, (ROOT / file).read_bytes(), here)
     return texts, spans
 
 
@@ -127,9 +124,50 @@ def plausible(mutant: Mutant) -> bool:
     return balanced((original[first : mutant.start] + mutant.new.encode() + original[mutant.end : last]).decode())
 
 
-def compile_(mutants: Numbered, outputs: Sequence[str]) -> dict[str, Any]:
+# ---------------------------------------------------------------- what is in what
+
+
+def _reached(file: str, texts: Mapping[str, str]) -> set[str]:
+    """`file` and what it imports of ours."""
+    found, waiting = set[str](), [file]
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            names = re.findall(r'(?m)^import [^;]*"(\.[^"]+)";', texts[file])
+            waiting += [posixpath.normpath(posixpath.join(posixpath.dirname(file), name)) for name in names]
+    return found
+
+
+def touched(files: set[str], texts: Mapping[str, str]) -> dict[str, set[str]]:
+    """The contracts that have any of `files` in them, with all their files."""
+    reached = {contract: _reached(contract, texts) for contract in NAMES}
+    return {contract: all_ for contract, all_ in reached.items() if all_ & files}
+
+
+def in_copies(mutants: Numbered) -> tuple[dict[str, str], Spans]:
+    """For each mutant a copy of what it touches, in a folder of its number."""
+    texts: dict[str, str] = {}
+    spans: Spans = {}
+    original = planted_sources(())
+    for number, mutant in mutants.items():
+        source = (ROOT / mutant.file).read_bytes()
+        changed = original | {
+            mutant.file: (source[: mutant.start] + mutant.new.encode() + source[mutant.end :]).decode()
+        }
+        for file in set[str]().union(*touched({mutant.file}, original).values()):
+            texts[f"{number}/{file}"] = changed[file]
+            spans[f"{number}/{file}"] = [(0, 1 << 30, number)]
+    return texts, spans
+
+
+# ------------------------------------------------------------------------ compile
+
+
+def compile_(
+    texts: Mapping[str, str], spans: Spans, wanted: Mapping[str, str], outputs: Sequence[str]
+) -> dict[str, Any]:
     """The compiler's answer by file and contract; DoesNotCompile when it refuses."""
-    texts, spans = sources(mutants)
     version, settings = build_artifacts.settings()
     request: dict[str, Any] = {
         "language": "Solidity",
@@ -137,11 +175,11 @@ def compile_(mutants: Numbered, outputs: Sequence[str]) -> dict[str, Any]:
         "settings": settings
         | {
             "optimizer": {"enabled": False},
-            "outputSelection": {file: {name: list(outputs)} for file, name in NAMES.items()},
+            "outputSelection": {file: {name: list(outputs)} for file, name in wanted.items()},
         },
     }
     try:
-        return dict(solcx.compile_standard(request, base_path=ROOT, solc_version=version)["contracts"])
+        return dict(solcx.compile_standard(request, base_path=ROOT, solc_version=version).get("contracts", {}))
     except SolcError as error:
         told = json.loads(error.stdout_data or "{}").get("errors", [])
         raise DoesNotCompile(_blamed(told, spans), str(error)[:600]) from error
@@ -159,23 +197,37 @@ def _blamed(errors: Sequence[Mapping[str, Any]], spans: Mapping[str, Sequence[tu
 
 
 def build(mutants: Numbered, work: Path) -> None:
-    """Artifacts with all of them, unoptimized, in `work`."""
-    contracts = compile_(mutants, ["evm.bytecode.object"])
+    """Artifacts with all of them in `work`, unoptimized; a contract that none of them is in as it is committed."""
+    folder = ""
+    if any(stands_alone(mutant) for mutant in mutants.values()):
+        (number,) = mutants
+        folder = f"{number}/"
+        texts, spans = in_copies(mutants)
+    else:
+        texts, spans = sources(mutants)
+    original = planted_sources(())
+    wanted = {f"{folder}{file}": NAMES[file] for file in touched({m.file for m in mutants.values()}, original)}
+    contracts = compile_(texts, spans, wanted, ["evm.bytecode.object"])
     work.mkdir(parents=True, exist_ok=True)
     for file, name in NAMES.items():
-        code = contracts[file][name]["evm"]["bytecode"]["object"]
-        (work / f"{name}.json").write_text(json.dumps({"bytecode": "0x" + code}))
+        if f"{folder}{file}" in wanted:
+            code = "0x" + contracts[f"{folder}{file}"][name]["evm"]["bytecode"]["object"]
+        else:
+            code = json.loads((build_artifacts.ARTIFACTS / f"{name}.json").read_text())["bytecode"]
+        (work / f"{name}.json").write_text(json.dumps({"bytecode": code}))
 
 
 def valid(mutants: Sequence[Mutant]) -> list[Mutant]:
-    """Those that compile, as far as types go."""
-    kept = [mutant for mutant in mutants if plausible(mutant)]
-    while True:
+    """Those that compile, as far as types go; either all of them or none stand alone."""
+    kept = dict(enumerate((mutant for mutant in mutants if plausible(mutant)), start=1))
+    while kept:
+        texts, spans = in_copies(kept) if stands_alone(kept[min(kept)]) else sources(kept)
         try:
-            compile_(dict(enumerate(kept, start=1)), ["abi"])
+            compile_(texts, spans, dict.fromkeys(texts, "*"), ["abi"])
         except DoesNotCompile as refused:
             if not refused.numbers:
                 raise
-            kept = [mutant for number, mutant in enumerate(kept, start=1) if number not in refused.numbers]
+            kept = {number: mutant for number, mutant in kept.items() if number not in refused.numbers}
         else:
-            return kept
+            break
+    return list(kept.values())

@@ -1,4 +1,4 @@
-"""What the tests say of one mutant: forge's, the likeliest to notice it first, then tests/contracts."""
+"""What the tests say of one mutant: tests/contracts, the likeliest to notice it first, then forge's."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
-from typing import IO, cast
+from types import TracebackType
+from typing import IO, Self, cast
 
 from scripts.fuzz_contracts import FIXED_SEED
 from scripts.mutation.build import Mutant
@@ -57,10 +58,7 @@ def suites(file: str) -> tuple[str, ...]:
 
 def killer(mutant: Mutant, number: int, work: Path) -> str:
     """The first suite that fails with mutant `number` of the artifacts in `work` awake; empty when none does."""
-    for suite in suites(mutant.file):
-        if fails(suite, number, work):
-            return suite
-    return ""
+    return next((suite for suite in suites(mutant.file) if fails(suite, number, work)), "")
 
 
 def fails(suite: str, number: int, work: Path) -> bool:
@@ -90,6 +88,7 @@ def fails(suite: str, number: int, work: Path) -> bool:
     return bool(run.returncode)
 
 
+@cache
 def unit_tests(file: str) -> list[str]:
     """tests/contracts, those about `file` first; of the badges, which nothing else knows, only these."""
     first = [f"tests/contracts/test_{name}.py" for name in UNITS.get(file, ())]
@@ -99,16 +98,27 @@ def unit_tests(file: str) -> list[str]:
     return first + [path for path in rest if path not in first]
 
 
-def killed_by_units(alive: Mapping[int, Mutant], work: Path) -> Iterator[tuple[int, str]]:
-    """Of mutants that forge's tests let live, the number and the unit test that does not; empty when none."""
-    command = [sys.executable, "-u", str(ROOT / "scripts" / "mutation" / "units.py")]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
-        to, out = cast("IO[str]", run.stdin), cast("IO[str]", run.stdout)
-        while (line := out.readline()) != "ready\n":
+class Units:
+    """A process that has loaded what tests/contracts need."""
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-um", "scripts.mutation.units"]
+        self._run = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._to, self._out = cast("IO[str]", self._run.stdin), cast("IO[str]", self._run.stdout)
+        while (line := self._out.readline()) != "ready\n":
             if not line:
                 raise SystemExit("tests/contracts could not be run")
-        for number, mutant in alive.items():
-            print(number, work, *unit_tests(mutant.file), file=to, flush=True)
-            if not (answer := out.readline()):
-                raise SystemExit(f"tests/contracts could not be run with {mutant}")
-            yield number, answer.strip()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._to.close()
+        self._run.wait()
+
+    def fail(self, number: int, work: Path, file: str) -> str:
+        """The first test that fails, or empty."""
+        print(number, work, *unit_tests(file), file=self._to, flush=True)
+        if not (answer := self._out.readline()):
+            raise SystemExit(f"tests/contracts could not be run with {number} of {work}")
+        return answer.strip()

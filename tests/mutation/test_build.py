@@ -43,3 +43,19 @@ def test_what_would_lead_the_parser_astray_is_not_built() -> None:
     assert build.balanced('{ f(")"); // }\n }')
     assert not build.balanced("{ if (//a) b();\n }")
     assert not build.balanced("{ (] }")
+
+
+def test_only_the_contracts_that_a_file_is_in_are_built() -> None:
+    texts = build.planted_sources(())
+    hub, token, badges = "contracts/CampaignHub.sol", "contracts/LoyaltyToken.sol", "contracts/LoyaltyBadges.sol"
+    assert set(build.touched({"contracts/hub/Awards.sol"}, texts)) == {hub}
+    assert set(build.touched({"contracts/libraries/Orders.sol"}, texts)) == {hub, token}
+    assert set(build.touched({badges}, texts)) == {badges}
+
+
+def test_outside_of_bodies_each_has_copies_of_its_own() -> None:
+    texts, spans = build.in_copies({4: mutant("uint96(", "uint95("), 5: mutant("uint96(", "uint97(")})
+    assert "uint95(" in texts[f"4/{FILE}"]
+    assert "uint97(" not in texts[f"4/{FILE}"]
+    error = {"severity": "error", "sourceLocation": {"file": "5/contracts/hub/Awards.sol", "start": 99}}
+    assert build._blamed([error], spans) == {5}
