@@ -252,7 +252,8 @@ def invite(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Invite another merchant, on the chain, and give it a daily quota of awards at the gateway."""
+    """Invite another merchant, on the chain, and give it a daily quota of awards at the gateway; again for another
+    quota."""
     local = State(state)
     if guest.startswith("0x"):
         address, number = wallets.parsed(guest), guest_id
@@ -261,11 +262,13 @@ def invite(
         address, number = from_hex(record.address), record.id
     chain = open_chain(local)
     own = own_key(local, chain, merchant)
-    own.hub(f"{checksum(address)} invited", calls.invite_merchant(campaign, address))
-    if number is not None:
+    if number is not None:  # before the chain, which takes nothing back: the gateway may refuse
         with client_of(local, local.merchant(merchant)) as client:
             set_quota(client, campaign, number, daily_quota)
-    answer = {"campaign": campaign, "merchant": checksum(address), "daily_quota": daily_quota}
+    if not chain.reads.is_merchant(campaign, address):  # who has accepted only gets another quota
+        own.hub(f"{checksum(address)} invited", calls.invite_merchant(campaign, address))
+    quota = None if number is None else daily_quota
+    answer = {"campaign": campaign, "merchant": checksum(address), "daily_quota": quota}
     out.result(answer, lambda: facts("Invited", answer.items()))
 
 

@@ -212,6 +212,8 @@ def test_a_merchant_runs_its_campaigns_and_offers(shops: CommandLine, tmp_path: 
     shops.run("campaign", "invite", 2, "hill", *dale, "--daily-quota", 5)
     shops.run("merchant", "accept", "hill", 2)
     until(lambda: all(member["accepted"] for member in shops.run("campaign", "show", 2).document["merchants"]))
+    again = shops.run("campaign", "invite", 2, "hill", *dale, "--daily-quota", 6).document
+    assert again["daily_quota"] == 6_00
     rules = tmp_path / "rules.json"
     rules.write_text('{"rules":[{"kind":"per_visit","points":500}]}')
     assert shops.run("campaign", "rules", 2, rules, *dale).document["version"] == 2

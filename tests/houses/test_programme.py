@@ -85,6 +85,9 @@ def test_a_wallet_plays_climbs_and_is_given_a_rung(shops: CommandLine, tmp_path:
     other.write_text(file.read_text().replace("first: 2026-01", "first: 2026-02"))
     refused = shops.run(*applied[:2], other, *applied[3:], fails=1).document
     assert refused["error"]["code"] == "fixed-terms"
+    guest = shops.run("campaign", "invite", campaign, "dale", "--merchant", "hill", fails=1).document
+    assert guest["error"]["code"] == "ladder-not-shared"
+    assert "not invited" in shops.run("merchant", "accept", "dale", campaign, fails=1).err  # nothing is on the chain
     zoe = shops.run("wallet", "new", "zoe").document["address"]
     line = ("--line", "product=espresso category=coffee quantity=2 amount=6.00")
     shown = shops.run("actions", "preview", campaign, "--merchant", "hill", "--wallet", "zoe", *line).document
