@@ -40,6 +40,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Room:
     return build_room(db, clock, Jobs(clock), Secrets(b"test master secret, 32 bytes or more"))
 
 
+def by_time(room: Room) -> dict[str, Any]:
+    """More points for what was done some hours ago: by its own time, whenever and however it is told."""
+    start, end = (f"{(room.clock.now() // 3_600 - ago) % 24:02}:00" for ago in (10, 4))
+    return {"multipliers": [{"id": "then", "percent": 200, "hours": {"start": start, "end": end}}]}
+
+
 def told(room: Room, campaign: int, sales: list[tuple[int, int, Any]]) -> list[dict[str, Any]]:
     """The same sales as the API takes them."""
     actions = []
@@ -77,7 +83,7 @@ def as_csv(actions: list[dict[str, Any]]) -> bytes:
 @given(SALES, st.randoms(use_true_random=False))
 def test_previewed_one_by_one_in_bulk_and_from_files_it_is_the_same(shared: Room, sales: Any, chance: Any) -> None:
     room = shared
-    first, *_ = [room.campaign(next(NUMBERS)) for _ in range(4)]
+    first, *_ = [room.campaign(next(NUMBERS), programme=by_time(room)) for _ in range(4)]
     client = client_over(room.http, room.key)
     single = {}
     actions = told(room, first, sales)
