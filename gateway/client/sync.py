@@ -106,10 +106,14 @@ class Client:
             yield from page["items"]
 
     def pages(
-        self, path: str, anonymous: bool = False, proof: str | None = None, **params: str | int | None
+        self,
+        path: str,
+        anonymous: bool = False,
+        proof: str | None = None,
+        cursor: str | int | None = None,
+        **params: str | int | None,
     ) -> Iterator[Json]:
-        """Every page of a list."""
-        cursor: str | int | None = None
+        """Every page of a list, those after `cursor`."""
         while True:
             asked = {"cursor": cursor} | params
             page = self.look(path, proof, **asked) if anonymous else self.get(path, **asked)

@@ -121,6 +121,13 @@ def test_lists_are_read_to_their_end(server: Server) -> None:
     assert [asked["path"] for asked in server.asked] == ["/v1/offers?campaign=4", "/v1/offers?cursor=1&campaign=4"]
 
 
+def test_lists_are_read_on_from_a_cursor(server: Server) -> None:
+    server.plan = [(200, {}, {"items": [{"id": 5}], "next": 5}), (200, {}, {"items": [{"id": 6}], "next": None})]
+    with Client(server.url) as client:
+        assert [item["id"] for item in client.items("/v1/offers", cursor=4)] == [5, 6]
+    assert [asked["path"] for asked in server.asked] == ["/v1/offers?cursor=4", "/v1/offers?cursor=5"]
+
+
 def test_a_wallet_has_the_accounts_of_all_pages(server: Server) -> None:
     first = {"balance": 5, "accounts": [{"campaign": 1}], "next": 1}
     server.plan = [(200, {}, first), (200, {}, {"balance": 6, "accounts": [{"campaign": 2}], "next": None})]
