@@ -122,12 +122,14 @@ def _own(item: OfferItem, campaign: int, text: str, there: Sequence[Json]) -> li
     one says something else, and it is open."""
     own = []
     for offer in there:
-        file_of = json.loads(offer["document"]).get("file_of", campaign)
-        if file_of == campaign or _same(offer, text):
+        file_of = json.loads(offer["document"]).get("file_of") or campaign
+        if file_of == campaign or (_same(offer, text) and not item.closed):
             own.append(offer)
         elif offer["active"] and item.paid_from == "wallet":
-            reason = f"offers: the file of campaign {file_of} has {item.ref}, number {offer['id']}, with other terms"
-            raise CommandError(reason, "take another ref: offers that are paid from wallets share them", "ref-taken")
+            other = "open" if item.closed else "with other terms"
+            reason = f"offers: the file of campaign {file_of} has {item.ref}, number {offer['id']}, {other}"
+            hint = "close it there" if item.closed else "take another ref: offers that are paid from wallets share them"
+            raise CommandError(reason, hint, "ref-taken")
     return own
 
 

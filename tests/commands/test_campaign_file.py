@@ -204,8 +204,8 @@ def test_two_files_do_not_replace_each_other_s_offers() -> None:
     gateway, chain = Gateway(), {"hub": f"0x{'11' * 20}", "chain_id": 1}
     with Client("http://gateway", "key", transport=httpx.MockTransport(gateway)) as client:
 
-        def planned(there: OfferItem, of: int, active: bool = True, **changes: Any) -> list[str]:
-            text = offers_section.document(there, of, PUBLISHER, chain, "")
+        def planned(there: OfferItem, of: int | None, active: bool = True, **changes: Any) -> list[str]:
+            text = offers_section.document(there, of or 99, PUBLISHER, chain, "").replace(":99,", ":null,")
             gateway.offers = [{"id": 9, "active": active, "source": "pool", "document": text}]
             file = CampaignFile(offers=[item(**changes)])
             return [change.what for change in campaign_file.plan(client, 1, file, False, PUBLISHER)]
@@ -214,7 +214,12 @@ def test_two_files_do_not_replace_each_other_s_offers() -> None:
         assert planned(item(), 1, price=400) == ["publish offer tea instead of number 9", "close offer number 9 (tea)"]
         with pytest.raises(CommandError, match="the file of campaign 2 has tea, number 9, with other terms"):
             planned(item(), 2, price=400)
+        assert planned(item(), None, price=400) == planned(item(), 1, price=400)
+        with pytest.raises(CommandError, match="the file of campaign 2 has tea, number 9, open"):
+            planned(item(), 2, closed=True)
+        assert planned(item(), 1, closed=True) == ["close offer number 9 (tea)"]
         assert planned(item(), 2, active=False, price=400) == ["publish offer tea"]
+        assert planned(item(), 2, active=False, closed=True) == []
         assert planned(item(), 2, paid_from="campaign") == ["publish offer tea"]
 
 
