@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gateway.core.bulk import upsert
 from gateway.core.limits import MAX_SUM
 from gateway.loyalty.campaigns.errors import BUDGET_EXHAUSTED, DAILY_CAP_REACHED, QUOTA_REACHED
 from gateway.loyalty.campaigns.models import Campaign, QuotaUse
@@ -94,13 +95,8 @@ def keep(session: Session, allowance: Allowance) -> None:
     if not allowance.taken:
         return
     _change(session, allowance.campaign, allowance.taken)
-    key = (allowance.campaign, allowance.merchant, allowance.day)
-    use = session.get(QuotaUse, key, populate_existing=True)
-    if use is None:
-        use = QuotaUse(campaign_id=key[0], merchant_id=key[1], day=key[2], points=0)
-        session.add(use)
-    use.points += allowance.taken
-    session.flush()
+    key = {"campaign_id": allowance.campaign, "merchant_id": allowance.merchant, "day": allowance.day}
+    upsert(session, QuotaUse, list(key), [{**key, "points": allowance.taken}], {"points": MAX_SUM})
 
 
 def release(session: Session, campaign: int, points: int) -> None:

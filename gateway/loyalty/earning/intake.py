@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -15,6 +15,7 @@ from gateway.core.problems import BUSY, IDEMPOTENCY_CONFLICT, Problem
 from gateway.core.secrets import Secrets
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.errors import UNKNOWN_CAMPAIGN
+from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning import awards, codes, counting, desk, receipts, reports
 from gateway.loyalty.earning.answers import Answer, Ground
 from gateway.loyalty.earning.backlog import COME_BACK, Backlog
@@ -73,24 +74,21 @@ class Intake:
         Purchases and the like are judged before refunds, so that a refund may name another report of the same call,
         and in the order in which they happened, so that caps do not depend on the order in the call.
         """
-        promises.lock(session, {item.action.campaign for item in items})
-        try:
-            with session.begin_nested():
-                return self._turn(session, merchant_id, items, now)
-        except IntegrityError:  # a key that another transaction wrote meanwhile: find out which
-            return [self._alone(session, merchant_id, item, now) for item in items]
+        locked = promises.lock(session, {item.action.campaign for item in items})
+        return self._take(session, merchant_id, items, now, locked)
 
     def take_groups(
         self, session: Session, groups: Sequence[tuple[int, Sequence[Report]]], now: int
     ) -> list[list[Result]]:
         """As `take`, for several calls: those of one merchant are judged as if they were one."""
-        promises.lock(session, {item.action.campaign for _, items in groups for item in items})
+        locked = promises.lock(session, {item.action.campaign for _, items in groups for item in items})
         by_merchant: dict[int, list[int]] = {}
         for place, (merchant_id, _) in enumerate(groups):
             by_merchant.setdefault(merchant_id, []).append(place)
         results: list[list[Result]] = [[] for _ in groups]
         for merchant_id, places in by_merchant.items():
-            taken = iter(self.take(session, merchant_id, [i for place in places for i in groups[place][1]], now))
+            mine = [item for place in places for item in groups[place][1]]
+            taken = iter(self._take(session, merchant_id, mine, now, locked))
             for place in places:
                 results[place] = [next(taken) for _ in groups[place][1]]
         return results
@@ -99,7 +97,8 @@ class Intake:
         """What `take` would answer (with the number 0); writes nothing. Raises the Problem that speaks against it, but
         says nothing of the campaign's budget and daily cap: to ask costs nothing, and would show what claims do to
         them."""
-        at = self._desk(session, merchant_id, [Report("preview", action)], now)
+        row = session.get(Campaign, action.campaign)
+        at = self._desk(session, merchant_id, [Report("preview", action)], now, {} if row is None else {row.id: row})
         for allowance in at.allowances.values():
             allowance.quota_alone()
         if action.campaign not in at.campaigns:
@@ -107,22 +106,37 @@ class Intake:
         judge = self._refunds(session, at, [action]) if action.kind == "refund" else self._award
         return judge(at, 0, action, bytes(32)).answer(0, action.campaign)
 
-    def _alone(self, session: Session, merchant_id: int, item: Report, now: int) -> Result:
+    def _take(
+        self, session: Session, merchant_id: int, items: Sequence[Report], now: int, locked: Mapping[int, Campaign]
+    ) -> list[Result]:
+        try:
+            with session.begin_nested():
+                return self._turn(session, merchant_id, items, now, locked)
+        except IntegrityError:  # a key that another transaction wrote meanwhile: find out which
+            return [self._alone(session, merchant_id, item, now, locked) for item in items]
+
+    def _alone(
+        self, session: Session, merchant_id: int, item: Report, now: int, locked: Mapping[int, Campaign]
+    ) -> Result:
         for _ in range(2):
             try:
                 with session.begin_nested():
-                    return self._turn(session, merchant_id, [item], now)[0]
+                    return self._turn(session, merchant_id, [item], now, locked)[0]
             except IntegrityError:
                 continue
         return BUSY.at(retry_after=1)
 
-    def _desk(self, session: Session, merchant_id: int, items: Sequence[Report], now: int) -> Desk:
-        at = open_desk(session, self.standing, self.secrets, merchant_id, items, now)
+    def _desk(
+        self, session: Session, merchant_id: int, items: Sequence[Report], now: int, campaigns: Mapping[int, Campaign]
+    ) -> Desk:
+        at = open_desk(session, self.standing, self.secrets, merchant_id, items, now, campaigns)
         at.late = self.backlog.late(session, at.campaigns.values(), now)
         return at
 
-    def _turn(self, session: Session, merchant_id: int, items: Sequence[Report], now: int) -> list[Result]:
-        at = self._desk(session, merchant_id, items, now)
+    def _turn(
+        self, session: Session, merchant_id: int, items: Sequence[Report], now: int, locked: Mapping[int, Campaign]
+    ) -> list[Result]:
+        at = self._desk(session, merchant_id, items, now, locked)
         results: dict[int, Result] = {}
         places = sorted(range(len(items)), key=lambda place: items[place].action.occurred_at)
         awarded = [place for place in places if items[place].action.kind != "refund"]
