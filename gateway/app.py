@@ -46,6 +46,8 @@ def create() -> FastAPI:
     with refusing():
         settings = Settings()
         logs.configure(settings.log_level)
-        app = build(open_house(settings))
+        house = open_house(settings)
+        house.ground.db.leave_log()
+        app = build(house)
     garbage.settle()
     return app

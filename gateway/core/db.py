@@ -27,6 +27,10 @@ CONNECTIONS = 15
 #: SQLite: seconds until a transaction gives up waiting for the one writer, and between two looks.
 LOCKED, LOOK_AGAIN = 30, 0.001
 
+#: SQLite: pages of the write-ahead log from which on whoever commits copies them into the database; and from which on
+#: who leaves that to others does it all the same.
+COPY_LOG, COPY_LOG_MYSELF = 1_000, 10_000
+
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -48,6 +52,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = sa.make_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
+        self._copy_log = COPY_LOG
         if self.sqlite:
             self.engine = sa.create_engine(
                 self.url,
@@ -59,6 +64,7 @@ class Database:
                 pool_use_lifo=True,
             )
             event.listen(self.engine, "connect", _sqlite_connect)
+            event.listen(self.engine, "connect", self._sqlite_log)
             event.listen(self.engine, "begin", _sqlite_begin)
         else:
             self.engine = sa.create_engine(
@@ -79,9 +85,18 @@ class Database:
         with Session(engine, expire_on_commit=False) as session:
             yield session  # closing rolls back and, unlike rollback(), leaves what was read usable
 
+    def leave_log(self) -> None:
+        """From here on others, the worker, copy SQLite's write-ahead log into the database: it is done in a commit and
+        takes as long as ten of them, and here tills wait for commits."""
+        self._copy_log = COPY_LOG_MYSELF
+        self.engine.dispose()  # connections learn it when they are opened
+
     def dispose(self) -> None:
         """Closes all connections."""
         self.engine.dispose()
+
+    def _sqlite_log(self, connection: Any, _record: Any) -> None:
+        connection.execute(f"PRAGMA wal_autocheckpoint={self._copy_log}")
 
 
 def is_sqlite(bind: sa.Engine | sa.Connection) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -89,3 +90,33 @@ def test_who_waits_too_long_to_write_is_told_so(db: Database, monkeypatch: pytes
     with db.begin() as session:
         Jobs(Clock()).enqueue(session, "test.waits", 1)
         assert session.scalar(sa.text("PRAGMA busy_timeout")) == 1_000 * db_module.LOCKED
+
+
+def test_who_leaves_the_log_to_others_copies_it_only_when_they_do_not(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not db.sqlite:
+        pytest.skip("PostgreSQL copies its log in a process of its own")
+    monkeypatch.setattr(db_module, "COPY_LOG", 5)
+    gateway, worker = Database(db.url.render_as_string(False)), Database(db.url.render_as_string(False))
+    gateway.leave_log()
+    file = Path(db.url.database or "")
+    before = file.read_bytes()
+    for _ in range(10):
+        _write(gateway)
+    assert file.read_bytes() == before
+    _write(worker)
+    assert file.read_bytes() != before
+    monkeypatch.setattr(db_module, "COPY_LOG_MYSELF", 5)
+    gateway.leave_log()
+    before = file.read_bytes()
+    for _ in range(10):
+        _write(gateway)
+    assert file.read_bytes() != before
+    gateway.dispose()
+    worker.dispose()
+
+
+def _write(database: Database) -> None:
+    with database.begin() as session:
+        Jobs(Clock()).enqueue(session, "test.writes", 1)
