@@ -18,7 +18,7 @@ from gateway.chain.deployment import Deployment, WrongDeployment
 from gateway.chain.errors import ChainError
 from gateway.chain.indexer import home
 from gateway.chain.indexer.service import Indexer
-from gateway.chain.indexer.stream import Apply, applied_block, drain
+from gateway.chain.indexer.stream import Apply, applied_block, follow
 from gateway.chain.reads import Reads
 from gateway.chain.relayer.decisions import GWEI, RelayerSettings
 from gateway.chain.relayer.fence import Fence
@@ -323,7 +323,7 @@ class House:
         indexer = Indexer(g.db, g.rpc, g.clock, g.deployment, g.settings.confirmations)
         wheels: dict[str, Wheel] = {"relayer": relayer.step, "indexer": indexer.step}
         wheels |= {
-            f"stream.{name}": partial(drain, g.db, name, apply, kinds=WANTED.get(name))
+            f"stream.{name}": partial(follow, g.db, name, apply, WANTED.get(name))
             for name, apply in self.streams().items()
         }
         return wheels | {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from typing import cast
 
@@ -13,6 +14,9 @@ from gateway.core import crashes
 from gateway.core.db import Database, get_or_add
 
 Apply = Callable[[Session, Sequence[ChainEvent]], None]
+#: Events that the worker applies in one transaction, and in one turn; seconds between two transactions of one turn. On
+#: SQLite tills wait meanwhile: it has one writer, and a thousand events of the ledger kept it for 60 to 110 ms.
+PART, TURN, BETWEEN = 500, 1_000, 0.002
 
 
 def drain(db: Database, name: str, apply: Apply, limit: int = 1000, kinds: Collection[EventKind] | None = None) -> int:
@@ -37,6 +41,18 @@ def drain(db: Database, name: str, apply: Apply, limit: int = 1000, kinds: Colle
     if events:
         crashes.reach("credited", (name,))
     return len(events)
+
+
+def follow(db: Database, name: str, apply: Apply, kinds: Collection[EventKind] | None = None) -> int:
+    """As `drain`, at most TURN events in parts, between which whoever waits for the database gets it."""
+    done = drain(db, name, apply, PART, kinds)
+    while done and done % PART == 0 and done < TURN:
+        time.sleep(BETWEEN)
+        found = drain(db, name, apply, PART, kinds)
+        if not found:
+            break
+        done += found
+    return done
 
 
 def hold(session: Session, name: str) -> Subscription:

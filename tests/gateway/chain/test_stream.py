@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gateway.chain.indexer import stream
 from gateway.chain.indexer.models import ChainEvent, EventKind, Subscription
 from gateway.chain.indexer.stream import drain
 from gateway.core.db import Database
@@ -55,6 +56,25 @@ def test_every_event_once_in_order(db: Database) -> None:
     add(db, event(8))
     assert drain(db, "room", room.apply) == 1
     assert drain(db, "another", Room().apply) == 8
+
+
+def test_between_the_parts_of_a_turn_others_write(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "PART", 3)
+    monkeypatch.setattr(stream, "TURN", 6)
+    other = Database(db.url.render_as_string(False))
+    add(db, *(event(block) for block in range(1, 9)))
+    room, seen = Room(), []
+
+    def write(_: float) -> None:
+        seen.append(len(room.seen))
+        with monkeypatch.context() as patient:
+            patient.setattr("gateway.core.db.LOCKED", 0)  # at once or not at all
+            add(other, event(100 + len(seen)))
+
+    monkeypatch.setattr("gateway.chain.indexer.stream.time.sleep", write)
+    assert [stream.follow(db, "room", room.apply) for _ in range(3)] == [6, 4, 0]
+    assert (seen, room.seen) == ([3, 9], [*range(1, 9), 101, 102])
+    other.dispose()
 
 
 def test_what_was_taken_back_before_it_was_read_is_left_out(db: Database) -> None:
