@@ -99,17 +99,35 @@ def test_lengths_and_ranges(badges, campaign, people):
         badges.award(campaign, BADGE, [], sender=people.operator)
     with refused("BadLength", 257):
         badges.award(campaign, BADGE, [wish(badges, people.alice, campaign)] * 257, sender=people.operator)
+    wishes = [wish(badges, people.alice, campaign)] * 256
+    assert badges.award.call(campaign, BADGE, wishes, sender=people.operator) == 1
     with refused("OutOfRange", campaign, 2**32):
         badges.award(campaign, 2**32, [wish(badges, people.alice, campaign)], sender=people.operator)
+    with refused("UnknownCampaign", 2**64 - 1):
+        badges.award(2**64 - 1, BADGE, [wish(badges, people.alice, campaign)], sender=people.operator)
+    last = 2**32 - 1
+    badges.award(campaign, last, [wish(badges, people.alice, campaign, badge=last)], sender=people.operator)
+    assert held(badges, campaign, people.alice, last)
     for where, badge in ((2**64, 1), (1, 2**32)):
         with refused("OutOfRange", where, badge):
             badges.idOf(where, badge, people.alice)
+
+
+def test_a_wish_is_good_in_its_last_second(badges, campaign, people, clock):
+    last = clock.now + 100
+    wishes = [wish(badges, people.alice, campaign, last=last)]
+    clock.next_at(last)
+    badges.award(campaign, BADGE, wishes, sender=people.operator)
+    assert held(badges, campaign, people.alice)
 
 
 def test_the_holder_alone_renounces_for_ever(badges, campaign, people):
     wishes = [wish(badges, people.alice, campaign)]
     badges.award(campaign, BADGE, wishes, sender=people.operator)
     number = badges.idOf(campaign, BADGE, people.alice)
+    never = badges.idOf(campaign, BADGE + 1, people.alice)
+    with refused("ERC721NonexistentToken", never):
+        badges.renounce(never, sender=people.alice)
     for who in (people.owner, people.operator, people.bob):
         with refused("NotHolder", number, who):
             badges.renounce(number, sender=who)
@@ -118,6 +136,8 @@ def test_the_holder_alone_renounces_for_ever(badges, campaign, people):
     assert tuple(badges.stateOf(number)) == (False, True)
     assert badges.balanceOf(people.alice) == 0
     assert badges.award.call(campaign, BADGE, wishes, sender=people.operator) == 0
+    with refused("ERC721NonexistentToken", number):
+        badges.ownerOf(number)
     with refused("ERC721NonexistentToken", number):
         badges.renounce(number, sender=people.alice)
 

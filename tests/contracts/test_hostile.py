@@ -251,9 +251,10 @@ def test_what_is_not_locked_finds_nothing_half_done(world, people):
 
 
 def test_who_calls_is_refused_by_its_own_name(world, contracts, people):
-    """Not by that of who sent the transaction."""
+    """Not by that of who sent the transaction: alice, a holder and an operator, has a contract do it."""
     hub, asset, open_, closed = world.hub, world.asset, world.open, world.closed
     badges = contracts.LoyaltyBadges.deploy(hub, sender=people.owner)
+    hub.setOperator(closed, people.alice, 1, sender=people.owner)
     badges.award(open_, BADGE, [wish(badges, people.alice, open_)], sender=people.operator)
     number = badges.idOf(open_, BADGE, people.alice)
     itself, wishes = asset.address, [wish(badges, people.bob, 1)]
@@ -268,6 +269,6 @@ def test_who_calls_is_refused_by_its_own_name(world, contracts, people):
         (badges, badges.renounce.encode_input(number), "NotHolder(uint256,address)", number, itself),
     ):
         asset.arm(target, call, sender=people.owner)
-        world.token.mint(people.bob, 1, sender=people.owner)
+        world.token.mint(people.bob, 1, sender=people.alice)
         types = error.partition("(")[2].rstrip(")").split(",")
         assert bytes(asset.answer()) == digest_of(error)[:4] + encode(types, values), error

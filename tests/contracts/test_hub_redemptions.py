@@ -131,6 +131,24 @@ def test_a_batch_pays_the_merchant_once(way, hub, token, people):
     assert token.balanceOf(people.merchant) == 1_500
 
 
+def test_an_order_is_good_in_its_last_second(way, hub, token, people, clock):
+    batched, alone = way.order(deadline=clock.now + 100), way.order(deadline=clock.now + 200, nonce=1)
+    entry, signature = way.entry(batched), alone.signed(hub, token).whole
+    clock.next_at(batched.deadline)
+    way.batch([entry])
+    clock.next_at(alone.deadline)
+    way.single(alone, signature)
+    assert way.left(people.alice) == 400
+
+
+def test_a_holder_may_bring_its_own_order(way, hub, token, people):
+    hub.setDelegate(people.alice, True, sender=people.merchant)
+    way.batch([way.entry(way.order())], sender=people.alice)
+    order = way.order(nonce=1)
+    way.single(order, order.signed(hub, token).whole, sender=people.alice)
+    assert way.left(people.alice) == 400
+
+
 def test_bad_orders_are_skipped_and_change_nothing(way, hub, token, people, chain, clock):
     good = way.order(holder=people.bob, amount=500)
     after_good = way.order(holder=people.bob, nonce=1, amount=500)
@@ -202,6 +220,7 @@ def test_only_the_merchant_and_its_delegates_execute(way, hub, people):
 def test_batches_have_a_limit(way):
     with refused("BatchTooLong", 257):
         way.batch([way.order().packed()] * 257)
+    assert way.done([way.order().packed()] * 256) == 0  # nobody signed them
 
 
 # ------------------------------------------------------------------- singles

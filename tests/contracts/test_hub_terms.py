@@ -225,6 +225,27 @@ def test_schedule_bonus_refuses(hub, people, make):
         hub.scheduleBonus(closed, 10_001, sender=people.owner)
     with refused("OpenLoop", open_):
         hub.scheduleBonus(open_, 1, sender=people.owner)
+    hub.scheduleBonus(closed, 10_000, sender=people.owner)
+
+
+def test_a_change_shows_when_it_is_due_and_in_its_own_term(hub, people, make, clock):
+    end, bonus, merchant = (make.campaign(closed=True, bonus=1_000) for _ in range(3))
+    before = hub.campaign(end).end
+    hub.scheduleEnd(end, before - DAY, sender=people.owner)
+    hub.scheduleBonus(bonus, 5_000, sender=people.owner)
+    hub.scheduleMerchantOff(merchant, people.merchant, sender=people.owner)
+
+    def shown(campaign):
+        terms = hub.campaign(campaign)
+        return terms.end > before - DAY, terms.bonus, hub.isMerchant(campaign, people.merchant)
+
+    assert [shown(campaign) for campaign in (end, bonus, merchant)] == [(True, 1_000, True)] * 3
+    clock.pass_to(clock.now + GRACE)
+    assert [shown(campaign) for campaign in (end, bonus, merchant)] == [
+        (False, 1_000, True),
+        (True, 5_000, True),
+        (True, 1_000, False),
+    ]
 
 
 def test_scheduled_merchant_off(hub, people, make, clock):

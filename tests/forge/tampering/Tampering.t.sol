@@ -142,6 +142,27 @@ contract TamperingTest is Intents {
         assertEq(token.balanceOf(alice), 3_000);
     }
 
+    /// @dev Every nonce but the last is as good as the first, also where 16 bits end.
+    function test_nonceOf16Bits() public {
+        nonce = type(uint16).max;
+        bytes32 slot = _slotOf(open, alice);
+        vm.store(address(hub), slot, vm.load(address(hub), slot) | bytes32(nonce << 216));
+        slot = _walletOf(alice);
+        vm.store(address(token), slot, vm.load(address(token), slot) | bytes32(nonce << 96));
+        assertEq(token.nonces(alice), nonce);
+        for (uint256 kind = 0; kind < KINDS; ++kind) {
+            _accepted(Kind(kind), _signed(_intent(Kind(kind))));
+        }
+    }
+
+    function _walletOf(address who) private view returns (bytes32 slot) {
+        for (uint256 place = 0; place < 20; ++place) {
+            slot = keccak256(abi.encode(who, place));
+            if (uint96(uint256(vm.load(address(token), slot))) == token.balanceOf(who)) return slot;
+        }
+        revert("no such slot");
+    }
+
     /// @dev Where the account's word is, found by what it holds.
     function _slotOf(uint256 id, address who) private view returns (bytes32 slot) {
         for (uint256 place = 0; place < 20; ++place) {
