@@ -33,7 +33,7 @@ SOURCES = "".join(text for _, text in sorted(planted_sources(()).items()))
 STATE = hashlib.sha256(SOURCES.encode()).hexdigest()[:12]
 WORK = ROOT / ".forge" / "mutation" / STATE
 REVIEWED = ROOT / "tests" / "mutation"
-CHUNK = 150  # mutants in one build
+CHUNK = 250  # mutants in one build
 ASKED = 300, 30  # in one question whether they compile: in bodies, outside of bodies
 # Verdicts beside the names of suites: it does not compile, it changes nothing by a rule, tests/contracts let it live,
 # all tests do.

@@ -43,7 +43,7 @@ OTHERS = ("sequences", "liveness", "tampering")
 UNITS = {
     "contracts/LoyaltyToken.sol": ("token_issuing", "token_orders", "token_standard"),
     "contracts/libraries/Orders.sol": ("token_orders", "hub_accounts", "hub_moves"),
-    BADGES: ("badges",),
+    BADGES: ("badges", "hostile"),
     "contracts/libraries/Accounts.sol": ("hub_awards", "hub_accounts"),
     "contracts/hub/Awards.sol": ("hub_awards", "hostile"),
     "contracts/hub/Campaigns.sol": ("hub_terms", "hub_money"),

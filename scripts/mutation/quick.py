@@ -242,9 +242,9 @@ class Project:
 class Plugin:
     """Ape's fixtures, with mutant `awake`."""
 
-    def __init__(self, awake: int, accounts: Sequence[Person]):
-        self.awake = awake
-        self.people = accounts
+    def __init__(self) -> None:
+        self.awake = 0
+        self.people = [Person(str(one.address), str(one.private_key)) for one in list(ape.accounts.test_accounts)[:10]]
 
     @pytest.fixture(scope="session")
     def chain(self) -> Iterator[Chain]:
@@ -267,7 +267,3 @@ class Plugin:
         yield
         chain.evm.revert(before)
         chain.now, chain.pending_timestamp = now, 0
-
-
-def people() -> list[Person]:
-    return [Person(str(one.address), str(one.private_key)) for one in list(ape.accounts.test_accounts)[:10]]

@@ -11,9 +11,12 @@ from functools import cache
 from scripts.mutation.build import Mutant
 from scripts.planted_faults import ROOT
 
-# Below this there is nothing: no type of the contracts has a sign, and None is the first of its kind.
-LEAST = re.compile(r"(0|address\(0\)|\w+\.None)(?=\s*$|\s*\)|\s*;|\s*&&|\s*\|\||\s*\?)")
+# Below this there is nothing (no type of the contracts has a sign), or above it: the first and the last of a kind.
+END = r"(?=\s*$|\s*\)|\s*;|\s*&&|\s*\|\||\s*\?)"
+ZERO = re.compile(rf"(0|address\(0\)){END}")
+NAMED = re.compile(rf"(\w+)\.(\w+){END}")
 SAME_AT_THE_LEAST = ({"!=", ">"}, {"==", "<="})
+SAME_AT_THE_GREATEST = ({"!=", "<"}, {"==", ">="})
 OPERATOR = re.compile(r"\s(==|!=|<=|>=|<|>)\s")
 DECLARED = re.compile(r"(uint\d* \w+) = 0")
 WIDE = re.compile(r"for \(uint256 (\w+) = 0;")
@@ -22,7 +25,7 @@ COUNTING = r"for \(uint256 {i} = 0; {i} < {n}; \+\+{i}\)\s*\{{"
 
 def why_equivalent(mutant: Mutant) -> str:
     """In a sentence; empty when no rule says so."""
-    old, new = mutant.old.strip(), mutant.new.strip()
+    old, new = mutant.old.strip(), _without_echo(mutant)
     if (found := DECLARED.fullmatch(old)) and new == found[1]:
         return "A number begins at zero."
     if old.replace(" constant ", " immutable ", 1) == new != old:
@@ -31,27 +34,54 @@ def why_equivalent(mutant: Mutant) -> str:
         return "Nobody reads the value of the expression."
     if (loop := WIDE.match(old)) and new == old.replace("uint256", "uint128", 1) and _is_index(old, loop[1]):
         return "No list has 2^128 entries."
+    if (found := DECLARED.fullmatch(old)) and new == old.replace("uint256", "uint128", 1) and _is_index_here(mutant):
+        return "No list has 2^128 entries."
     before, after = OPERATOR.split(old), OPERATOR.split(new)
     changed = [place for place, (one, other) in enumerate(zip(before, after, strict=False)) if one != other]
     if len(before) != len(after) or len(changed) != 1 or changed[0] % 2 == 0:
         return ""
     (place,) = changed
-    if (
-        {before[place], after[place]} in SAME_AT_THE_LEAST
-        and _is_least(before, place, mutant)
-        and _apart(before, mutant)
-    ):
+    signs, right = {before[place], after[place]}, _right(before, place, mutant)
+    if signs in SAME_AT_THE_LEAST and _is_least(right) and _apart(before, mutant):
         return "Nothing is below the least."
+    if signs in SAME_AT_THE_GREATEST and _is_greatest(right) and _apart(before, mutant):
+        return "Nothing is above the greatest."
     if (before[place], after[place]) == ("<", "!=") and len(before) == 3 and _counts_up(mutant, before[0], before[2]):
         return "The counter rises by one from zero and meets the end."
     return ""
 
 
-def _is_least(parts: list[str], place: int, mutant: Mutant) -> bool:
-    right = parts[place + 1]
-    if place + 2 == len(parts):  # the mutant ends here, the expression may go on
-        right += _source(mutant.file)[mutant.end :].decode()[:40]
-    return LEAST.match(right) is not None and _has_no_signs() and _none_is_first()
+def _without_echo(mutant: Mutant) -> str:
+    """`A || B` where B stands already, as slither leaves it: asked twice, if it is no call and all of the condition."""
+    new, source = mutant.new.strip(), _source(mutant.file)
+    before, after = source[: mutant.start].decode(), source[mutant.end :].decode()
+    for echo in re.finditer(r" (\|\||&&) [^()&|+=-]+$", new):
+        if before.endswith("(") and after.startswith(f"{echo[0]})"):
+            return new[: echo.start()]
+    return new
+
+
+def _right(parts: list[str], place: int, mutant: Mutant) -> str:
+    """What is compared with; where the mutant ends the expression may go on."""
+    end = _source(mutant.file)[mutant.end :].decode()[:40] if place + 2 == len(parts) else ""
+    return parts[place + 1] + end
+
+
+def _is_least(right: str) -> bool:
+    if named := NAMED.match(right):
+        return named[2] == (_kind(named[1]) or [""])[0]
+    return ZERO.match(right) is not None and re.search(r"\bint\d*\b", _everything()) is None
+
+
+def _is_greatest(right: str) -> bool:
+    named = NAMED.match(right)
+    return named is not None and named[2] == (_kind(named[1]) or [""])[-1]
+
+
+def _kind(name: str) -> list[str]:
+    """The values of an enum, in order."""
+    found = re.findall(rf"\benum {name} \{{(.*?)\}}", _everything(), re.DOTALL)
+    return re.findall(r"\w+", found[0]) if len(found) == 1 and "/" not in found[0] else []
 
 
 def _apart(parts: list[str], mutant: Mutant) -> bool:
@@ -66,6 +96,14 @@ def _is_statement(mutant: Mutant) -> bool:
     in_for = re.search(r"for \([^;{}]*;[^;{}]*;$", before) is not None and after.startswith(")")
     # After a brace, a parenthesis or a semicolon a statement begins, save in a loop's head.
     return in_for or (before[-1:] in "{};)" and after.startswith(";") and not re.search(r"for \([^;{}]*;$", before))
+
+
+def _is_index_here(mutant: Mutant) -> bool:
+    text = _source(mutant.file).decode()
+    at = len(_source(mutant.file)[: mutant.start].decode()) - len("for (")
+    if not (head := re.compile(r"for \([^{}]*\{").match(text, at)):
+        return False
+    return _is_index(head[0][:-1] + _block(text, head.end() - 1), mutant.old.split()[1])
 
 
 def _is_index(loop: str, counter: str) -> bool:
@@ -110,11 +148,3 @@ def _source(file: str) -> bytes:
 @cache
 def _everything() -> str:
     return "".join(path.read_text() for path in sorted((ROOT / "contracts").rglob("*.sol")))
-
-
-def _has_no_signs() -> bool:
-    return re.search(r"\bint\d*\b", _everything()) is None
-
-
-def _none_is_first() -> bool:
-    return all(first == "None" for first in re.findall(r"\benum \w+ \{\s*(\w+)", _everything()))
