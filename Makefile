@@ -9,7 +9,7 @@
 # make rule-speed what judging an action costs
 # make gas    measure what the contracts cost, beside what others would use; writes docs/gas.md
 # make prove  show the contracts' promises at length (docs/promises.md), in two lanes
-# make mutation   change the contracts in every small way and see who notices; hours, by hand
+# make mutation   change the contracts in every small way and see who notices; an hour of CPU, by hand
 # Needs python3 (3.11-3.13), node 20+ and make; everything else goes into this folder.
 
 SHELL := /bin/bash
@@ -226,7 +226,7 @@ fuzz-%: setup
 	$(call section,Fuzzed sequences of calls)
 	.venv/bin/python -m scripts.fuzz_contracts $* $(ARGS)
 
-# Every small change of the contracts that no test notices must be explained. Hours, by hand, and goes on where it was
+# Every small change of the contracts that no test notices must be explained. An hour of CPU, and goes on where it was
 # stopped; ARGS="--first 200" judges a sample.
 mutation: setup .venv-prove/.stamp
 	$(call section,Mutation testing)

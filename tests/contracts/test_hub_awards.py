@@ -192,6 +192,15 @@ def test_daily_cap_and_midnight(hub, people, make, clock):
     assert tuple(hub.operator(campaign, people.operator)) == (100, 0)
 
 
+def test_caps_hold_in_a_hundred_years(hub, people, make, clock):
+    clock.pass_to(2**16 * DAY)
+    campaign = make.campaign()
+    hub.setOperator(campaign, people.operator, 100, sender=people.owner)
+    make.award(campaign, 1, (people.alice, 100))
+    with refused("OverDailyCap", 1, 0):
+        make.award(campaign, 2, (people.alice, 1))
+
+
 def test_a_cap_set_anew_is_no_second_cap(hub, people, make):
     campaign = make.campaign()
     hub.setOperator(campaign, people.operator, 100, sender=people.owner)

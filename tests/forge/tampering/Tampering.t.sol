@@ -126,17 +126,23 @@ contract TamperingTest is Intents {
         }
     }
 
-    /// @dev An account's nonces have 32 bits: with the last one nothing is signed any more, and a batch with such an order
-    /// still executes the others. The points stay their holder's.
+    /// @dev Nonces have 32 bits: with the last one nothing is signed any more, and a batch with such an order still
+    /// executes the others. The points stay their holder's.
     function test_noncesEnd() public {
         nonce = type(uint32).max;
         bytes32 slot = _slotOf(open, alice);
         vm.store(address(hub), slot, vm.load(address(hub), slot) | bytes32(nonce << 216));
         assertEq(hub.account(open, alice).nonce, nonce);
+        slot = _walletOf(alice);
+        vm.store(address(token), slot, vm.load(address(token), slot) | bytes32(nonce << 96));
         bytes memory refusal = abi.encodeWithSignature("SafeCastOverflowedUintDowncast(uint8,uint256)", 32, nonce + 1);
         for (uint256 kind = 0; kind < KINDS; ++kind) {
-            if (_ofHub(Kind(kind))) _refused(Kind(kind), _signed(_intent(Kind(kind))), refusal);
+            bytes memory signature = _signed(_intent(Kind(kind)));
+            if (_ofHub(Kind(kind))) _refused(Kind(kind), signature, refusal);
+            (bool done,) = _send(Kind(kind), signature);
+            assertFalse(done);
         }
+        assertEq(token.nonces(alice), nonce);
         vm.prank(alice);
         hub.leave(open, 1_000);
         assertEq(token.balanceOf(alice), 3_000);
