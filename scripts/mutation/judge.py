@@ -36,7 +36,7 @@ SUITES = {
 ORDER = {
     "contracts/LoyaltyToken.sol": ("differential", "tampering", "sequences", "liveness"),
     "contracts/libraries/Orders.sol": ("tampering", "differential", "sequences", "liveness"),
-    BADGES: (),
+    BADGES: ("tampering",),
 }
 OTHERS = ("sequences", "liveness", "tampering")
 # Which of tests/contracts are about a file; the others follow.
