@@ -45,14 +45,13 @@ def drain(db: Database, name: str, apply: Apply, limit: int = 1000, kinds: Colle
 
 def follow(db: Database, name: str, apply: Apply, kinds: Collection[EventKind] | None = None) -> int:
     """As `drain`, at most TURN events in parts, between which whoever waits for the database gets it."""
-    done = drain(db, name, apply, PART, kinds)
-    while done and done % PART == 0 and done < TURN:
-        time.sleep(BETWEEN)
+    done = 0
+    while True:
         found = drain(db, name, apply, PART, kinds)
-        if not found:
-            break
         done += found
-    return done
+        if found < PART or done >= TURN:
+            return done
+        time.sleep(BETWEEN)
 
 
 def hold(session: Session, name: str) -> Subscription:

@@ -26,6 +26,11 @@ def rules_of(session: Session, campaigns: Sequence[int]) -> dict[int, list[RuleV
     return found
 
 
+def in_force(versions: Sequence[RuleVersion], now: int) -> RuleVersion | None:
+    """Of one campaign's, as `rules_of` gives them; None before it begins."""
+    return next((version for version in versions if version.valid_from <= now), None)
+
+
 def add(session: Session, campaign: int, version: int, valid_from: int, rules: RulesDocument, now: int) -> RuleVersion:
     """A new version."""
     row = RuleVersion(

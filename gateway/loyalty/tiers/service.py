@@ -155,8 +155,8 @@ class Tiers:
         done = sa.select(TierDay.campaign_id).where(TierDay.wallet == wallet, TierDay.campaign_id >= after[0])
         was_given = sa.select(Vip.campaign_id).where(Vip.wallet == wallet, Vip.campaign_id >= after[0])
         found: list[Place] = []
-        for campaign in sorted({*session.scalars(done.distinct()), *session.scalars(was_given)}):
-            versions = rules_of(session, [campaign])[campaign]
+        campaigns = sorted({*session.scalars(done.distinct()), *session.scalars(was_given)})
+        for campaign, versions in rules_of(session, campaigns).items():
             running = [(v.valid_from, v.document) for v in reversed(versions) if v.valid_from <= now]
             if running:
                 places = self._places(session, campaign, reigns.terms(tuple(running)), wallet, now)

@@ -12,11 +12,10 @@ from gateway.loyalty.earning.boards.service import Board
 from gateway.loyalty.rules.calendar import Period
 
 WALLET = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
-Pseudonym = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z]{3,10}-[a-z]{3,10}-[0-9]{1,2}$")]
+NAME = r"[a-z]{3,10}-[a-z]{3,10}-[0-9]{1,2}"
+Pseudonym = Annotated[str, StringConstraints(strict=True, pattern=rf"^{NAME}$")]
 #: Points and name of the last one on the page before.
-Placing = Annotated[
-    str | None, Field(pattern=r"^[1-9][0-9]{0,17}\.[a-z]{3,10}-[a-z]{3,10}-[0-9]{1,2}$", description=NEXT)
-]
+Placing = Annotated[str | None, Field(pattern=rf"^[1-9][0-9]{{0,17}}\.{NAME}$", description=NEXT)]
 
 
 class PlayerIn(BaseModel):

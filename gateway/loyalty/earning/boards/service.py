@@ -16,12 +16,13 @@ from sqlalchemy.orm import Session
 from gateway.chain import signatures
 from gateway.core.clock import Clock
 from gateway.core.db import Database
+from gateway.core.pages import NEXT
 from gateway.core.problems import INVALID_REQUEST
 from gateway.identity.wallets.errors import BAD_SIGNATURE
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.campaigns.service import Campaigns
-from gateway.loyalty.campaigns.versions import rules_of
+from gateway.loyalty.campaigns.versions import in_force, rules_of
 from gateway.loyalty.earning.boards import pseudonyms
 from gateway.loyalty.earning.boards.errors import NO_LEADERBOARD, PSEUDONYM_TAKEN, UNKNOWN_PSEUDONYM
 from gateway.loyalty.earning.boards.messages import message
@@ -153,9 +154,7 @@ class Leaderboards:
             return int(gone.rowcount)  # type: ignore[attr-defined]
 
     def _terms(self, session: Session, campaign: int) -> tuple[RulesDocument, Leaderboard]:
-        now = self.clock.now()
-        versions = rules_of(session, [campaign])[campaign]
-        running = next((version for version in versions if version.valid_from <= now), None)
+        running = in_force(rules_of(session, [campaign])[campaign], self.clock.now())
         document = parse(running.document) if running else None
         if document is None or document.leaderboard is None:
             raise NO_LEADERBOARD.at("id")
@@ -170,7 +169,7 @@ def _placing(cursor: str | None) -> tuple[int, int] | None:
     try:
         return -int(points), pseudonyms.number_of(name)
     except ValueError:
-        raise INVALID_REQUEST.at("cursor", "`next` of the page before") from None
+        raise INVALID_REQUEST.at("cursor", NEXT) from None
 
 
 def _placed(ranked: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, str, int]]:

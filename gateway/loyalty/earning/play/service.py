@@ -20,7 +20,7 @@ from gateway.core.problems import Problem
 from gateway.core.secrets import Secrets
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
-from gateway.loyalty.campaigns.versions import rules_of
+from gateway.loyalty.campaigns.versions import in_force, rules_of
 from gateway.loyalty.earning import bonuses, reports
 from gateway.loyalty.earning.models import COUNTS, EARNED, Action, ActionKind
 from gateway.loyalty.earning.play.goals import Course, Deed, Reached, course, goals_of
@@ -144,9 +144,9 @@ class Play:
         done = sa.select(Action.campaign_id).where(Action.wallet == wallet, Action.kind.in_(EARNED)).distinct()
         now = self.clock.now()
         found: list[Progress] = []
-        for campaign in sorted(session.scalars(done.where(Action.campaign_id >= after[0]))):
-            versions = rules_of(session, [campaign])[campaign]
-            running = next((version for version in versions if version.valid_from <= now), None)
+        campaigns = sorted(session.scalars(done.where(Action.campaign_id >= after[0])))
+        for campaign, versions in rules_of(session, campaigns).items():
+            running = in_force(versions, now)
             goals = [ready.goal for ready in goals_of(running.document)] if running else []
             goals = sorted((goal for goal in goals if (campaign, goal.id) > after), key=lambda goal: goal.id)
             if goals and running is not None:
