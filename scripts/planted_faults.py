@@ -30,7 +30,10 @@ pragma solidity 0.8.37;
 function planted(uint256 n) view returns (bool) { return address(0xFA017).balance == n; }
 """
 
+NAMES = {f"contracts/{name}.sol": name for name in ("LoyaltyToken", "CampaignHub", "LoyaltyBadges")}
+
 POINTS = "contracts/LoyaltyToken.sol"
+BADGES = "contracts/LoyaltyBadges.sol"
 BASE = "contracts/hub/HubBase.sol"
 AWARDS = "contracts/hub/Awards.sol"
 CAMPAIGNS = "contracts/hub/Campaigns.sol"
@@ -285,7 +288,7 @@ def planted_sources(faults: Sequence[Fault]) -> dict[str, str]:
         switched = fault.new.replace("planted()", f"planted({number})")
         sources[fault.file] = sources[fault.file].replace(fault.old, switched)
     for file in {fault.file for fault in faults}:
-        depth = "../" if file != POINTS else "./"
+        depth = "./" if file in NAMES else "../"
         switch = f'import {{planted}} from "{depth}libraries/Planted.sol";\n'
         sources[file] = re.sub(r"(?m)^import ", f"{switch}import ", sources[file], count=1)
     return sources | {SWITCH: SWITCH_SOURCE}
@@ -294,19 +297,18 @@ def planted_sources(faults: Sequence[Fault]) -> dict[str, str]:
 def build(faults: Sequence[Fault], work: Path) -> None:
     """Artifacts of the faulty contracts, unoptimized: it is quicker and changes nothing that is looked at."""
     version, settings = build_artifacts.settings()
-    names = {"contracts/LoyaltyToken.sol": "LoyaltyToken", "contracts/CampaignHub.sol": "CampaignHub"}
     request: dict[str, Any] = {
         "language": "Solidity",
         "sources": {file: {"content": source} for file, source in planted_sources(faults).items()},
         "settings": settings
         | {
             "optimizer": {"enabled": False},
-            "outputSelection": {file: {name: ["evm.bytecode.object"]} for file, name in names.items()},
+            "outputSelection": {file: {name: ["evm.bytecode.object"]} for file, name in NAMES.items()},
         },
     }
     answer = solcx.compile_standard(request, base_path=ROOT, solc_version=version)
     work.mkdir(parents=True, exist_ok=True)
-    for file, name in names.items():
+    for file, name in NAMES.items():
         code = answer["contracts"][file][name]["evm"]["bytecode"]["object"]
         (work / f"{name}.json").write_text(json.dumps({"bytecode": "0x" + code}))
 

@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 
-from scripts.planted_faults import BASE, POINTS, REDEMPTIONS, ROOT, Fault, build
+from scripts.planted_faults import BADGES, BASE, POINTS, REDEMPTIONS, ROOT, Fault, build
 
 WORK = ROOT / ".forge" / "orders" / "planted"
 
@@ -109,6 +109,13 @@ FAULTS = (
         "if (!SignatureChecker.isValidSignatureNowCalldata(holder, _hashTypedDataV4(order), signature)) {",
         "if (!(planted() && signature.length == 64)\n"
         "            && !SignatureChecker.isValidSignatureNowCalldata(holder, _hashTypedDataV4(order), signature)) {",
+        "tampering",
+    ),
+    Fault(
+        "who sent the transaction renounces a badge",
+        BADGES,
+        "if (_holder(tokenId) != msg.sender) revert NotHolder(tokenId, msg.sender);",
+        "if (_holder(tokenId) != (planted() ? tx.origin : msg.sender)) revert NotHolder(tokenId, msg.sender);",
         "tampering",
     ),
 )

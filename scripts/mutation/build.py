@@ -20,9 +20,8 @@ import solcx
 from solcx.exceptions import SolcError
 
 from scripts import build_artifacts
-from scripts.planted_faults import ROOT, planted_sources
+from scripts.planted_faults import NAMES, ROOT, planted_sources
 
-NAMES = {f"contracts/{name}.sol": name for name in ("LoyaltyToken", "CampaignHub", "LoyaltyBadges")}
 BADGES = "contracts/interfaces/ILoyaltyBadges.sol"
 PLANTED = 'import {{planted}} from "{up}libraries/Planted.sol";\n'
 
