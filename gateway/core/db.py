@@ -13,6 +13,8 @@ from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
+from gateway.core.turns import Turns
+
 Row = TypeVar("Row")
 
 #: Milliseconds after which PostgreSQL ends a transaction that does nothing: the machine that began it hangs or is gone,
@@ -65,7 +67,8 @@ class Database:
             )
             event.listen(self.engine, "connect", _sqlite_connect)
             event.listen(self.engine, "connect", self._sqlite_log)
-            event.listen(self.engine, "begin", _sqlite_begin)
+            event.listen(self.engine, "begin", self._sqlite_begin)
+            self._turns = Turns(self.url.database or "", LOOK_AGAIN)
         else:
             self.engine = sa.create_engine(
                 self.url, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=20
@@ -94,9 +97,23 @@ class Database:
     def dispose(self) -> None:
         """Closes all connections."""
         self.engine.dispose()
+        if self.sqlite:
+            self._turns.close()
 
     def _sqlite_log(self, connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA wal_autocheckpoint={self._copy_log}")
+
+    def _sqlite_begin(self, connection: sa.Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        if connection.get_execution_options().get("loyalty_read"):
+            driver.execute("BEGIN")
+            return
+        deadline = time.monotonic() + LOCKED
+        try:
+            with self._turns.mine(deadline):
+                _sqlite_write(driver, deadline)
+        except (TimeoutError, sqlite3.OperationalError) as error:
+            raise OperationalError("BEGIN IMMEDIATE", None, error) from None
 
 
 def is_sqlite(bind: sa.Engine | sa.Connection) -> bool:
@@ -129,21 +146,12 @@ def _postgresql_connect(connection: Any, _record: Any) -> None:
     connection.commit()
 
 
-def _sqlite_begin(connection: sa.Connection) -> None:
-    driver: Any = connection.connection.driver_connection
-    if connection.get_execution_options().get("loyalty_read"):
-        driver.execute("BEGIN")
-    else:
-        _sqlite_write(driver)
-
-
-def _sqlite_write(driver: Any) -> None:
-    """Begins a transaction that writes, as soon as nobody else does; OperationalError when that takes too long.
+def _sqlite_write(driver: Any, deadline: float) -> None:
+    """Begins a transaction that writes, as soon as nobody else does; sqlite3.OperationalError at `deadline`.
 
     IMMEDIATE: one that starts as a reader can fail half-way with "database is locked". Left to itself SQLite looks
     again after up to a tenth of a second, and misses the moments that a busy worker leaves between two transactions.
     """
-    deadline = time.monotonic() + LOCKED
     driver.execute("PRAGMA busy_timeout=0")
     try:
         while True:
@@ -152,7 +160,7 @@ def _sqlite_write(driver: Any) -> None:
                 return
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
-                    raise OperationalError("BEGIN IMMEDIATE", None, error) from None
+                    raise
             time.sleep(LOOK_AGAIN)
     finally:
         driver.execute(f"PRAGMA busy_timeout={LOCKED * 1_000}")
