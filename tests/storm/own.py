@@ -95,6 +95,35 @@ class Purse:
         except ChainError:
             return 0
 
+    def give_up(self, orders: Collection[OpenOrder]) -> None:
+        """Cancels what holds up this holder's open orders for as long as they are good: a nonce before them that nobody
+        uses, because the gateway has refused its order or the holder's own transaction took another, or points that the
+        holder has spent by itself."""
+        for campaign in {order.campaign for order in orders}:
+            amounts = {order.nonce: order.amount for order in orders if order.campaign == campaign}
+            try:
+                has, nonce = self._standing(campaign)
+            except ChainError:
+                continue
+            if nonce <= max(amounts) and amounts.get(nonce, has + 1) > has:
+                self.cancel(campaign)
+        self.push()
+
+    def cancel(self, campaign: int) -> None:
+        """Voids the open orders of the wallet (`campaign` 0) or an account."""
+        contracts = self.fleet.deployment
+        if campaign:
+            self.add(contracts.hub, calls.cancel_account(campaign))
+        else:
+            self.add(contracts.token, calls.cancel_wallet())
+
+    def _standing(self, campaign: int) -> tuple[int, int]:
+        """What the wallet or its account has to spend, and the next nonce there."""
+        if not campaign:
+            return self.reads.balance(self.holder.address), self.reads.nonce(self.holder.address)
+        account = self.reads.account(campaign, self.holder.address)
+        return account.matured, account.nonce
+
     @property
     def hashes(self) -> set[bytes]:
         return {from_hex(hash) for hash, _ in self._sent}
@@ -113,33 +142,6 @@ class Independent(Actor):
         super().run()
         while self.purse.push() and not self.stage.given_up.wait(PAUSE):
             pass
-
-    def give_up(self, orders: Collection[OpenOrder]) -> None:
-        """Cancels what holds up this holder's open orders for as long as they are good: a nonce before them that nobody
-        uses, because the gateway has refused its order or the holder's own transaction took another, or points that the
-        holder has spent by itself."""
-        for campaign in {order.campaign for order in orders}:
-            amounts = {order.nonce: order.amount for order in orders if order.campaign == campaign}
-            try:
-                has, nonce = self._standing(campaign)
-            except ChainError:
-                continue
-            if nonce <= max(amounts) and amounts.get(nonce, has + 1) > has:
-                self._void(campaign)
-        self.purse.push()
-
-    def _standing(self, campaign: int) -> tuple[int, int]:
-        """What the wallet or its account has to spend, and the next nonce there."""
-        if not campaign:
-            return self.purse.reads.balance(self.holder.address), self.purse.reads.nonce(self.holder.address)
-        account = self.purse.reads.account(campaign, self.holder.address)
-        return account.matured, account.nonce
-
-    def _void(self, campaign: int) -> None:
-        if campaign:
-            self.purse.add(self.contracts.hub, calls.cancel_account(campaign))
-        else:
-            self._token(calls.cancel_wallet())
 
     def _token(self, data: bytes) -> None:
         self.purse.add(self.contracts.token, data)
@@ -185,7 +187,7 @@ class Independent(Actor):
 
     def _cancel(self, step: Step) -> None:
         """Whatever the wallet, or its account in a campaign, has signed is void."""
-        self._void(0 if step.dice % 2 else pick((self.town.held, self.town.open), step.dice // 2))
+        self.purse.cancel(0 if step.dice % 2 else pick((self.town.held, self.town.open), step.dice // 2))
 
     def _redeem(self, step: Step) -> None:
         """Takes another holder's order as merchants do, for an offer that no gateway knows."""

@@ -14,7 +14,7 @@ from tests.storm.hooks import Hooks
 from tests.storm.mistakes import Mistakes
 from tests.storm.node import Node
 from tests.storm.own import Purse
-from tests.storm.plan import GATEWAYS, INDEPENDENT, KEYS
+from tests.storm.plan import GATEWAYS, KEYS
 from tests.storm.proxy import FaultProxy
 from tests.storm.quota import Quota
 from tests.storm.town import VISIT, Town, settle_down
@@ -54,7 +54,7 @@ def site(folder: Path, database_url: str) -> Iterator[Site]:
     try:
         fleet.start()
         town = settle_down(fleet, hooks.listen)
-        purses = [Purse(fleet, holder) for holder in town.holders[:INDEPENDENT]]
+        purses = [Purse(fleet, holder) for holder in town.holders]
         for name in tuple(fleet.forks):
             fleet.forks.pop(name).kill()
         node.found()

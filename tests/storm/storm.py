@@ -68,12 +68,12 @@ class Storm:
         self.offices = [
             Office(f"{plan.seed}-office{n}", self.stage, steps, n, site.hooks) for n, steps in enumerate(plan.offices)
         ]
-        self.independent = [
-            Independent(f"independent{n}", self.stage, steps, site.purses, n)
+        independent = [
+            Independent(f"independent{n}", self.stage, steps, site.purses[: len(plan.independent)], n)
             for n, steps in enumerate(plan.independent)
         ]
         moods = Moods("moods", self.stage, plan.moods, site.hooks)
-        self.actors: list[Actor] = [*tills, *holders, *self.offices, *self.independent, moods]
+        self.actors: list[Actor] = [*tills, *holders, *self.offices, *independent, moods]
         #: Messages that were asked for again, and when.
         self.asked_again: dict[int, float] = {}
         #: What ends by itself: when, what it is, how to end it.
@@ -302,9 +302,9 @@ class Storm:
             self._send_again()
             if self.now > lose_patience:
                 lose_patience = self.now + 5
-                for actor in self.independent:
-                    if orders := under_way.open_orders(self.database, actor.holder.address):
-                        actor.give_up(orders)
+                for purse in self.site.purses:
+                    if orders := under_way.open_orders(self.database, purse.holder.address):
+                        purse.give_up(orders)
             busy = [actor.name for actor in self.actors if actor.is_alive()]
             if waiting != (waiting := under_way.look(self.database)):
                 self.say(f"{self.now:6.1f} under way: {waiting}")
