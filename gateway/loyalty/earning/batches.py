@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Sequence
+from functools import cached_property
 from typing import Protocol
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy.orm import Session
 
 from gateway.chain import calls
 from gateway.chain.errors import Permanent
@@ -23,13 +24,12 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Jobs
 from gateway.core.limits import MAX_HUNDREDTHS
-from gateway.loyalty.campaigns import promises, schedule
+from gateway.loyalty.campaigns import promises, schedule, versions
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
 from gateway.loyalty.earning import counting, due, settlement
 from gateway.loyalty.earning.forgotten import HAPPENED
 from gateway.loyalty.earning.models import (
     Action,
-    ActionKind,
     ActionState,
     Batch,
     BatchEntry,
@@ -209,15 +209,40 @@ class Settlement:
 
     def _nets(self) -> list[Net]:
         campaign = self.campaign
-        waiting = self._awards() if self.open else []  # the chain takes no awards after that
-        refunds = self._refunds({award.id for award in waiting})
+        awards, refunds = self._read()
+        if not self.open:  # the chain takes no awards after that
+            awards = []
+        if refunds:
+            refunds = self._due(refunds, {award.id for award in awards})
         # What rounding leaves over stays with us until the campaign's end; then it is paid out to the last hundredth.
         step = 1 if self.now >= campaign.end else campaign.step
         limit = min(MAX_HUNDREDTHS, campaign.key_cap)
-        wallets = {action.wallet for action in waiting} | {action.wallet for action in refunds}
-        self.carries = self._carries(wallets if self.asked is None else self.asked) if self.open else {}
-        owing = self._owing(wallets | self.carries.keys()) if self.open else {}
-        return settlement.fold([*waiting, *refunds], self.carries, owing, step, limit, self._before(wallets))
+        wallets = {action.wallet for action in awards} | {action.wallet for action in refunds}
+        owing: dict[bytes, int] = {}
+        if self.open:
+            self.carries, owing = self._read_carries(wallets if self.asked is None else self.asked)
+        return settlement.fold([*awards, *refunds], self.carries, owing, step, limit, self._before(wallets))
+
+    def _read(self) -> tuple[list[Waiting], list[Waiting]]:
+        """Awards and refunds that wait."""
+        columns = sa.select(Action.id, Action.wallet, Action.points, Action.refers_to, Action.withheld, HAPPENED)
+        mine = () if self.asked is None else (Action.wallet.in_(self.asked),)
+        rows = self.session.execute(columns.where(*due.waiting(self.campaign.id), *mine)).tuples()
+        waiting = [Waiting(id, wallet, *rest) for id, wallet, *rest in rows if wallet is not None]
+        refunds = [action for action in waiting if action.refers_to is not None]
+        return [action for action in waiting if action.refers_to is None] if refunds else waiting, refunds
+
+    def _due(self, refunds: Sequence[Waiting], awards: set[int]) -> list[Waiting]:
+        """Refunds whose award is in this fold, or was settled before.
+
+        Then only once its batch has landed, because points can be taken back only where they are.
+        """
+        query = sa.select(Action.id, Batch.state).join(Batch, Batch.id == Action.batch_id, isouter=True)
+        settled: set[int] = set()
+        for part in parts([refund.refers_to for refund in refunds]):
+            found = self.session.execute(query.where(Action.id.in_(part), Action.state == ActionState.SETTLED))
+            settled |= {id for id, batch in found.tuples() if batch != BatchState.QUEUED}
+        return [refund for refund in refunds if refund.refers_to in awards or refund.refers_to in settled]
 
     def _before(self, wallets: Collection[bytes]) -> dict[bytes, Before]:
         """What of a restored database's forgotten past these wallets' actions are counted against."""
@@ -227,64 +252,26 @@ class Settlement:
         rows = [row for row in self.session.scalars(query) if row.wallet in wallets and (row.ahead or row.back)]
         return {row.wallet: Before(row.ahead, row.back, row.until or 0) for row in rows}
 
-    def _awards(self) -> list[Waiting]:
-        query = sa.select(Action.id, Action.wallet, Action.points, Action.withheld, HAPPENED)
-        rows = self.session.execute(query.where(*self._waiting(), Action.kind != ActionKind.REFUND))
-        return [
-            Waiting(id, wallet, points, None, withheld, at)
-            for id, wallet, points, withheld, at in rows.tuples()
-            if wallet is not None
-        ]
-
-    def _refunds(self, awards: set[int]) -> list[Waiting]:
-        """Refunds whose award is in this fold, or was settled before.
-
-        Then only once its batch has landed, because points can be taken back only where they are.
-        """
-        target, batch = aliased(Action), aliased(Batch)
-        query = (
-            sa.select(Action, target.state, batch.state)
-            .join(target, target.id == Action.refers_to)
-            .join(batch, batch.id == target.batch_id, isouter=True)
-            .where(*self._waiting(), Action.kind == ActionKind.REFUND)
-        )
-        return [
-            Waiting(refund.id, refund.wallet, refund.points, refund.refers_to, refund.withheld, refund.occurred_at)
-            for refund, state, batch_state in self.session.execute(query).tuples()
-            if refund.wallet is not None
-            and (refund.refers_to in awards or (state == ActionState.SETTLED and batch_state != BatchState.QUEUED))
-        ]
-
-    def _waiting(self) -> tuple[sa.ColumnElement[bool], ...]:
-        mine = () if self.asked is None else (Action.wallet.in_(self.asked),)
-        return *due.waiting(self.campaign.id), *mine
-
-    def _carries(self, wallets: Collection[bytes]) -> dict[bytes, int]:
-        """What these wallets carry; in the last settlement, what any wallet does."""
-        return self._of_carries(Carry.points, None if self.final else wallets)
-
-    def _owing(self, wallets: Collection[bytes]) -> dict[bytes, int]:
-        """What earlier refunds could not reach, where the programme lets later awards repay it."""
-        return self._of_carries(Carry.owed, wallets) if self._repays() else {}
-
-    def _of_carries(self, column: InstrumentedAttribute[int], wallets: Collection[bytes] | None) -> dict[bytes, int]:
-        """By wallet what is there, of these wallets or of all. Never read more than is settled: in a campaign with a
+    def _read_carries(self, wallets: Collection[bytes]) -> tuple[dict[bytes, int], dict[bytes, int]]:
+        """What these wallets carry (in the last settlement: what any wallet does), and what earlier refunds could not
+        reach, where the programme lets later awards repay it. Never read more than is settled: in a campaign with a
         step nearly every wallet there ever was carries something."""
-        query = sa.select(Carry.wallet, column).where(Carry.campaign_id == self.campaign.id, column > 0)
-        if wallets is None:
-            return dict(self.session.execute(query).tuples().all())
-        found: dict[bytes, int] = {}
-        for part in parts(sorted(wallets)):
-            found |= dict(self.session.execute(query.where(Carry.wallet.in_(part))).tuples().all())
-        return found
+        query = sa.select(Carry.wallet, Carry.points, Carry.owed).where(
+            Carry.campaign_id == self.campaign.id, sa.or_(Carry.points > 0, Carry.owed > 0)
+        )
+        some = [query] if self.final else [query.where(Carry.wallet.in_(part)) for part in parts(sorted(wallets))]
+        rows = [row for each in some for row in self.session.execute(each).tuples()]
+        repays = any(owed for _, _, owed in rows) and self._repays()
+        owing = {wallet: owed for wallet, _, owed in rows if owed} if repays else {}
+        return {wallet: points for wallet, points, _ in rows if points}, owing
+
+    @cached_property
+    def _versions(self) -> Sequence[RuleVersion]:
+        return versions.rules_of(self.session, [self.campaign.id])[self.campaign.id]
 
     def _repays(self) -> bool:
-        versions = sa.select(RuleVersion.document).where(
-            RuleVersion.campaign_id == self.campaign.id, RuleVersion.valid_from <= self.now
-        )
-        newest = versions.order_by(RuleVersion.valid_from.desc(), RuleVersion.version.desc()).limit(1)
-        document = self.session.scalar(newest)
-        return document is not None and parse(document).refunds == Refunds.LATER_AWARDS
+        version = versions.in_force(self._versions, self.now)
+        return version is not None and parse(version.document).refunds == Refunds.LATER_AWARDS
 
     # --------------------------------------------------------------- writing
 
@@ -343,11 +330,9 @@ class Settlement:
 
     def _count_codes(self, ids: Sequence[int]) -> None:
         """Codes count for ladders, goals and referrals from here on."""
-        query = sa.select(RuleVersion.id, RuleVersion.document).where(RuleVersion.campaign_id == self.campaign.id)
-        versions = dict(self.session.execute(query).tuples().all())
-        if any(parse(document).ladders for document in versions.values()):
+        if any(parse(version.document).ladders for version in self._versions):
             self.settler.standing.count(self.session, counting.codes_settled(self.session, ids))
-        followed = [id for id, document in versions.items() if programme(document).followed]
+        followed = [version.id for version in self._versions if programme(version.document).followed]
         for part in parts(sorted(ids)) if followed else ():
             codes = sa.select(Action.id).where(Action.id.in_(part), Action.claim_hash.is_not(None))
             found = self.session.scalars(codes.where(Action.rule_version_id.in_(followed)).order_by(Action.id))
@@ -355,6 +340,7 @@ class Settlement:
 
     def _write_carries(self, nets: Sequence[Net]) -> None:
         rows: dict[bytes, Carry] = {}
+        nets = [net for net in nets if self._changes_carry(net)]
         for part in parts([net.wallet for net in nets]):
             query = sa.select(Carry).where(Carry.campaign_id == self.campaign.id, Carry.wallet.in_(part))
             rows |= {row.wallet: row for row in self.session.scalars(query)}
@@ -373,6 +359,10 @@ class Settlement:
                 row.back -= net.back
                 self.campaign.ahead -= net.ahead
         self.session.flush()
+
+    def _changes_carry(self, net: Net) -> bool:
+        before = self.carries.get(net.wallet, 0)
+        return net.carry != before or any((net.shortfall, net.repaid, net.ahead, net.back))
 
 
 def send(session: Session, relayer: Enqueues, hub: bytes, batch: Batch, entries: Sequence[Entry]) -> None:
