@@ -148,6 +148,8 @@ class House:
             "redemptions.wipe",
         }
     )
+    #: Wheels of which a turn costs nearly the same for much as for little: once they did something, more may gather.
+    gathering = frozenset({"earning.settle"})
 
     def __init__(self, ground: Ground) -> None:
         self.ground, self.settings = ground, ground.settings

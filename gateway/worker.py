@@ -18,6 +18,8 @@ log = structlog.get_logger(__name__)
 IDLE = 0.25
 #: Wheels that look for what is seldom due rest so long, in seconds, after a turn that found nothing.
 SELDOM = 2.0
+#: Those that let work gather rest so long after a turn that did some: batches of 250 ms instead of one a turn.
+GATHER = 0.25
 #: Longest pause of a wheel that keeps failing.
 MAX_PAUSE = 30.0
 
@@ -53,6 +55,8 @@ class Worker:
         self.pauses[name] = 0.0
         if not done and name in self.house.seldom:
             self.not_before[name] = time.monotonic() + SELDOM
+        if done and name in self.house.gathering:
+            self.not_before[name] = time.monotonic() + GATHER
         return done
 
     def run(self) -> None:

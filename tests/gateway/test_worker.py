@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from gateway.worker import Worker
+import pytest
+
+from gateway.worker import GATHER, Worker
 
 
 def test_a_stop_lets_the_turning_wheel_end_and_begins_no_other() -> None:
@@ -16,7 +19,31 @@ def test_a_stop_lets_the_turning_wheel_end_and_begins_no_other() -> None:
         turned.append("first")
         return 1
 
-    house: Any = SimpleNamespace(wheels=lambda: {"first": first, "second": lambda: turned.append("second")}, seldom=())
-    worker = Worker(house)
+    worker = Worker(_house(first=first, second=lambda: turned.append("second")))
     worker.run()
     assert turned == ["first"]
+
+
+def test_after_a_turn_that_did_something_more_may_gather(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, turned = 100.0, []
+    monkeypatch.setattr("gateway.worker.time.monotonic", lambda: now)
+    waiting = 3
+
+    def settle() -> int:
+        nonlocal waiting
+        turned.append(now)
+        waiting, done = 0, waiting
+        return done
+
+    worker = Worker(_house(settle=settle))
+    worker.turn()  # does something, and rests
+    now += GATHER / 2
+    worker.turn()
+    now += GATHER / 2
+    worker.turn()  # finds nothing, and looks again at once
+    worker.turn()
+    assert turned == [100.0, 100.0 + GATHER, 100.0 + GATHER]
+
+
+def _house(**wheels: Callable[[], Any]) -> Any:
+    return SimpleNamespace(wheels=lambda: wheels, seldom=(), gathering={"settle"})

@@ -16,7 +16,7 @@ from gateway.core.db import Database, get_or_add
 Apply = Callable[[Session, Sequence[ChainEvent]], None]
 #: Events that the worker applies in one transaction, and in one turn; seconds between two transactions of one turn.
 #: SQLite has one writer, and tills wait for it: the ledger kept it for more than 40 ms of processor time.
-PART, TURN, BETWEEN = 500, 1_000, 0.002
+PART, TURN, BETWEEN = 125, 1_000, 0.002
 
 
 def drain(db: Database, name: str, apply: Apply, limit: int = 1000, kinds: Collection[EventKind] | None = None) -> int:
