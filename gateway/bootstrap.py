@@ -149,7 +149,7 @@ class House:
         }
     )
     #: Wheels of which a turn costs nearly the same for much as for little: once they did something, more may gather.
-    gathering = frozenset({"earning.settle"})
+    gathering = frozenset({"earning.settle", "jobs"})
 
     def __init__(self, ground: Ground) -> None:
         self.ground, self.settings = ground, ground.settings

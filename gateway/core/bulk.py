@@ -139,11 +139,16 @@ def reserve_ids(session: Session, model: type[Base], count: int) -> list[int]:
     """So many numbers for the primary key `id` of rows to be added, rising. On SQLite they are this transaction's
     because nobody else writes; on PostgreSQL the sequence gives each out once."""
     if is_sqlite(session.get_bind()):
-        first = (session.scalar(sa.select(sa.func.max(table_of(model).c.id))) or 0) + 1
+        first = (session.scalar(_last_id(model)) or 0) + 1
         return list(range(first, first + count))
     sequence = f"{model.__tablename__}_id_seq"
     numbers = sa.select(sa.func.nextval(sequence)).select_from(sa.func.generate_series(1, count))
     return sorted(session.scalars(numbers))
+
+
+@lru_cache(maxsize=64)
+def _last_id(model: type[Base]) -> sa.Select[tuple[int]]:
+    return sa.select(sa.func.max(table_of(model).c.id))
 
 
 def parts(items: Sequence[Any], size: int = CHUNK) -> Iterator[Sequence[Any]]:

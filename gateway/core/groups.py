@@ -23,7 +23,7 @@ from gateway.core.db import Database
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 #: Seconds, and from how many on.
-PAUSE, SEVERAL = 0.002, 4
+PAUSE, SEVERAL = 0.005, 4
 Waiting = tuple[Item, "asyncio.AbstractEventLoop", "asyncio.Future[Any]"]
 
 

@@ -32,6 +32,12 @@ TOKEN = re.compile(r"loy_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 GRACE, MAX_GRACE = 86_400, 30 * 86_400
 #: Compared with when there is no such key, so that both cases take the same time.
 NO_HASH = bytes(32)
+#: Keys and whether their merchants are active; built once, for tills.
+_OF_PREFIX = (
+    sa.select(ApiKey, sa.func.coalesce(Merchant.active, 1))
+    .join(Merchant, Merchant.id == ApiKey.merchant_id, isouter=True)
+    .where(ApiKey.prefix.in_(sa.bindparam("prefixes", expanding=True)))
+)
 
 
 @dataclass(frozen=True)
@@ -95,12 +101,10 @@ class ApiKeys:
         matches = {token: match for token in found if (match := TOKEN.fullmatch(token))}
         if not matches:
             return found
-        query = (
-            sa.select(ApiKey, sa.func.coalesce(Merchant.active, 1))
-            .join(Merchant, Merchant.id == ApiKey.merchant_id, isouter=True)
-            .where(ApiKey.prefix.in_({bytes.fromhex(match[1]) for match in matches.values()}))
-        )
-        known = {key.prefix: (key, active) for key, active in session.execute(query).tuples()}
+        prefixes = list({bytes.fromhex(match[1]) for match in matches.values()})
+        known = {
+            key.prefix: (key, active) for key, active in session.execute(_OF_PREFIX, {"prefixes": prefixes}).tuples()
+        }
         for token, match in matches.items():
             key, active = known.get(bytes.fromhex(match[1]), (None, True))
             same = hmac.compare_digest(NO_HASH if key is None else key.hash, _hash(token))

@@ -13,24 +13,35 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gateway.core.bulk import upsert
+from gateway.core.bulk import table_of, upsert
 from gateway.core.limits import MAX_SUM
 from gateway.loyalty.campaigns.errors import BUDGET_EXHAUSTED, DAILY_CAP_REACHED, QUOTA_REACHED
 from gateway.loyalty.campaigns.models import Campaign, QuotaUse
 
 DAY = 86_400
 
+# Statements of a till's transaction are built once: to build one costs as much as to execute it.
+_LOCK = (
+    sa.select(Campaign)
+    .where(Campaign.id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(Campaign.id)
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+_USED = sa.select(QuotaUse.merchant_id, QuotaUse.points).where(
+    QuotaUse.campaign_id == sa.bindparam("campaign"), QuotaUse.day == sa.bindparam("day")
+)
+_C = table_of(Campaign)
+_CHANGED = sa.update(_C).where(_C.c.id == sa.bindparam("campaign"))
+_CHANGED = _CHANGED.values(reserved=_C.c.reserved + sa.bindparam("points", type_=sa.BigInteger))
+# The conditions repeat what the lock already ensures: an error in our books must never pass silently.
+_PROMISED = _CHANGED.where(_C.c.reserved + sa.bindparam("points") <= _C.c.budget + _C.c.ahead)
+_FREED = _CHANGED.where(_C.c.reserved + sa.bindparam("points") >= 0)
+
 
 def lock(session: Session, ids: Collection[int]) -> dict[int, Campaign]:
     """The campaigns that exist, locked and read anew; in the order of their ids, so that nobody waits in a circle."""
-    query = (
-        sa.select(Campaign)
-        .where(Campaign.id.in_(ids))
-        .order_by(Campaign.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    return {campaign.id: campaign for campaign in session.scalars(query)}
+    return {campaign.id: campaign for campaign in session.scalars(_LOCK, {"ids": list(ids)})}
 
 
 @dataclass
@@ -76,10 +87,7 @@ class Allowance:
 def allowance(session: Session, campaign: Campaign, merchant_id: int, quota: int | None, now: int) -> Allowance:
     """Counts what is left in a campaign locked by `lock`; `quota` is the merchant's a day, None without one."""
     day = now // DAY
-    query = sa.select(QuotaUse.merchant_id, QuotaUse.points).where(
-        QuotaUse.campaign_id == campaign.id, QuotaUse.day == day
-    )
-    used = dict(session.execute(query).tuples().all())
+    used = dict(session.execute(_USED, {"campaign": campaign.id, "day": day}).tuples().all())
     return Allowance(
         campaign=campaign.id,
         merchant=merchant_id,
@@ -113,16 +121,8 @@ def restore(session: Session, campaign: int, points: int) -> None:
 
 
 def _change(session: Session, campaign: int, points: int) -> None:
-    # The condition repeats what the lock already ensures: an error in our books must never pass silently.
-    left = Campaign.budget + Campaign.ahead
-    bound = Campaign.reserved + points <= left if points > 0 else Campaign.reserved + points >= 0
-    change = (
-        sa.update(Campaign)
-        .where(Campaign.id == campaign, bound)
-        .values(reserved=Campaign.reserved + points)
-        .execution_options(synchronize_session=False)
-    )
-    if session.execute(change).rowcount != 1:  # type: ignore[attr-defined]
+    change = session.execute(_PROMISED if points > 0 else _FREED, {"campaign": campaign, "points": points})
+    if change.rowcount != 1:  # type: ignore[attr-defined]
         raise RuntimeError(f"campaign {campaign}: {points} hundredths do not fit into its promises")
     row = session.get(Campaign, campaign)
     if row is not None:

@@ -15,13 +15,18 @@ from gateway.loyalty.rules.document import RulesDocument, parse
 
 #: Tills' clocks may run ahead: rules that come into force within so many seconds may have judged something already.
 TOO_LATE = 600
+#: Built once, for tills (see promises.py).
+_RULES = (
+    sa.select(RuleVersion)
+    .where(RuleVersion.campaign_id.in_(sa.bindparam("campaigns", expanding=True)))
+    .order_by(RuleVersion.valid_from.desc(), RuleVersion.version.desc())
+)
 
 
 def rules_of(session: Session, campaigns: Sequence[int]) -> dict[int, list[RuleVersion]]:
     """All of each campaign, those valid from the latest moment first."""
-    query = sa.select(RuleVersion).where(RuleVersion.campaign_id.in_(campaigns))
     found: dict[int, list[RuleVersion]] = {campaign: [] for campaign in campaigns}
-    for row in session.scalars(query.order_by(RuleVersion.valid_from.desc(), RuleVersion.version.desc())):
+    for row in session.scalars(_RULES, {"campaigns": campaigns}):
         found[row.campaign_id].append(row)
     return found
 

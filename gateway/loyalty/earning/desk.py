@@ -30,6 +30,15 @@ from gateway.loyalty.rules.programme import Programme, programme
 #: Campaign, wallet.
 Member = tuple[int, bytes]
 
+# Built once (see promises.py).
+_QUOTAS = sa.select(CampaignMerchant.campaign_id, CampaignMerchant.daily_quota).where(
+    CampaignMerchant.merchant_id == sa.bindparam("merchant"),
+    CampaignMerchant.campaign_id.in_(sa.bindparam("campaigns", expanding=True)),
+)
+_KNOWN = sa.select(Action).where(
+    Action.merchant_id == sa.bindparam("merchant"), Action.key_hash.in_(sa.bindparam("hashes", expanding=True))
+)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -88,10 +97,7 @@ def open_desk(
 ) -> Desk:
     """Reads it all; `campaigns` were read before, because whoever writes locks them first."""
     wanted = {item.action.campaign for item in items}
-    shared = sa.select(CampaignMerchant).where(
-        CampaignMerchant.merchant_id == merchant, CampaignMerchant.campaign_id.in_(wanted)
-    )
-    quotas = {row.campaign_id: row.daily_quota for row in session.scalars(shared)}
+    quotas = dict(session.execute(_QUOTAS, {"merchant": merchant, "campaigns": list(wanted)}).tuples().all())
     rows = [campaigns[id] for id in sorted(wanted) if id in campaigns]
     mine = {row.id: row for row in rows if row.merchant_id == merchant or row.id in quotas}
     for campaign in mine.values():
@@ -172,9 +178,8 @@ def first_actions(session: Session, members: Iterable[Member]) -> dict[Member, i
 def _known(
     session: Session, secrets: Secrets, merchant: int, items: Sequence[Report]
 ) -> dict[bytes, tuple[bytes, int | Answer]]:
-    hashes = {item.digest for item in items}
-    query = sa.select(Action).where(Action.merchant_id == merchant, Action.key_hash.in_(hashes))
-    rows = list(session.scalars(query))
+    hashes = list({item.digest for item in items})
+    rows = list(session.scalars(_KNOWN, {"merchant": merchant, "hashes": hashes}))
     counts = answers.counts_of(session, [row.id for row in rows]) if rows else {}
     return {row.key_hash: (row.body_hash, answers.of(secrets, row, counts.get(row.id, []), True)) for row in rows}
 
