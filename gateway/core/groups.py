@@ -2,7 +2,7 @@
 
 A thread takes whatever waits, does it in one transaction and answers all of it after the commit. While it commits, the
 next group gathers, so the groups are as large as the load makes them. Who comes alone waits for nobody; after a group
-of several the thread waits two thousandths of a second, because those who were just answered send again at once, and
+of several the thread waits five thousandths of a second, because those who were just answered send again at once, and
 without the pause every second group had one of them.
 """
 
