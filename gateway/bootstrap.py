@@ -132,25 +132,6 @@ class Ground:
 class House:
     """All rooms over one ground."""
 
-    #: Wheels whose work is seldom due and may wait a little.
-    seldom = frozenset(
-        {
-            "campaigns.refresh",
-            "earning.resend",
-            "earning.lapse",
-            "earning.release",
-            "earning.forget",
-            "earning.recount",
-            "boards.forget",
-            "statistics.close",
-            *(f"{room}.sweep" for room in ("redemptions", "moves", "badges")),
-            "offers.uploads",
-            "redemptions.wipe",
-        }
-    )
-    #: Wheels of which a turn costs nearly the same for much as for little: once they did something, more may gather.
-    gathering = frozenset({"earning.settle", "jobs"})
-
     def __init__(self, ground: Ground) -> None:
         self.ground, self.settings = ground, ground.settings
         db, clock, jobs, reads, deployment = ground.db, ground.clock, ground.jobs, ground.reads, ground.deployment

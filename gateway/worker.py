@@ -18,8 +18,25 @@ log = structlog.get_logger(__name__)
 IDLE = 0.25
 #: Wheels that look for what is seldom due rest so long, in seconds, after a turn that found nothing.
 SELDOM = 2.0
-#: Those that let work gather rest so long after a turn that did some: batches of 250 ms instead of one a turn.
+SELDOM_DUE = frozenset(
+    {
+        "campaigns.refresh",
+        "earning.resend",
+        "earning.lapse",
+        "earning.release",
+        "earning.forget",
+        "earning.recount",
+        "boards.forget",
+        "statistics.close",
+        *(f"{room}.sweep" for room in ("redemptions", "moves", "badges")),
+        "offers.uploads",
+        "redemptions.wipe",
+    }
+)
+#: Wheels of which a turn costs nearly the same for much as for little rest so long after one that did something: under
+#: load a worker made a batch, and a handful of transactions more, of each few actions.
 GATHER = 0.25
+GATHERING = frozenset({"earning.settle", "jobs"})
 #: Longest pause of a wheel that keeps failing.
 MAX_PAUSE = 30.0
 
@@ -53,9 +70,9 @@ class Worker:
             log.warning("wheel.failed", wheel=name, error=type(error).__name__, where=logs.where(error))
             return 0
         self.pauses[name] = 0.0
-        if not done and name in self.house.seldom:
+        if not done and name in SELDOM_DUE:
             self.not_before[name] = time.monotonic() + SELDOM
-        if done and name in self.house.gathering:
+        if done and name in GATHERING:
             self.not_before[name] = time.monotonic() + GATHER
         return done
 

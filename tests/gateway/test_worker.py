@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from gateway.worker import GATHER, Worker
+from gateway.bootstrap import House
+from gateway.worker import GATHER, GATHERING, SELDOM_DUE, Worker
 
 
 def test_a_stop_lets_the_turning_wheel_end_and_begins_no_other() -> None:
@@ -35,7 +37,7 @@ def test_after_a_turn_that_did_something_more_may_gather(monkeypatch: pytest.Mon
         waiting, done = 0, waiting
         return done
 
-    worker = Worker(_house(settle=settle))
+    worker = Worker(_house(**{"earning.settle": settle}))
     worker.turn()  # does something, and rests
     now += GATHER / 2
     worker.turn()
@@ -45,5 +47,10 @@ def test_after_a_turn_that_did_something_more_may_gather(monkeypatch: pytest.Mon
     assert turned == [100.0, 100.0 + GATHER, 100.0 + GATHER]
 
 
+def test_wheels_that_rest_are_wheels() -> None:
+    source = inspect.getsource(House.wheels)
+    assert [name for name in SELDOM_DUE | GATHERING if f'"{name}"' not in source] == []
+
+
 def _house(**wheels: Callable[[], Any]) -> Any:
-    return SimpleNamespace(wheels=lambda: wheels, seldom=(), gathering={"settle"})
+    return SimpleNamespace(wheels=lambda: wheels)
