@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import cast
+from functools import lru_cache
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -16,7 +17,10 @@ from gateway.core.db import Database, get_or_add
 Apply = Callable[[Session, Sequence[ChainEvent]], None]
 #: Events that the worker applies in one transaction, and in one turn; seconds between two transactions of one turn.
 #: SQLite has one writer, and tills wait for it: the ledger kept it for more than 40 ms of processor time.
-PART, TURN, BETWEEN = 125, 1_000, 0.002
+PART, TURN, BETWEEN = 250, 1_000, 0.002
+#: Built once: a part's fixed cost was mostly that of building statements.
+_NEWEST = sa.select(sa.func.max(ChainEvent.id))
+_CURSOR = sa.select(Subscription.last_event).where(Subscription.name == sa.bindparam("name"))
 
 
 def drain(db: Database, name: str, apply: Apply, limit: int = 1000, kinds: Collection[EventKind] | None = None) -> int:
@@ -67,7 +71,7 @@ def applied_block(session: Session) -> int | None:
     """The last block read, when every reader has applied all of its events; None while one is behind."""
     # In this order: what is written between the statements makes a reader look late, never early.
     block = session.scalar(sa.select(sa.func.max(IndexedBlock.number)))
-    newest = session.scalar(sa.select(sa.func.max(ChainEvent.id))) or 0
+    newest = _newest(session)
     slowest = session.scalar(sa.select(sa.func.min(Subscription.last_event))) or 0
     return block if slowest >= newest else None
 
@@ -79,21 +83,26 @@ def time_read(session: Session) -> int:
 
 
 def _cursor(session: Session, name: str) -> int:
-    row = session.get(Subscription, name)
-    return row.last_event if row else 0
+    return session.scalar(_CURSOR, {"name": name}) or 0
 
 
 def _newest(session: Session) -> int:
-    return session.scalar(sa.select(sa.func.max(ChainEvent.id))) or 0
+    return session.scalar(_NEWEST) or 0
 
 
 def _next(
     session: Session, after: int, newest: int, limit: int, kinds: Collection[EventKind] | None
 ) -> Sequence[ChainEvent]:
     """As bare rows: making objects of them took longer than reading them."""
-    query = sa.select(*ChainEvent.__table__.columns).where(
-        ChainEvent.id > after, ChainEvent.id <= newest, ChainEvent.orphaned == 0
-    )
+    query = _events(None if kinds is None else frozenset(kinds))
+    rows = session.execute(query, {"after": after, "newest": newest, "limit": limit}).all()
+    return cast("Sequence[ChainEvent]", rows)
+
+
+@lru_cache(maxsize=16)
+def _events(kinds: frozenset[EventKind] | None) -> sa.Select[Any]:
+    e = ChainEvent.__table__.c
+    query = sa.select(*e).where(e.id > sa.bindparam("after"), e.id <= sa.bindparam("newest"), e.orphaned == 0)
     if kinds is not None:
-        query = query.where(ChainEvent.kind.in_({EventKind.REWIND, *kinds}))
-    return cast("Sequence[ChainEvent]", session.execute(query.order_by(ChainEvent.id).limit(limit)).all())
+        query = query.where(e.kind.in_({EventKind.REWIND, *kinds}))
+    return query.order_by(e.id).limit(sa.bindparam("limit"))

@@ -47,6 +47,18 @@ def test_a_snapshot_lasts_while_the_chain_is_read(db: Database, monkeypatch: pyt
     reading.dispose()
 
 
+def test_no_plan_is_kept_from_when_a_table_was_empty(db: Database) -> None:
+    """PostgreSQL keeps the plan of a statement that came often: bulk calls read all actions there were, for each."""
+    if db.sqlite:
+        pytest.skip("SQLite plans each statement by its indexes")
+    with db.begin() as session:
+        for ref in range(20):  # the driver prepares it after five, the server keeps a plan after five more
+            session.scalar(sa.select(Job.id).where(Job.run_at == ref))
+        plans = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT jobs.id%'"
+        kept, made = session.execute(sa.text(plans)).tuples().one()
+    assert (kept, made > 10) == (0, True)
+
+
 def _hang(hanging: Database, other: Database) -> None:
     with hanging.begin() as session:
         session.execute(sa.update(Job).values(ref=2))
