@@ -143,7 +143,7 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
 
 def _postgresql_connect(connection: Any, _record: Any) -> None:
     connection.execute(f"SET idle_in_transaction_session_timeout = {HANGS}")
-    # A plan that is kept was made for the table as it was then: those of an empty database read whole tables for minutes.
+    # A plan that is kept was made for the table as it was then: those of an empty database read whole tables later.
     connection.execute("SET plan_cache_mode = force_custom_plan")
     connection.commit()
 
