@@ -17,7 +17,7 @@ from gateway.core.db import Database, get_or_add
 Apply = Callable[[Session, Sequence[ChainEvent]], None]
 #: Events that the worker applies in one transaction, and in one turn; seconds between two transactions of one turn.
 #: SQLite has one writer, and tills wait for it: the ledger kept it for more than 40 ms of processor time.
-PART, TURN, BETWEEN = 250, 1_000, 0.002
+PART, TURN, BETWEEN = 125, 1_000, 0.002
 #: Built once: a part's fixed cost was mostly that of building statements.
 _NEWEST = sa.select(sa.func.max(ChainEvent.id))
 _CURSOR = sa.select(Subscription.last_event).where(Subscription.name == sa.bindparam("name"))
