@@ -14,13 +14,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+#: What no other process can open.
+IN_MEMORY = ("", ":memory:")
+
 
 class Turns:
     """The queue of one database file. Threads of a process stand at a lock; one of them, with other processes, at the
     file `<database>-turn`, which stays empty, may be deleted, and is left by whoever dies."""
 
     def __init__(self, database: str, pause: float) -> None:
-        self._place, self._pause = f"{database}-turn", pause
+        self._place, self._pause = f"{database}-turn" if database not in IN_MEMORY else None, pause
         self._threads = threading.Lock()
         self._file: int | None = None
 
@@ -45,7 +48,7 @@ class Turns:
             self._file = None
 
     def _stand(self, deadline: float) -> None:
-        if self._file is None:
+        if self._file is None and self._place is not None:
             with suppress(OSError):  # a full disk: then without, SQLite itself lets only one write
                 self._file = os.open(self._place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         while self._file is not None:

@@ -106,6 +106,16 @@ def test_threads_of_one_process_stand_too(file: str) -> None:
     turns.close()
 
 
+def test_a_database_in_memory_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for url in ("sqlite://", "sqlite:///:memory:"):
+        database = Database(url)
+        with database.begin() as session:
+            session.execute(sa.text("SELECT 1"))
+        database.dispose()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_its_file_everybody_writes_all_the_same(db: Database, file: str, tmp_path: Path) -> None:
     """Deleted, or impossible to make: SQLite itself lets only one write."""
     with db.begin() as session:
