@@ -33,10 +33,10 @@ SELDOM_DUE = frozenset(
         "redemptions.wipe",
     }
 )
-#: Wheels of which a turn costs nearly the same for much as for little rest so long after one that did something: under
-#: load a worker made a batch, and a handful of transactions more, of each few actions.
+#: Wheels of which a turn costs nearly the same for little as for somewhat more rest so long after one that did
+#: something, but less than so much. Under load a worker made a batch, and some transactions more, of each few actions.
 GATHER = 0.25
-GATHERING = frozenset({"earning.settle", "jobs"})
+GATHERING = {"earning.settle": 20, "jobs": 100}
 #: Longest pause of a wheel that keeps failing.
 MAX_PAUSE = 30.0
 
@@ -72,7 +72,7 @@ class Worker:
         self.pauses[name] = 0.0
         if not done and name in SELDOM_DUE:
             self.not_before[name] = time.monotonic() + SELDOM
-        if done and name in GATHERING:
+        if 0 < done < GATHERING.get(name, 0):
             self.not_before[name] = time.monotonic() + GATHER
         return done
 

@@ -13,7 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from gateway.core.turns import Turns
+from gateway.core.turns import LOOK_AGAIN, Turns
 
 Row = TypeVar("Row")
 
@@ -26,8 +26,8 @@ HANGS = 60_000
 #: have their caches filled.
 CONNECTIONS = 15
 
-#: SQLite: seconds until a transaction gives up waiting for the one writer, and between two looks.
-LOCKED, LOOK_AGAIN = 30, 0.001
+#: SQLite: seconds until a transaction gives up waiting for the one writer.
+LOCKED = 30
 
 #: SQLite: pages of the write-ahead log from which on whoever commits copies them into the database; and from which on
 #: who leaves that to others does it all the same.
@@ -68,7 +68,7 @@ class Database:
             event.listen(self.engine, "connect", _sqlite_connect)
             event.listen(self.engine, "connect", self._sqlite_log)
             event.listen(self.engine, "begin", self._sqlite_begin)
-            self._turns = Turns(self.url.database or "", LOOK_AGAIN)
+            self._turns = Turns(self.url.database or "")
         else:
             self.engine = sa.create_engine(
                 self.url, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=20

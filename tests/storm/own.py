@@ -10,7 +10,7 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from eth_account import Account
@@ -24,8 +24,9 @@ from gateway.chain.rpc import Rpc
 from gateway.chain.signatures import compact, sign
 from gateway.commands import audit_logs
 from gateway.commands.audit_books import Books
-from gateway.identity.wallets.models import OpenOrder
+from gateway.core.db import Database
 from tests.functional.people import Holder
+from tests.storm import under_way
 from tests.storm.actors import PAUSE, Actor, Stage, pick
 from tests.storm.book import Seen, Where
 from tests.storm.fleet import Fleet
@@ -95,17 +96,19 @@ class Purse:
         except ChainError:
             return 0
 
-    def give_up(self, orders: Collection[OpenOrder]) -> None:
+    def give_up(self, database: Database) -> None:
         """Cancels what holds up this holder's open orders for as long as they are good: a nonce before them that nobody
         uses, because the gateway has refused its order or the holder's own transaction took another, or points that the
-        holder has spent by itself."""
+        holder has spent by itself. An order that the gateway has lost is no reason: then the storm must fail."""
+        orders = under_way.open_orders(database, self.holder.address)
         for campaign in {order.campaign for order in orders}:
             amounts = {order.nonce: order.amount for order in orders if order.campaign == campaign}
             try:
                 has, nonce = self._standing(campaign)
             except ChainError:
                 continue
-            if nonce <= max(amounts) and amounts.get(nonce, has + 1) > has:
+            told = bool(self._sent) or under_way.has_ended(database, self.holder.address, campaign, nonce)
+            if (nonce in amounts and amounts[nonce] > has) or (nonce not in amounts and nonce < max(amounts) and told):
                 self.cancel(campaign)
         self.push()
 

@@ -303,8 +303,7 @@ class Storm:
             if self.now > lose_patience:
                 lose_patience = self.now + 5
                 for purse in self.site.purses:
-                    if orders := under_way.open_orders(self.database, purse.holder.address):
-                        purse.give_up(orders)
+                    purse.give_up(self.database)
             busy = [actor.name for actor in self.actors if actor.is_alive()]
             if waiting != (waiting := under_way.look(self.database)):
                 self.say(f"{self.now:6.1f} under way: {waiting}")

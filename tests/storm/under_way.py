@@ -56,6 +56,17 @@ def open_orders(database: Database, holder: bytes) -> Sequence[OpenOrder]:
         return session.scalars(sa.select(OpenOrder).where(OpenOrder.holder == holder)).all()
 
 
+def has_ended(database: Database, holder: bytes, campaign: int, nonce: int) -> bool:
+    """Whether the gateway took an order of the holder for this nonce, and has told how it ended."""
+    moves = sa.select(Move.id).where(Move.holder == holder, Move.nonce == nonce, Move.state != MoveState.ACCEPTED)
+    codes = sa.select(Redemption.id).where(
+        Redemption.holder == holder, Redemption.nonce == nonce, Redemption.state.not_in(OPEN)
+    )
+    with database.read() as session:
+        found = session.scalars(moves.where(Move.source == campaign)).first()
+        return found is not None or session.scalars(codes.where(Redemption.campaign == campaign)).first() is not None
+
+
 def far_messages(database: Database, now: int) -> list[tuple[int, int]]:
     """Messages whose next attempt is far, each after its merchant's number."""
     query = sa.select(Endpoint.merchant_id, Delivery.id).join(Endpoint).where(*WAITING, Delivery.next_at > now + FAR)

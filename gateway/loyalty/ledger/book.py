@@ -28,7 +28,7 @@ _HOLDINGS = sa.select(_H.holder, _H.matured, _H.old, _H.young, _H.period, _H.sta
 )
 _TERMS = sa.select(_C.id, _C.hold, _C.closed).where(_C.id.in_(sa.bindparam("campaigns", expanding=True)))
 _TOTALS = sa.select(_T.campaign, _T.measure, _T.party, _T.events, _T.points).where(
-    _T.campaign.in_(sa.bindparam("campaigns", expanding=True)), _T.party.in_(sa.bindparam("parties", expanding=True))
+    *(_T[name].in_(sa.bindparam(f"{name}s", expanding=True)) for name in TOTAL)  # its whole key, or it reads too much
 )
 
 
@@ -169,8 +169,8 @@ class Book:
                     total[1] += sign * points
         if not sums:
             return
-        campaigns, _, parties = (list(set(column)) for column in zip(*sums, strict=True))
-        known = self.session.execute(_TOTALS, {"campaigns": campaigns, "parties": parties}).tuples()
+        wanted = {f"{name}s": list(set(column)) for name, column in zip(TOTAL, zip(*sums, strict=True), strict=True)}
+        known = self.session.execute(_TOTALS, wanted).tuples()
         before = {(campaign, measure, party): counted for campaign, measure, party, *counted in known}
         rows = []
         for place, (count, points) in sorted(sums.items()):
