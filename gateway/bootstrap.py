@@ -334,6 +334,7 @@ class House:
             "moves.sweep": self.move_settlement.sweep_dead,
             "badges.submit": self.badge_submission.submit_due,
             "badges.sweep": self.badge_settlement.sweep_due,
+            "database.log": g.db.shorten_log,
         }
 
 

@@ -31,6 +31,7 @@ SELDOM_DUE = frozenset(
         *(f"{room}.sweep" for room in ("redemptions", "moves", "badges")),
         "offers.uploads",
         "redemptions.wipe",
+        "database.log",
     }
 )
 #: Wheels of which a turn costs nearly the same for little as for somewhat more rest so long after one that did

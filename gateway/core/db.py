@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -32,6 +33,9 @@ LOCKED = 30
 #: SQLite: pages of the write-ahead log from which on whoever commits copies them into the database; and from which on
 #: who leaves that to others does it all the same.
 COPY_LOG, COPY_LOG_MYSELF = 1_000, 10_000
+
+#: SQLite: bytes of the log from which on it is begun anew, and milliseconds that this waits for readers.
+LOG_TOO_LONG, FOR_READERS = 64 * 2**20, 200
 
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
@@ -93,6 +97,23 @@ class Database:
         takes as long as ten of them, and here tills wait for commits."""
         self._copy_log = COPY_LOG_MYSELF
         self.engine.dispose()  # connections learn it when they are opened
+
+    def shorten_log(self) -> int:
+        """Begins SQLite's write-ahead log anew once it is too long; returns 1 when it did. SQLite does so by itself when
+        nobody reads in it. Under steady load somebody always does: it grew by a megabyte a second."""
+        log = Path(f"{self.url.database}-wal")
+        if not (self.sqlite and log.exists() and log.stat().st_size >= LOG_TOO_LONG):
+            return 0
+        connection = self.engine.raw_connection()
+        driver: Any = connection.driver_connection
+        try:
+            driver.execute(f"PRAGMA busy_timeout={FOR_READERS}")
+            with self._turns.mine(time.monotonic() + LOCKED):  # who writes must end, and nobody else begin
+                busy = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            return int(not busy)
+        finally:
+            driver.execute(f"PRAGMA busy_timeout={LOCKED * 1_000}")
+            connection.close()
 
     def dispose(self) -> None:
         """Closes all connections."""

@@ -129,6 +129,28 @@ def test_who_leaves_the_log_to_others_copies_it_only_when_they_do_not(
     worker.dispose()
 
 
+def test_a_log_that_is_too_long_is_begun_anew(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once no reader is in it; nothing that is in it is lost, and who waits to write does so afterwards."""
+    log, written = Path(f"{db.url.database}-wal"), sa.select(sa.func.count(Job.id))
+    _write(db)
+    assert db.shorten_log() == 0, "short, or PostgreSQL's"
+    if not db.sqlite:
+        return
+    monkeypatch.setattr(db_module, "LOG_TOO_LONG", 1)
+    monkeypatch.setattr(db_module, "FOR_READERS", 1)
+    with db.read() as reader:
+        assert reader.scalar(written) == 1
+        _write(db)
+        assert (db.shorten_log(), reader.scalar(written)) == (0, 1)
+        _write(db)
+    assert log.stat().st_size > 0
+    assert (db.shorten_log(), log.stat().st_size) == (1, 0)
+    _write(db)
+    with db.read() as session:
+        assert session.scalar(written) == 4
+        assert session.scalar(sa.text("PRAGMA busy_timeout")) == 1_000 * db_module.LOCKED
+
+
 def _write(database: Database) -> None:
     with database.begin() as session:
         Jobs(Clock()).enqueue(session, "test.writes", 1)
