@@ -99,8 +99,8 @@ class Database:
         self.engine.dispose()  # connections learn it when they are opened
 
     def shorten_log(self) -> int:
-        """Begins SQLite's write-ahead log anew once it is too long; returns 1 when it did. SQLite does so by itself when
-        nobody reads in it. Under steady load somebody always does: it grew by a megabyte a second."""
+        """Begins SQLite's write-ahead log anew once it is too long; returns 1 when it did. By itself SQLite does that
+        when nobody reads in it. Under steady load somebody always does: it grew by a megabyte a second."""
         log = Path(f"{self.url.database}-wal")
         if not (self.sqlite and log.exists() and log.stat().st_size >= LOG_TOO_LONG):
             return 0
