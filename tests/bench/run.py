@@ -53,7 +53,6 @@ def _of_database(kind: str, size: Size, parts: Collection[str], say: Callable[[s
         with open_shop(kind) as shop:
             if "ours" in parts:
                 part |= ours.pipeline(shop, size)
-                part["paced"] = ours.minting(shop, size, part["single"]["accepted"] / 2)
                 part["gas"] = ours.gas(shop)
             if "redemptions" in parts:
                 part["redemptions"] = redeeming.measure(shop, size)
