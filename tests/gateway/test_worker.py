@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from gateway.bootstrap import House
+from gateway.core.jobs import Jobs
+from gateway.loyalty.earning.batches import Settler
 from gateway.worker import GATHER, GATHERING, SELDOM_DUE, Worker
 
 
@@ -49,6 +51,11 @@ def test_after_a_turn_that_did_something_more_may_gather(monkeypatch: pytest.Mon
 def test_wheels_that_rest_are_wheels() -> None:
     source = inspect.getsource(House.wheels)
     assert [name for name in SELDOM_DUE | GATHERING.keys() if f'"{name}"' not in source] == []
+
+
+def test_a_wheel_that_did_as_much_as_it_may_does_not_rest() -> None:
+    most = {"earning.settle": Settler.settle_due, "jobs": Jobs.run_due}
+    assert {name: inspect.signature(wheel).parameters["limit"].default for name, wheel in most.items()} == GATHERING
 
 
 def _house(**wheels: Callable[[], Any]) -> Any:

@@ -32,8 +32,11 @@ _USED = sa.select(QuotaUse.merchant_id, QuotaUse.points).where(
     QuotaUse.campaign_id == sa.bindparam("campaign"), QuotaUse.day == sa.bindparam("day")
 )
 _C = table_of(Campaign)
-_CHANGED = sa.update(_C).where(_C.c.id == sa.bindparam("campaign"))
-_CHANGED = _CHANGED.values(reserved=_C.c.reserved + sa.bindparam("points", type_=sa.BigInteger))
+_CHANGED = (
+    sa.update(_C)
+    .where(_C.c.id == sa.bindparam("campaign"))
+    .values(reserved=_C.c.reserved + sa.bindparam("points", type_=sa.BigInteger))
+)
 # The conditions repeat what the lock already ensures: an error in our books must never pass silently.
 _PROMISED = _CHANGED.where(_C.c.reserved + sa.bindparam("points") <= _C.c.budget + _C.c.ahead)
 _FREED = _CHANGED.where(_C.c.reserved + sa.bindparam("points") >= 0)
@@ -121,8 +124,8 @@ def restore(session: Session, campaign: int, points: int) -> None:
 
 
 def _change(session: Session, campaign: int, points: int) -> None:
-    change = session.execute(_PROMISED if points > 0 else _FREED, {"campaign": campaign, "points": points})
-    if change.rowcount != 1:  # type: ignore[attr-defined]
+    change = _PROMISED if points > 0 else _FREED
+    if session.connection().execute(change, {"campaign": campaign, "points": points}).rowcount != 1:
         raise RuntimeError(f"campaign {campaign}: {points} hundredths do not fit into its promises")
     row = session.get(Campaign, campaign)
     if row is not None:

@@ -189,7 +189,7 @@ class Settlement:
             return 0
         made, left = self._write(nets)
         if left:
-            return made  # settle_at stays: the rest follows at once
+            return made  # settle_at stays: the rest follows in the next turn
         self._next_time(waiting=False, made=made)
         return made
 

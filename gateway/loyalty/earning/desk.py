@@ -16,7 +16,7 @@ from gateway.core.secrets import Secrets
 from gateway.loyalty.campaigns import promises
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion
 from gateway.loyalty.campaigns.promises import Allowance
-from gateway.loyalty.campaigns.versions import rules_of
+from gateway.loyalty.campaigns.versions import in_force, rules_of
 from gateway.loyalty.earning import answers, forgotten, reports
 from gateway.loyalty.earning.answers import Answer, Ground
 from gateway.loyalty.earning.climbing import Climb, moments
@@ -153,8 +153,7 @@ def _programme(report: ActionIn, versions: dict[int, list[RuleVersion]]) -> Prog
     """The rules of a report's moment; None for refunds, and where there are none."""
     if report.kind == "refund":
         return None
-    of_campaign = versions.get(report.campaign, [])
-    found = next((version for version in of_campaign if version.valid_from <= report.occurred_at), None)
+    found = in_force(versions.get(report.campaign, []), report.occurred_at)
     return None if found is None else programme(found.document)
 
 
