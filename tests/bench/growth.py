@@ -1,4 +1,5 @@
-"""What an action costs when many are there already: taken in, folded, credited, in one process without a chain.
+"""What an action costs when many are there already: taken in, folded, credited, in one process without a chain; as it
+comes from tills, some in a transaction, and as it comes in bulk.
 
 The rows that are there already are written directly, in the shape and number in which a landed action leaves them: one
 action, line, batch entry, event, entry of the ledger and holding for each of as many wallets.
@@ -17,7 +18,7 @@ import sqlalchemy as sa
 
 from gateway.chain.hexes import checksum
 from gateway.chain.indexer.models import ChainEvent, EventKind
-from gateway.chain.indexer.stream import drain
+from gateway.chain.indexer.stream import follow
 from gateway.core import garbage
 from gateway.core.bulk import add_rows
 from gateway.core.clock import Clock
@@ -31,17 +32,19 @@ from gateway.loyalty.earning.schemas import ActionIn
 from gateway.loyalty.ledger.models import Holding, LedgerEntry
 from gateway.loyalty.ledger.service import Ledger
 from gateway.models import metadata
-from tests.bench import world
+from tests.bench import ours, world
 from tests.gateway.earning.conftest import DAY, Room, build_room
 
 POINTS, BULK, ROUNDS = 1_000, 500, 10
+#: Reports that share a transaction: tills' that came within the same hundredth of a second, and those of one bulk call.
+TOGETHER = {"single": 20, "bulk": BULK}
 #: Rows written at once.
 PART = 10_000
 RULES = [{"kind": "per_currency", "points": 100, "per": 100}]
 
 
-def measure(sizes: Sequence[int]) -> dict[str, dict[str, float]]:
-    """Microseconds of processor time an action, by how many are there already and by what is done."""
+def measure(sizes: Sequence[int]) -> dict[str, dict[str, dict[str, float]]]:
+    """Microseconds of processor time an action, by how it comes, by how many are there already and by what is done."""
     with tempfile.TemporaryDirectory(prefix="loyalty-bench-") as folder:
         database = Database(f"sqlite:///{Path(folder) / 'growth.db'}")
         metadata.create_all(database.engine)
@@ -50,28 +53,35 @@ def measure(sizes: Sequence[int]) -> dict[str, dict[str, float]]:
         room.campaign(budget=10**11, cap=10**11, rules=RULES)
         garbage.settle()  # as in the worker
         crowd: list[bytes] = []
-        found = {}
-        _round(room, world.wallets(BULK))
+        found: dict[str, dict[str, dict[str, float]]] = {name: {} for name in TOGETHER}
+        for together in TOGETHER.values():
+            _round(room, world.wallets(BULK), together)
         for size in sizes:
             while len(crowd) < size:
                 part = world.wallets(min(PART, size - len(crowd)))
                 _fill(room, part)
                 crowd += part
-            rounds = []
-            for _ in range(ROUNDS):  # half of them are known already
-                known = [secrets.choice(crowd) for _ in range(BULK // 2)]
-                rounds.append(_round(room, list({*known, *world.wallets(BULK // 2)})))
-            found[str(size)] = {name: world.median([one[name] for one in rounds]) for name in rounds[0]}
+            for name, together in TOGETHER.items():
+                rounds = [_round(room, _some(crowd), together) for _ in range(ROUNDS)]
+                found[name][str(size)] = ours.median(rounds)
         database.dispose()
         return found
 
 
-def _round(room: Room, wallets: Sequence[bytes]) -> dict[str, float]:
+def _some(crowd: Sequence[bytes]) -> list[bytes]:
+    """Half of them are known already."""
+    return list({*(secrets.choice(crowd) for _ in range(BULK // 2)), *world.wallets(BULK // 2)})
+
+
+def _round(room: Room, wallets: Sequence[bytes], together: int) -> dict[str, float]:
     reports = [Report(secrets.token_hex(12), _action(room, wallet)) for wallet in wallets]
+    groups = [reports[start : start + together] for start in range(0, len(reports), together)]
 
     def take() -> None:
-        with room.db.begin() as session:
-            room.earning.accept_groups(session, [(room.merchant, reports)])
+        for group in groups:
+            calls = [(room.merchant, group)] if together == BULK else [(room.merchant, [report]) for report in group]
+            with room.db.begin() as session:
+                room.earning.accept_groups(session, calls)
 
     found = {"taken in": _timed(take, len(wallets)), "folded": _timed(room.settler.settle_due, len(wallets))}
     room.hub.mine()
@@ -79,7 +89,7 @@ def _round(room: Room, wallets: Sequence[bytes]) -> dict[str, float]:
     with room.db.begin() as session:
         add_rows(session, ChainEvent, [_event(room, place, wallet) for place, wallet in enumerate(wallets)])
     ledger = Ledger()
-    found["credited"] = _timed(lambda: drain(room.db, "ledger", ledger.apply_events), len(wallets))
+    found["credited"] = _timed(lambda: follow(room.db, "ledger", ledger.apply_events), len(wallets))
     found["together"] = sum(found.values())
     return found
 
