@@ -14,6 +14,7 @@ from gateway.core.limits import MAX_SUM
 from gateway.identity.merchants.models import Merchant
 from gateway.loyalty.badges.models import BadgeWish
 from gateway.loyalty.campaigns.models import Campaign
+from gateway.loyalty.earning.landing import FAR
 from gateway.loyalty.moves.models import Move, MoveKind, MoveState
 from gateway.loyalty.offers import documents
 from gateway.loyalty.offers.models import Code, CodeState, Offer, OfflineUse
@@ -43,8 +44,8 @@ def campaign(row: Campaign, books: Books, operator: bytes | None) -> Iterator[Di
     for name, expected, found in pairs:
         if expected != found:
             yield Difference("campaign-mirror", f"{where} {name}", expected, found)
-    highest = max(state.landed, default=0)
-    if highest < MAX_SUM and row.next_number <= highest:
+    highest = max((number for number in state.landed if number <= FAR), default=0)
+    if row.next_number <= highest:
         yield Difference("campaign-number-behind", where, f"above {highest}", row.next_number)
 
 

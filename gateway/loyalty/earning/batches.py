@@ -13,12 +13,13 @@ from typing import Protocol
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from gateway.chain import calls
-from gateway.chain.errors import Permanent
+from gateway.chain.errors import ChainError, Temporary
 from gateway.chain.relayer.models import Purpose
-from gateway.core import crashes
+from gateway.core import crashes, logs
 from gateway.core.bulk import add_rows, parts
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -46,8 +47,10 @@ log = structlog.get_logger(__name__)
 
 #: Batches of one campaign at most that wait for a key: a large campaign must not stand before a small one for hours.
 MAX_BATCHES = 40
-#: Seconds until a campaign is looked at again that the chain does not know, one of which nothing could be settled, and
-#: one that has enough batches waiting.
+#: What keeps all campaigns waiting: node or database cannot be asked. Anything else is the trouble of one.
+EVERYBODY = (Temporary, OperationalError)
+#: Seconds until a campaign is looked at again that cannot be settled (the chain does not know it, say), one of which
+#: nothing could be settled, and one that has enough batches waiting.
 PUT_OFF, STALLED, ENOUGH = 600, 5, 1
 
 
@@ -100,8 +103,10 @@ class Settler:
         for campaign in ids:
             try:
                 made += self._settle(campaign, now)
-            except Permanent as error:  # the chain does not know this campaign: stop no other
-                log.error("settlement.refused", campaign=campaign, error=str(error))
+            except EVERYBODY:
+                raise
+            except Exception as error:  # its numbers, books or rules, or the chain does not know it: stop no other
+                tell_refused(campaign, error)
                 self._put_off(campaign, now + PUT_OFF)
         return made
 
@@ -363,6 +368,12 @@ class Settlement:
     def _changes_carry(self, net: Net) -> bool:
         before = self.carries.get(net.wallet, 0)
         return net.carry != before or any((net.shortfall, net.repaid, net.ahead, net.back))
+
+
+def tell_refused(campaign: int, error: Exception) -> None:
+    """Says that a campaign cannot be settled. A database's error repeats the row, which is nobody's business."""
+    kind = str(error) if isinstance(error, ChainError) else type(error).__name__
+    log.error("settlement.refused", campaign=campaign, error=kind, where=logs.where(error))
 
 
 def send(session: Session, relayer: Enqueues, hub: bytes, batch: Batch, entries: Sequence[Entry]) -> None:

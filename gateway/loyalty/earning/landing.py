@@ -42,6 +42,8 @@ WAIT_FOR_INDEXER = 600
 STUCK_AFTER = 5
 #: Marks a batch whose number the chain gave to another: it has a new one, and what the other paid is to be cut off it.
 MOVED = 10_000
+#: Numbers beyond it are nobody's who counts. Followed, they would let an owner's key use a campaign's numbers up.
+FAR = MAX_ID // 2
 
 
 class Landing:
@@ -218,7 +220,8 @@ def stray(session: Session, campaign: Campaign, number: int, event: ChainEvent) 
     log.warning("batch.unknown", campaign=campaign.id, number=min(number, MAX_ID))
     if not 0 < number < MAX_ID:
         return
-    campaign.next_number = max(campaign.next_number, number + 1)
+    if number <= FAR:
+        campaign.next_number = max(campaign.next_number, number + 1)
     row = session.get(StrayBatch, (campaign.id, number))
     if row is None:
         row = StrayBatch(campaign_id=campaign.id, number=number)

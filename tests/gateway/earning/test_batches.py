@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.orm import Session
 
 from gateway.chain.relayer.models import ChainTx, Purpose, TxState
+from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.campaigns.schedule import GRACE
 from gateway.loyalty.earning import batches as batches_file
 from gateway.loyalty.earning.intake import Report
@@ -204,6 +206,29 @@ def test_a_large_campaign_does_not_stand_before_a_small_one(room: Room, monkeypa
     assert room.hub.given == {(1, address(n)): n for n in range(1, 1_201)} | {(small, address(5)): 100}
     room.check()
     room.check(small)
+
+
+def test_a_campaign_that_cannot_be_settled_stops_no_other(room: Room) -> None:
+    """Its books are wrong, say: it is put off, and those that come after it have their turn."""
+    for campaign in (1, 2):
+        room.campaign(campaign)
+        room.buy(5, 100, campaign=campaign)
+    room.refund(room.buy(6, 50), amount=50)
+    with room.db.begin() as session:
+        session.get_one(Campaign, 1).reserved = 0
+    with structlog.testing.capture_logs() as logs:
+        assert room.settle() == 1
+        assert room.settle() == 0
+    assert [(entry["event"], entry["campaign"], entry["error"]) for entry in logs] == [
+        ("settlement.refused", 1, "RuntimeError")
+    ]
+    assert [batch.campaign_id for batch in batches(room)] == [2]
+    with room.db.begin() as session:
+        session.get_one(Campaign, 1).reserved = 150
+    room.clock.offset += 600
+    assert room.settle() == 1
+    assert room.hub.given == {(1, address(5)): 100, (2, address(5)): 100}
+    room.check()
 
 
 def test_a_crowd_goes_out_in_many_batches(room: Room) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 
+from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.chain.relayer.models import ChainTx, TxState
+from gateway.core.limits import MAX_ID
 from gateway.loyalty.earning.landing import STUCK_AFTER
 from gateway.loyalty.earning.models import BatchState, StrayBatch
 from gateway.web.checks import Checks
@@ -148,12 +151,9 @@ def test_a_restored_database_skips_numbers_that_the_chain_knows(room: Room) -> N
     room.check()
 
 
-def test_an_unknown_batch_on_the_chain_uses_up_its_number(room: Room) -> None:
-    from gateway.chain.indexer.models import ChainEvent, EventKind
-
-    room.campaign()
-    room.buy(5, 100)
-    for log, number in enumerate((7, 2**255)):
+def land_foreign(room: Room, *numbers: int) -> None:
+    """Batches of 40 hundredths in campaign 1 that another operator's key sent."""
+    for log, number in enumerate(numbers):
         with room.db.begin() as session:
             session.add(
                 ChainEvent(
@@ -168,15 +168,33 @@ def test_an_unknown_batch_on_the_chain_uses_up_its_number(room: Room) -> None:
                 )
             )
     room.drain()
+
+
+def test_an_unknown_batch_on_the_chain_uses_up_its_number(room: Room) -> None:
+    room.campaign()
+    room.buy(5, 100)
+    land_foreign(room, 7, 2**255)
     assert (room.row().next_number, room.row().budget, room.row().reserved) == (8, 10**9 - 80, 100)
     room.settle()
     assert [batch.number for batch in batches(room)] == [8]
     room.check()
 
 
-def test_a_number_taken_with_other_content_is_looked_up_and_not_believed(room: Room) -> None:
-    from gateway.chain.indexer.models import ChainEvent, EventKind
+@pytest.mark.parametrize("number", [MAX_ID - 2, MAX_ID - 1, MAX_ID])
+def test_an_operator_cannot_use_a_campaigns_numbers_up(room: Room, number: int) -> None:
+    """Nor stop the other campaigns with it: the contract lets an owner's key take any number."""
+    for campaign in (1, 2):
+        room.campaign(campaign)
+        room.buy(5, 100, campaign=campaign)
+    land_foreign(room, number)
+    assert room.settle() == 2
+    room.buy(6, 100)
+    assert room.settle() == 1
+    assert [batch.number for batch in batches(room)] == [1, 1, 2]
+    room.check()
 
+
+def test_a_number_taken_with_other_content_is_looked_up_and_not_believed(room: Room) -> None:
     room.campaign()
     room.buy(5, 100)
     room.settler.settle_due()

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import sqlalchemy as sa
-import structlog
 from sqlalchemy.orm import Session
 
 from gateway.chain import signatures
-from gateway.chain.errors import Permanent
 from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -22,15 +20,13 @@ from gateway.identity.wallets.errors import BAD_SIGNATURE
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.campaigns.service import Campaigns
-from gateway.loyalty.earning.batches import Settlement, Settler
+from gateway.loyalty.earning.batches import EVERYBODY, Settlement, Settler, tell_refused
 from gateway.loyalty.earning.early.errors import NOTHING_TO_SETTLE
 from gateway.loyalty.earning.early.messages import message
 from gateway.loyalty.earning.early.models import EarlyAsk
 from gateway.loyalty.earning.errors import CAMPAIGN_ENDED
 from gateway.loyalty.earning.service import Earning
 from gateway.loyalty.earning.settlement import MAX_ENTRIES
-
-log = structlog.get_logger(__name__)
 
 #: Seconds that a wallet's word is good for, before and after its own time.
 FRESH = 300
@@ -114,8 +110,10 @@ class Early:
         for campaign in ids:
             try:
                 made += self._settle(campaign)
-            except Permanent as error:  # the chain does not know this campaign: stop no other
-                log.error("settlement.refused", campaign=campaign, error=str(error))
+            except EVERYBODY:
+                raise
+            except Exception as error:  # one campaign's trouble must not stop the others
+                tell_refused(campaign, error)
         return made
 
     def _is_old(self) -> sa.ColumnElement[bool]:
