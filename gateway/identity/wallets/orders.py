@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from gateway.chain.errors import Permanent
 from gateway.chain.indexer.models import ChainEvent, IndexedBlock, Subscription
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -207,7 +208,10 @@ class OpenOrders:
     def _is_dead(self, order: OpenOrder, horizon: Horizon) -> bool:
         if order.deadline < horizon.time:
             return True
-        return self.chain_nonce(order.holder, order.campaign, horizon.block) > order.nonce
+        try:
+            return self.chain_nonce(order.holder, order.campaign, horizon.block) > order.nonce
+        except Permanent:  # a reorganisation took its campaign away: it waits for its deadline, and stops no other
+            return False
 
     def _close_if(self, order: OpenOrder, dead: bool, now: int, bury: Callable[[Session, int], None]) -> bool:
         with self.db.begin() as session:

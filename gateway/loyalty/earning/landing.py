@@ -8,6 +8,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
+from gateway.chain.errors import Permanent
 from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.chain.relayer.models import ChainTx, Purpose, SignedTx, TxState
 from gateway.core.clock import Clock
@@ -192,7 +193,14 @@ class Landing:
                 Batch.state == BatchState.QUEUED, Batch.retry_at <= now, Batch.refusals != MOVED
             )
             batches = list(session.scalars(due.order_by(Batch.retry_at).limit(limit)))
-        return sum(self._resend(batch, self.reads.landed(batch.campaign_id, batch.number), now) for batch in batches)
+        return sum(self._resend(batch, self._may_have_landed(batch), now) for batch in batches)
+
+    def _may_have_landed(self, batch: Batch) -> bool:
+        try:
+            return self.reads.landed(batch.campaign_id, batch.number)
+        except Permanent as error:  # a reorganisation took the campaign away: it may come back, and stops no other
+            log.error("batch.not_to_be_asked_for", batch=batch.id, campaign=batch.campaign_id, error=str(error))
+            return True
 
     def _resend(self, seen: Batch, landed: bool, now: int) -> bool:
         with self.db.begin() as session:

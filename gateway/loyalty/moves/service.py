@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain import signatures
-from gateway.chain.errors import Reverted
+from gateway.chain.errors import Permanent, Reverted
 from gateway.chain.hexes import checksum
 from gateway.chain.reads import Campaign, Reads
 from gateway.chain.relayer.models import Purpose
@@ -239,7 +239,10 @@ class Moves:
         return sum(self._submit(move, now) for move in waiting)
 
     def _submit(self, seen: Move, now: int) -> bool:
-        is_next = self.orders.chain_nonce(seen.holder, seen.source) == seen.nonce
+        try:
+            is_next = self.orders.chain_nonce(seen.holder, seen.source) == seen.nonce
+        except Permanent:  # a reorganisation took its campaign away: it waits, and stops no other
+            is_next = False
         with self.db.begin() as session:
             move = session.get(Move, seen.id, with_for_update={"skip_locked": True})
             if move is None or move.state != MoveState.ACCEPTED or move.retry_at is None:

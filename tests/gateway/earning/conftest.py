@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from gateway.chain.errors import Reverted
 from gateway.chain.hexes import checksum, keccak256
 from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.chain.indexer.stream import drain
@@ -82,6 +83,8 @@ class HubModel:
     pending: dict[tuple[int, bytes], int] = field(default_factory=dict)
     given: dict[tuple[int, bytes], int] = field(default_factory=dict)
     refuse: bool = False
+    #: Campaigns that a reorganisation took away.
+    gone: set[int] = field(default_factory=set)
     block: int = 10
     calls: int = 0
     #: Databases that this chain has seen come and go, and the calldata of what was sent, by hash.
@@ -91,6 +94,8 @@ class HubModel:
 
     def landed(self, campaign: int, number: int) -> bool:
         self.calls += 1
+        if campaign in self.gone:
+            raise Reverted(keccak256(b"UnknownCampaign(uint256)")[:4])
         return (campaign, number) in self.taken
 
     def mine(self, limit: int = 1_000, tell: bool = True, newest_first: bool = False) -> int:

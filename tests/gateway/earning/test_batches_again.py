@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.chain.relayer.models import ChainTx, TxState
 from gateway.core.limits import MAX_ID
-from gateway.loyalty.earning.landing import STUCK_AFTER
+from gateway.loyalty.earning.landing import STUCK_AFTER, WAIT_FOR_INDEXER
 from gateway.loyalty.earning.models import BatchState, StrayBatch
 from gateway.web.checks import Checks
 from tests.gateway.earning.conftest import OPERATOR, Room, address, batches, transactions
@@ -76,6 +76,29 @@ def test_a_batch_that_landed_though_refused_waits_for_the_indexer(room: Room) ->
     room.clock.offset += 60
     assert room.landing.resend_due() == 0
     assert len(transactions(room)) == 1
+
+
+def test_a_campaign_that_a_reorganisation_took_away_keeps_no_other_waiting(room: Room) -> None:
+    for campaign in (1, 2):
+        room.campaign(campaign)
+        room.buy(5, 100, campaign=campaign)
+    room.hub.refuse = True
+    room.settle()
+    room.fail_refused()
+    room.clock.offset += 60
+    room.hub.refuse, room.hub.gone = False, {1}
+    assert room.landing.resend_due() == 1
+    assert room.landing.resend_due() == 0
+    room.hub.mine()
+    room.drain()
+    assert room.hub.given == {(2, address(5)): 100}
+    room.hub.gone.clear()
+    room.clock.offset += WAIT_FOR_INDEXER
+    assert room.landing.resend_due() == 1
+    room.hub.mine()
+    room.drain()
+    assert room.hub.given == {(1, address(5)): 100, (2, address(5)): 100}
+    room.check()
 
 
 def test_a_late_word_about_an_old_transaction_sends_nothing_twice(room: Room) -> None:

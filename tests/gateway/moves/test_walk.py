@@ -223,6 +223,19 @@ def test_of_two_orders_for_one_nonce_one_lands_and_the_other_dies(world: World) 
     assert open_orders(world) == 0
 
 
+def test_a_move_whose_campaign_is_gone_keeps_no_other_waiting(world: World) -> None:
+    """A reorganisation took the campaign away from under an order that waits for the one before it."""
+    for who, to in (("ann", "bob"), ("bob", "ann")):
+        for nonce in (0, 1):
+            assert world.move("send", who, recipient=address_of(to), amount=100, nonce=nonce).status_code == 202
+    with world.db.begin() as session:
+        session.get_one(Move, 2).source = 999
+    world.settle()
+    world.clock.offset += 10
+    world.settle()
+    assert [move_row(world, id).state for id in (1, 3, 4)] == [MoveState.DONE] * 3
+
+
 def test_a_wallet_drains_no_gas_by_orders_that_cost_it_nothing(world: World) -> None:
     world.orders.a_day = 2
     for stays in (False, True):

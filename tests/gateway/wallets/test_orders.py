@@ -67,6 +67,19 @@ def test_a_nonce_that_passed_at_depth_is_dead_and_no_sooner(world: World) -> Non
         assert session.scalar(sa.select(sa.func.count()).select_from(OpenOrder)) == 1
 
 
+def test_an_account_that_cannot_be_asked_for_keeps_no_other_order_alive(world: World) -> None:
+    """A reorganisation took its campaign away: its order dies by its deadline."""
+    add(world, 0, campaign=999, seconds=200)
+    add(world, 0)
+    world.market.send("ann", world.deployment.token, calls.cancel_wallet())
+    world.catch_up()
+    world.clock.offset += LOOK_EVERY + 1
+    assert sweep(world) == [1]
+    world.node.pass_time(300)
+    world.catch_up()
+    assert sweep(world) == [99_901]
+
+
 def test_a_deadline_that_passed_on_the_chain_is_dead(world: World) -> None:
     add(world, 0, seconds=100)
     world.clock.offset += 200
