@@ -188,9 +188,11 @@ class Landing:
     def resend_due(self, limit: int = 50) -> int:
         """Hands batches that were refused to the relayer again, unless they landed after all; returns how many."""
         now = self.clock.now()
+        # Through by the relayer's word, and its event has not come: it was missed, or what the relayer told was.
+        unheard = sa.and_(Batch.retry_at.is_(None), Batch.created_at <= now - WAIT_FOR_INDEXER, sa.not_(_UNDER_WAY))
         with self.db.read() as session:
             due = sa.select(Batch).where(
-                Batch.state == BatchState.QUEUED, Batch.retry_at <= now, Batch.refusals != MOVED
+                Batch.state == BatchState.QUEUED, sa.or_(Batch.retry_at <= now, unheard), Batch.refusals != MOVED
             )
             batches = list(session.scalars(due.order_by(Batch.retry_at).limit(limit)))
         return sum(self._resend(batch, self._may_have_landed(batch), now) for batch in batches)
@@ -207,8 +209,8 @@ class Landing:
             batch = session.get(Batch, seen.id, with_for_update=True)
             if batch is None or batch.state != BatchState.QUEUED or batch.retry_at != seen.retry_at:
                 return False
-            if landed:
-                batch.retry_at = now + WAIT_FOR_INDEXER
+            if landed:  # told like a refusal: an event that does not come needs a human, too
+                batch.retry_at, batch.refusals = now + WAIT_FOR_INDEXER, min(batch.refusals + 1, MOVED - 1)
                 return False
             if batch.kind == BatchKind.CLAWBACK and _awards_before(session, batch):
                 batch.retry_at = now + FIRST_RETRY
@@ -220,6 +222,12 @@ class Landing:
             send(session, self.relayer, self.hub, batch, list(session.execute(entries).tuples()))
             log.info("batch.sent_again", batch=batch.id, refusals=batch.refusals)
             return True
+
+
+#: The relayer still works on a batch.
+_UNDER_WAY = sa.exists().where(
+    ChainTx.state.in_((TxState.QUEUED, TxState.SIGNED)), ChainTx.purpose.in_(SENT_AS), ChainTx.ref == Batch.id
+)
 
 
 def stray(session: Session, campaign: Campaign, number: int, event: ChainEvent) -> None:
@@ -239,12 +247,7 @@ def stray(session: Session, campaign: Campaign, number: int, event: ChainEvent) 
 
 def _open(session: Session, batch: Batch) -> bool:
     """Whether the relayer still works on it."""
-    query = sa.select(ChainTx.id).where(
-        ChainTx.state.in_((TxState.QUEUED, TxState.SIGNED)),
-        ChainTx.purpose.in_(SENT_AS),
-        ChainTx.ref == batch.id,
-    )
-    return session.scalar(query.limit(1)) is not None
+    return session.scalar(sa.select(Batch.id).where(Batch.id == batch.id, _UNDER_WAY)) is not None
 
 
 def _awards_before(session: Session, clawback: Batch) -> bool:

@@ -101,6 +101,37 @@ def test_a_campaign_that_a_reorganisation_took_away_keeps_no_other_waiting(room:
     room.check()
 
 
+def test_a_batch_whose_event_does_not_come_is_told_of_and_not_sent_twice(room: Room) -> None:
+    """A node left it out of its logs; the relayer saw it land."""
+    room.campaign()
+    room.buy(5, 100)
+    room.settler.settle_due()
+    room.hub.mine(tell=False)
+    for _ in range(STUCK_AFTER):
+        assert stuck(room)[0]
+        room.clock.offset += WAIT_FOR_INDEXER
+        assert room.landing.resend_due() == 0
+    assert stuck(room) == (False, 1)
+    assert len(transactions(room)) == 1
+
+
+def test_a_batch_of_which_nothing_is_heard_is_sent_again(room: Room) -> None:
+    """Its transaction failed, and the word of it was lost."""
+    room.campaign()
+    room.buy(5, 100)
+    room.hub.refuse = True
+    room.settle()
+    room.hub.refuse = False
+    room.clock.offset += WAIT_FOR_INDEXER - 1
+    assert room.landing.resend_due() == 0
+    room.clock.offset += 1
+    assert room.landing.resend_due() == 1
+    room.hub.mine()
+    room.drain()
+    assert room.hub.given == {(1, address(5)): 100}
+    room.check()
+
+
 def test_a_late_word_about_an_old_transaction_sends_nothing_twice(room: Room) -> None:
     room.campaign()
     room.buy(5, 100)
