@@ -249,7 +249,7 @@ class World:
             self.turn(0, "indexer")
             self.owner()
             # Not in the first: a relayer with nothing to do looks at the chain every few seconds only.
-            if round_ and not self._open() and self._is_indexed():
+            if round_ and not self._open() and self._is_indexed() and not self._shallow():
                 break
             node.mine()
             self.clock.offset += 12
@@ -264,6 +264,10 @@ class World:
     def _is_indexed(self) -> bool:
         ((last,),) = rows(self.db, "SELECT max(number) FROM indexed_blocks")
         return bool(last == max(0, self.node.head.number - DEPTH)) and not self.shelf.has_news()
+
+    def _shallow(self) -> bool:
+        """Whether something landed that is not at depth, or, the chain being shorter now, is not any more."""
+        return any(block.logs() for block in self.node.blocks[max(0, self.node.head.number - DEPTH) + 1 :])
 
     def _check_end(self) -> None:
         deep = [log for block in self.node.blocks[: max(0, self.node.head.number - DEPTH) + 1] for log in block.logs()]
