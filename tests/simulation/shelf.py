@@ -3,7 +3,7 @@ takes no time. test_schedules.py runs the same schedules on both and compares ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -320,9 +320,11 @@ class MemoryWaiting:
         signed = [row for row in self.shelf.rows.values() if row.state is TxState.SIGNED and row.sender is not None]
         return [row for row in signed if row.sender in nonces and row.nonce >= nonces[row.sender]]
 
-    def wanted(self, limit: int, nonces: Mapping[bytes, int], in_flight: int) -> list[Wanted]:
+    def wanted(
+        self, limit: int, nonces: Mapping[bytes, int], in_flight: int, without: Collection[int] = ()
+    ) -> list[Wanted]:
         kept = in_flight // OTHERS - sum(1 for row in self._in_air(nonces) if row.purpose not in URGENT)
-        due = self.shelf.due()
+        due = [row for row in self.shelf.due() if row.id not in without]
         first = [row for row in due if row.purpose in URGENT][:limit]
         others = [row for row in due if row.purpose not in URGENT][: max(0, kept, limit - len(first))]
         found = [*first[: limit - len(others)], *others]

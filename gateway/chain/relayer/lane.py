@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -26,6 +25,7 @@ from gateway.chain.relayer import decisions
 from gateway.chain.relayer.decisions import Fee, Outcome, Receipt, RelayerSettings
 from gateway.chain.relayer.signing import NOTHING_GAS
 from gateway.chain.relayer.store import Flight, Store, View
+from gateway.chain.relayer.turn import Chain, Sent, Tried, Turn
 from gateway.chain.relayer.waiting import Wanted
 from gateway.chain.rpc import Call, Rpc
 from gateway.core import crashes
@@ -34,54 +34,6 @@ from gateway.core.clock import Clock
 log = structlog.get_logger(__name__)
 #: Seconds until a key tries again a transaction that is not for it.
 NOT_MINE = 15
-
-
-@dataclass(frozen=True)
-class Chain:
-    """What the node says: `nonce` the next one to be mined, `pooled` the next one after what waits in its pool,
-    `deep_nonce` as `nonce` at depth, `balance` in wei."""
-
-    head: Head
-    nonce: int
-    pooled: int
-    deep_nonce: int
-    balance: int
-    #: False: the block in which the last settled transaction was mined is gone.
-    settled_stands: bool
-
-
-@dataclass
-class Turn:
-    """One look of a key at the chain, and how many transactions moved on in it."""
-
-    view: View
-    chain: Chain
-    moved: int
-    #: Wei promised to what was signed in this turn.
-    promised: int = 0
-
-    @property
-    def in_air(self) -> list[Flight]:
-        """What the chain's nonce has not passed."""
-        return [flight for flight in self.view.flights if flight.nonce >= self.chain.nonce]
-
-
-@dataclass(frozen=True)
-class Tried:
-    """What became of transactions that were offered to a key: ids decided one way or the other (signed, put off), and
-    those that the contracts refuse whoever sends them."""
-
-    decided: set[int]
-    refused: list[tuple[Wanted, Permanent]]
-
-
-@dataclass
-class Sent:
-    """When a form was sent first and last, and the head at the first time."""
-
-    first: int
-    last: int
-    head: int
 
 
 class Lane:
@@ -134,6 +86,10 @@ class Lane:
     def may_send(self, tx_id: int) -> bool:
         """False while the contracts are known to refuse this transaction from this key."""
         return self._not_mine.get(tx_id, 0) <= self._clock.now()
+
+    def not_mine(self) -> set[int]:
+        """What the contracts are known to refuse from this key."""
+        return {tx_id for tx_id in self._not_mine if not self.may_send(tx_id)}
 
     def forget(self, tx_id: int) -> None:
         """Lets the key try this transaction again."""
@@ -266,7 +222,7 @@ class Lane:
         sent = self._sent.get(form.hash)
         if sent is None:
             return False
-        waited, blocks = self._clock.now() - sent.first, chain.head.number - sent.head
+        waited, blocks = 0 if sent.unpaid else self._clock.now() - sent.first, chain.head.number - sent.head
         is_next = flight.nonce == chain.nonce
         return decisions.is_stuck(form.fee, chain.head.base_fee, is_next, waited, blocks, self._settings.stuck_after)
 
@@ -355,6 +311,9 @@ class Lane:
         for tx_hash, answer in zip(due, answers, strict=True):
             sent = self._sent.setdefault(tx_hash, Sent(now, now, chain.head.number))
             sent.last = now
+            sent.unpaid = isinstance(answer, InsufficientFunds)
+            if sent.unpaid:
+                sent.first, sent.head = now, chain.head.number
             broke |= isinstance(answer, InsufficientFunds)
             accepted |= isinstance(answer, str | AlreadyKnown)
             if isinstance(answer, FeeTooLow):
@@ -379,7 +338,11 @@ class Lane:
         for tx_hash in (self._sent.keys() | self._underpriced | self._impossible) - known:
             self._forget(tx_hash)
         now = self._clock.now()
-        self._not_mine = {tx_id: until for tx_id, until in self._not_mine.items() if until > now}
+        # A clock that was ahead and is put right must not make anything wait until it is there again.
+        self._not_mine = {id: until for id, until in self._not_mine.items() if now < until <= now + NOT_MINE}
+        self._missing = {id: min(since, now) for id, since in self._missing.items()}
+        for sent in self._sent.values():
+            sent.first, sent.last = min(sent.first, now), min(sent.last, now)
 
     def _is_due(self, tx_hash: bytes, now: int) -> bool:
         sent = self._sent.get(tx_hash)

@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session
 
 from gateway.chain.deployment import Deployment
 from gateway.chain.relayer.decisions import RelayerSettings
-from gateway.chain.relayer.lane import Lane, Turn
+from gateway.chain.relayer.lane import Lane
 from gateway.chain.relayer.models import Purpose
 from gateway.chain.relayer.queue import Queue
 from gateway.chain.relayer.signing import Signer
 from gateway.chain.relayer.store import Store
+from gateway.chain.relayer.turn import Turn
 from gateway.chain.relayer.waiting import Waiting, Wanted
 from gateway.chain.rpc import Rpc
 from gateway.core.clock import Clock
@@ -67,7 +68,9 @@ class Relayer:
         Raises ChainErrors when the node cannot be asked; nothing is lost then.
         """
         views, now = [lane.view() for lane in self._lanes], self._clock.now()
-        if now < self._next_look and not any(view.queued and not view.out_of_gas for view in views):
+        # A clock that was ahead is put right: no pause is longer than this.
+        rests = 0 < self._next_look - now <= self._settings.resend_after
+        if rests and not any(view.queued and not view.out_of_gas for view in views):
             return 0
         turns = [(lane, lane.tend(view)) for lane, view in zip(self._lanes, views, strict=True)]
         self._hand_out(turns)
@@ -84,7 +87,10 @@ class Relayer:
         if not free:
             return
         nonces = {lane.address: turn.chain.nonce for lane, turn in turns}
-        rest = self._waiting.wanted(sum(room for room, _ in free), nonces, self._settings.in_flight * len(turns))
+        # What waits for a key without room must not stand before what the others may send.
+        nobodys = set.intersection(*(turns[n][0].not_mine() for _, n in free))
+        room = sum(room for room, _ in free)
+        rest = self._waiting.wanted(room, nonces, self._settings.in_flight * len(turns), nobodys)
         for keys_left, (room, n) in zip(range(len(free), 0, -1), free, strict=True):
             part = min(room, -(-len(rest) // keys_left))
             rest = self._offer(*turns[n], rest, part, nonces)

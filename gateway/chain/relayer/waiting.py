@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -37,16 +37,20 @@ class Waiting:
     def __init__(self, db: Database, clock: Clock, jobs: Jobs) -> None:
         self._db, self._clock, self._jobs = db, clock, jobs
 
-    def wanted(self, limit: int, nonces: Mapping[bytes, int], in_flight: int) -> list[Wanted]:
+    def wanted(
+        self, limit: int, nonces: Mapping[bytes, int], in_flight: int, without: Collection[int] = ()
+    ) -> list[Wanted]:
         """At most `limit` due transactions, awards first, then as they came. `nonces`: by key, the chain's next one;
-        `in_flight`: how many may be in the air altogether."""
+        `in_flight`: how many may be in the air altogether; `without`: ids that are left out."""
         urgent = ChainTx.purpose.in_(URGENT)
-        now = self._clock.now()
+        waiting = due(self._clock.now())
+        if without:
+            waiting = waiting.where(ChainTx.id.not_in(sorted(without)))
         with self._db.read() as session:
             in_air = sa.select(sa.func.count()).where(sa.not_(urgent), _in_air(nonces))
             kept = in_flight // OTHERS - (session.scalar(in_air) or 0)
             first, others = (
-                list(session.scalars(due(now).where(these).order_by(ChainTx.id).limit(limit)))
+                list(session.scalars(waiting.where(these).order_by(ChainTx.id).limit(limit)))
                 for these in (urgent, sa.not_(urgent))
             )
         others = others[: max(0, kept, limit - len(first))]

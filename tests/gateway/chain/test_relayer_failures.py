@@ -161,6 +161,17 @@ def test_a_dropped_transaction_does_not_stall_the_later_ones(pipeline: Pipeline)
     assert len(pipeline.forms()) == 4  # the same bytes, not new ones
 
 
+def test_a_clock_that_is_put_right_keeps_nothing_waiting(pipeline: Pipeline) -> None:
+    """It was an hour ahead when a transaction was sent that the node's pool has lost since."""
+    pipeline.clock.offset += 3_600
+    pipeline.award()
+    pipeline.relayer.step()
+    pipeline.world.node.rpc("anvil_dropAllTransactions")
+    pipeline.clock.offset -= 3_600
+    pipeline.run(turns=10)
+    pipeline.check_landed()
+
+
 def test_a_pool_that_forgot_everything(pipeline: Pipeline) -> None:
     pipeline.award(5)
     pipeline.relayer.step()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.chain import local
 from gateway.chain.hexes import to_hex
 from gateway.chain.relayer.decisions import GWEI
 from gateway.chain.relayer.models import TxState
@@ -58,6 +59,26 @@ def test_a_chain_that_stands_still_costs_nobody_more(pipeline: Pipeline) -> None
         pipeline.relayer.step()
         pipeline.later(60)
     assert len(pipeline.forms()) == 1
+
+
+def test_want_of_gas_raises_no_fee(pipeline: Pipeline) -> None:
+    """Raised while the key cannot pay, it would ask for ever more than the key is given, and cost as much later."""
+    world = pipeline.world
+    pipeline.award()
+    pipeline.rpc.before = lambda method, params: (
+        local.fund_gas(world.rpc, world.relayer, 1) if method == "eth_sendRawTransaction" else None
+    )
+    pipeline.relayer.step()
+    pipeline.rpc.before = lambda method, params: None
+    for _ in range(5):
+        pipeline.mine(2)
+        pipeline.later(30)
+        pipeline.relayer.step()
+    (form,) = pipeline.forms()
+    local.fund_gas(world.rpc, world.relayer, 2 * pipeline.rows()[0].gas * form.max_fee)
+    pipeline.later()
+    pipeline.run()
+    pipeline.check_landed()
 
 
 def test_an_older_form_may_be_the_one_that_is_mined(pipeline: Pipeline) -> None:

@@ -124,6 +124,27 @@ def test_a_poor_key_is_reported_and_the_rich_one_goes_on(pipeline: Pipeline, key
     pipeline.check_landed()
 
 
+def test_what_waits_for_a_poor_key_keeps_nothing_else_waiting(pipeline: Pipeline, keys: tuple[bytes, bytes]) -> None:
+    """More than a key may have in the air, all for the one that cannot pay, before what the other may send."""
+    node, world = pipeline.world.node, pipeline.world
+    node.rpc("evm_setAutomine", True)
+    other, person = world.campaign(), wallet()
+    world.hub(calls.set_operator(other, keys[1], CAP))
+    node.rpc("evm_setAutomine", False)
+    local.fund_gas(world.rpc, keys[0], 0)
+    pipeline.award(20)
+    pipeline.enqueue(Purpose.AWARD, calls.award_batch(other, 1, [(person, 100)]))
+    for _ in range(4):
+        pipeline.relayer.step()
+        pipeline.mine()
+        pipeline.later(1)
+    assert world.balance_of(person) == 100
+    local.fund_gas(world.rpc, keys[0], 10**20)
+    pipeline.later(15)
+    pipeline.run()
+    pipeline.check_landed()
+
+
 def test_several_workers_with_several_keys(pipeline: Pipeline, keys: tuple[bytes, bytes]) -> None:
     let(pipeline, keys[1])
     pipeline.settings = replace(pipeline.settings, in_flight=4)
