@@ -30,6 +30,8 @@ Handler = Callable[[Session, int], None]
 BulkHandler = Callable[[Session, Sequence[int]], None]
 #: First retry after a second, doubling up to an hour.
 MAX_DELAY = 3600
+#: Attempts are counted up to here: one an hour, that is a year.
+MOST = 10_000
 #: What a bulk handler gets in one transaction: no more is added once there is so much.
 BULK = 2_000
 #: So many jobs of a kind that may share a transaction do. PostgreSQL: who does several at once holds this lock, so that
@@ -51,7 +53,7 @@ class Job(Base):
     #: Of bulk kinds: how many refs from `ref` on.
     count: Mapped[int] = mapped_column(Int(1, 1_000_000), default=1)
     run_at: Mapped[int] = mapped_column(Seconds(), index=True)
-    attempts: Mapped[int] = mapped_column(Int(0, 10_000), default=0)
+    attempts: Mapped[int] = mapped_column(Int(0, MOST), default=0)
 
     @property
     def refs(self) -> range:
@@ -195,7 +197,7 @@ class Jobs:
                 self._later(job)
 
     def _later(self, job: Job) -> None:
-        job.attempts += 1
+        job.attempts = min(job.attempts + 1, MOST)
         job.run_at = self.clock.now() + min(MAX_DELAY, 2 ** min(job.attempts - 1, 12))
 
 

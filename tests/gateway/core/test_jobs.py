@@ -13,7 +13,7 @@ from gateway.core import jobs as jobs_module
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import IdempotentWrite, once
-from gateway.core.jobs import Job, Jobs, Registry, Unfinished
+from gateway.core.jobs import MOST, Job, Jobs, Registry, Unfinished
 from tests.support.races import on_postgresql, overlap
 
 NOW = 1_800_000_000
@@ -100,6 +100,17 @@ def test_a_bad_job_waits_alone_and_is_tried_again(rooms: Rooms, clock: Clock) ->
     clock.offset += 2
     assert rooms.jobs.run_due(rooms.db) == 2
     assert rooms.written() == [1, 1, 2, 2, 3, 3]
+
+
+def test_a_job_that_failed_more_often_than_is_counted_stops_no_other(rooms: Rooms, clock: Clock) -> None:
+    rooms.bad = rooms.slow = {2}
+    rooms.publish(2)
+    rooms.jobs.run_due(rooms.db)
+    with rooms.db.begin() as session:
+        session.execute(sa.update(Job).values(attempts=MOST, run_at=clock.now() - 1))
+    rooms.publish(1, 3)
+    assert rooms.jobs.run_due(rooms.db) == 4
+    assert rooms.waiting() == [("many.job", 2, MOST), ("one.job", 2, MOST)]
 
 
 def test_what_an_unfinished_job_did_stands(rooms: Rooms, clock: Clock) -> None:
