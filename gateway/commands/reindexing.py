@@ -99,7 +99,9 @@ def mend(db: Database, rpc: Rpc, deployment: Deployment, found: Comparison) -> N
     """Makes the database as the chain says; its readers may run. A wrong stream is read again from its first wrong
     block on, which every room follows as it follows a reorganisation."""
     if found.first is not None:
-        Indexer(db, rpc, Clock(), deployment, confirmations=0).read_again(found.first)
+        indexer = Indexer(db, rpc, Clock(), deployment, confirmations=0)
+        while not indexer.read_again(found.first):  # the worker read on at that moment
+            pass
     if any(found.differing[name] for name in QUERIES.keys() - STREAM):
         with db.begin() as session:
             Ledger().rebuild(session, hold(session, LEDGER).last_event)

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.chain import calls
-from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.chain.indexer.models import ChainEvent, EventKind, IndexedBlock
 from gateway.chain.indexer.service import Indexer
 from gateway.chain.indexer.stream import drain
 from gateway.chain.signatures import compact
@@ -118,6 +118,26 @@ def test_what_differs_is_found_and_mended(reader: Reader) -> None:
         session.delete(last)
     found = reader.compare()
     assert found.first == last.block
+    reindexing.mend(reader.db, reader.world.rpc, reader.world.deployment, found)
+    reader.read()
+    assert reader.compare().equal
+
+
+def test_what_is_mended_while_the_worker_reads_on_is_mended(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    with reader.db.begin() as session:
+        last = session.scalars(sa.select(ChainEvent).order_by(ChainEvent.id.desc())).first()
+        session.execute(sa.delete(LedgerEntry).where(LedgerEntry.event_id == last.id))
+        session.delete(last)
+    found = reader.compare()
+    take_back = Indexer._take_back
+
+    def overtaken(self: Indexer, last: IndexedBlock, fork: int, always: bool = False) -> int:
+        monkeypatch.undo()
+        reader.world.node.mine(1)
+        reader.read()
+        return take_back(self, last, fork, always)
+
+    monkeypatch.setattr(Indexer, "_take_back", overtaken)
     reindexing.mend(reader.db, reader.world.rpc, reader.world.deployment, found)
     reader.read()
     assert reader.compare().equal
