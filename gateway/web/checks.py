@@ -19,7 +19,7 @@ from gateway.core.db import Database
 from gateway.core.jobs import Job
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning.landing import STUCK_AFTER
-from gateway.loyalty.earning.models import Batch, BatchState
+from gateway.loyalty.earning.models import Action, ActionState, Batch, BatchState
 from gateway.statistics.models import StatWeek
 from gateway.web.health import Check, Finding
 
@@ -49,6 +49,7 @@ class Checks:
             "node": Check(self.node),
             "indexer": Check(self.indexer, needs="node"),
             "queue": Check(self.queue),
+            "settlement": Check(self.settlement),
             "batches": Check(self.batches),
             "restore": Check(self.restore, needs="node"),
             "jobs": Check(self.jobs),
@@ -71,21 +72,26 @@ class Checks:
 
     def indexer(self) -> Finding:
         with self.db.read() as session:
-            last = session.scalar(sa.select(sa.func.max(IndexedBlock.number)))
+            read = session.scalar(sa.select(IndexedBlock).order_by(IndexedBlock.number.desc()).limit(1))
             newest = session.scalar(sa.select(sa.func.max(ChainEvent.id))) or 0
             slowest = session.scalar(sa.select(sa.func.min(Subscription.last_event)))
-        if last is None:
+        if read is None:
             return Finding(False, "has not begun: is a worker running?")
-        head = self.reads.head().number
+        last, head = read.number, self.reads.head().number
         if head < last:
             return Finding(
                 False, f"the node is at block {head}, before block {last} that was read: accepted work waits"
             )
         try:
-            self.reads.head(last)
+            same = self.reads.head(last).hash == read.hash
         except BlockUnavailable:
             return Finding(
                 False, f"the node has lost block {last}, the last one read: accepted work waits until it is back"
+            )
+        if not same:  # for a moment after a reorganisation, or for good
+            return Finding(
+                False,
+                f"the node has another block {last} than the one that was read: accepted work waits while it does",
             )
         lag = max(0, head - self.confirmations - last)
         unread = newest - (slowest if slowest is not None else newest)
@@ -100,6 +106,20 @@ class Checks:
             ).one()
         age = max(0, self.clock.now() - oldest) if oldest else 0
         return Finding(age <= self.max_age, f"{count} transactions wait, the oldest {age} s", age)
+
+    def settlement(self) -> Finding:
+        """Campaigns whose actions should have been settled a while ago: no worker, or its settlements fail."""
+        before = self.clock.now() - self.max_age
+        waiting = sa.select(Action.id).where(
+            Action.campaign_id == Campaign.id,
+            Action.state == ActionState.ACCEPTED,
+            Action.claim_hash.is_(None),  # what was claimed is as old as its receipt
+            Action.created_at <= before,
+        )
+        overdue = sa.select(sa.func.count()).where(Campaign.settle_at <= before, waiting.exists())
+        with self.db.read() as session:
+            count = session.scalar(overdue) or 0
+        return Finding(count == 0, f"{count} campaigns should have been settled {self.max_age} s ago", count)
 
     def batches(self) -> Finding:
         """Batches that the chain refuses again and again: a revoked key, a budget that somebody else spent."""

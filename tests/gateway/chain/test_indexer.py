@@ -272,6 +272,8 @@ def test_another_chain_undoes_nothing(world: World, db: Database, clock: Clock) 
         other.mine(50)
         with pytest.raises(WrongDeployment):
             run(Indexer(db, connect(other.url), clock, world.deployment, 0))
+        told = look(db, connect(other.url), clock, world)
+        assert (told.ok, told.detail[:26]) == (False, "the node has another block")
     assert len(stored(db)) == before
 
 

@@ -12,6 +12,7 @@ from gateway.loyalty.earning import batches as batches_file
 from gateway.loyalty.earning.intake import Report
 from gateway.loyalty.earning.models import Action, Batch, BatchEntry, BatchState, LandingTime
 from gateway.loyalty.earning.schemas import ActionIn
+from gateway.web.checks import Checks
 from tests.gateway.earning.conftest import DAY, OPERATOR, Room, address, batches, transactions, wallet
 from tests.support.races import on_postgresql, overlap
 
@@ -206,6 +207,20 @@ def test_a_large_campaign_does_not_stand_before_a_small_one(room: Room, monkeypa
     assert room.hub.given == {(1, address(n)): n for n in range(1, 1_201)} | {(small, address(5)): 100}
     room.check()
     room.check(small)
+
+
+def test_settlements_that_are_overdue_are_told(room: Room) -> None:
+    check = Checks(room.db, None, None, room.clock, [OPERATOR], 0, 900, None)  # type: ignore[arg-type]
+    room.campaign()
+    room.campaign(2, settle_every=DAY)
+    room.clock.offset += 3_600  # nobody did anything, so nothing is overdue
+    for campaign in (1, 2):
+        room.buy(5, 100, campaign=campaign)
+    assert check.settlement().ok
+    room.clock.offset += 900
+    assert (check.settlement().ok, check.settlement().value) == (False, 1)
+    assert room.settle() == 1
+    assert check.settlement().ok
 
 
 def test_a_campaign_that_cannot_be_settled_stops_no_other(room: Room) -> None:
