@@ -9,7 +9,7 @@ from pathlib import Path
 
 #: `KeyError: 'week'`, `sqlalchemy.orm.exc.StaleDataError: …`. Who starts while the disk is full ends so, too.
 END_OF_TRACEBACK = re.compile(r"(?:\w+\.)*(\w+)(?::|$)")
-FAILED = ("wheel.failed", "job.failed", "jobs.bulk_failed", "request.failed")
+FAILED = ("wheel.failed", "job.failed", "jobs.bulk_failed", "request.failed", "settlement.refused")
 #: Two transactions that met, or code that is wrong. Chain and database may fail in their own ways, and requests that
 #: meet are told to come again.
 OURS = frozenset(

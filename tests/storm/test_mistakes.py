@@ -11,6 +11,8 @@ LINES = (
     ('{"wheel": "jobs", "error": "OperationalError", "event": "wheel.failed", "level": "warning"}', False),
     ('{"wheel": "relayer", "error": "NodeDown", "event": "wheel.failed", "level": "warning"}', False),
     ('{"error": "IntegrityError", "event": "request.collided", "level": "warning"}', False),
+    ('{"campaign": 7, "error": "IntegrityError", "event": "settlement.refused", "level": "error"}', True),
+    ('{"campaign": 7, "error": "Reverted(UnknownCampaign)", "event": "settlement.refused", "level": "error"}', False),
     ('{"job": 7, "error": "KeyError", "event": "job.failed", "level": "warning"}', True),
     ('{"job": 7, "error": "KeyError", "event": "job.fa', False),
     ("Traceback (most recent call last):", False),

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.orm import Session
 
 from gateway.chain import calls
@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 #: Batches of one campaign at most that wait for a key: a large campaign must not stand before a small one for hours.
 MAX_BATCHES = 40
 #: What keeps all campaigns waiting: node or database cannot be asked. Anything else is the trouble of one.
-EVERYBODY = (Temporary, OperationalError)
+EVERYBODY = (Temporary, OperationalError, InterfaceError, InternalError)
 #: Seconds until a campaign is looked at again that cannot be settled (the chain does not know it, say), one of which
 #: nothing could be settled, and one that has enough batches waiting.
 PUT_OFF, STALLED, ENOUGH = 600, 5, 1
