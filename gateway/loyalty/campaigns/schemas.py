@@ -13,6 +13,7 @@ from gateway.identity.wallets.fields import CampaignId, Moment
 from gateway.loyalty.campaigns import settling
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion
 from gateway.loyalty.campaigns.service import NewCampaign
+from gateway.loyalty.campaigns.versions import in_force_or_first
 from gateway.loyalty.rules.document import EXAMPLE, RulesDocument, parse
 
 #: A day, and a crowd of twenty.
@@ -182,14 +183,14 @@ class CampaignOut(BaseModel):
     coming: SettlementOut | None = Field(description="Announced: how it will settle")
     paused: bool
     rules: list[RulesOut] = Field(description="The rules in force, and those to come; earlier ones: /rules")
-    merchants: list[MemberOut]
+    merchants: list[MemberOut] = Field(description="All who share it, its owner among them, however many")
 
     @classmethod
     def of(
         cls, row: Campaign, rules: list[RuleVersion], members: list[CampaignMerchant], now: int, notice: int
     ) -> CampaignOut:
-        running = [version for version in rules if version.valid_from <= now][:1] or rules[-1:]
-        coming = [version for version in rules if version.valid_from > now and version not in running]
+        running = in_force_or_first(rules, now)
+        coming = [version for version in rules if version.valid_from > now and version is not running]
         plain = ("id", "merchant_id", "name", "terms", "starts_at", "end", "hold", "expiry", "bonus", "budget", "pot")
         return cls(
             **{name: getattr(row, name) for name in (*plain, "daily_cap", "settle_every", "min_wallets", "step")},
@@ -198,7 +199,7 @@ class CampaignOut(BaseModel):
             terms_hash=to_hex(row.terms_hash),
             closed=bool(row.closed),
             paused=bool(row.paused),
-            rules=[RulesOut.of(version) for version in running + coming[::-1]],
+            rules=[RulesOut.of(version) for version in (running, *coming[::-1])],
             merchants=[MemberOut.of(member) for member in members],
         )
 

@@ -36,6 +36,11 @@ def in_force(versions: Sequence[RuleVersion], now: int) -> RuleVersion | None:
     return next((version for version in versions if version.valid_from <= now), None)
 
 
+def in_force_or_first(versions: Sequence[RuleVersion], now: int) -> RuleVersion:
+    """The same, and before the campaign begins the rules that it will begin with."""
+    return in_force(versions, now) or versions[-1]
+
+
 def add(session: Session, campaign: int, version: int, valid_from: int, rules: RulesDocument, now: int) -> RuleVersion:
     """A new version."""
     row = RuleVersion(

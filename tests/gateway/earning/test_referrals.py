@@ -84,6 +84,15 @@ def test_who_cannot_be_a_referrer(room: Room) -> None:
     assert name(room, 5, 1, campaign=2).json()["code"] == "no-referrals"
 
 
+def test_a_newcomer_is_named_before_the_campaign_begins(room: Room) -> None:
+    room.campaign(programme=TERMS, began=-DAY)
+    assert name(room, 1, 0).status_code == 200
+    room.clock.offset += DAY
+    buy(room, 0)
+    buy(room, 1)
+    assert given(room)[:2] == [1_000 + 300, 1_000 + 500]
+
+
 def test_a_referrer_that_never_earned_gets_nothing(room: Room) -> None:
     room.campaign(programme=TERMS)
     name(room, 1, 0)

@@ -25,7 +25,7 @@ from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion
 from gateway.loyalty.campaigns.promises import DAY
 from gateway.loyalty.campaigns.service import Campaigns
-from gateway.loyalty.campaigns.versions import in_force, rules_of
+from gateway.loyalty.campaigns.versions import in_force_or_first, rules_of
 from gateway.loyalty.earning import bonuses, codes
 from gateway.loyalty.earning.claims import Claimed
 from gateway.loyalty.earning.errors import CAMPAIGN_ENDED, CLAIM_LAPSED, CLAIM_USED, WALLET_REFUSED
@@ -158,8 +158,7 @@ class Grants:
         return action
 
     def _row(self, session: Session, campaign: Campaign, merchant: int, digest: bytes, now: int) -> dict[str, object]:
-        versions = rules_of(session, [campaign.id])[campaign.id]
-        version = in_force(versions, now) or versions[-1]
+        version = in_force_or_first(rules_of(session, [campaign.id])[campaign.id], now)
         return bonuses.row(merchant, campaign.id, version.id, ActionKind.BONUS, digest, now, now)
 
     # -------------------------------------------------------------- deciding

@@ -20,7 +20,7 @@ from gateway.identity.wallets.errors import BAD_SIGNATURE
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
 from gateway.loyalty.campaigns.service import Campaigns
-from gateway.loyalty.campaigns.versions import rules_of
+from gateway.loyalty.campaigns.versions import in_force_or_first, rules_of
 from gateway.loyalty.earning import bonuses, reports
 from gateway.loyalty.earning.models import COUNTS, EARNED, Action, ActionKind, ActionState
 from gateway.loyalty.earning.referrals.errors import (
@@ -75,7 +75,7 @@ class Referrals:
                 raise REFERRAL_EXISTS.at("referrer")
             return
         now = self.clock.now()
-        version = reports.version_of(rules_of(session, [campaign])[campaign], now)
+        version = in_force_or_first(rules_of(session, [campaign])[campaign], now)
         if programme(version.document).document.referral is None:
             raise NO_REFERRALS.at("campaign")
         if referrer in self.refused or wallet in self._chain(session, campaign, referrer, MAX_CHAIN):
@@ -215,8 +215,7 @@ class Referrals:
         if found is None:
             return 0
         with self.db.begin() as session:
-            gone = session.execute(sa.delete(Referral).where(Referral.campaign_id.in_(closed)))
-            return int(gone.rowcount)  # type: ignore[attr-defined]
+            return session.connection().execute(sa.delete(Referral).where(Referral.campaign_id.in_(closed))).rowcount
 
 
 def _below(campaign: int, referrer: bytes) -> sa.Select[tuple[int]]:
