@@ -34,16 +34,20 @@ REENTRIES = ("guarded call", "cashOut", "transfer", "leave", "release", "setStay
 
 @dataclass(frozen=True)
 class Size:
-    """Of each of the two worlds: sequences, calls a sequence; and inputs of each fuzzed liveness test."""
+    """Of each of the two worlds: sequences, calls a sequence; and inputs of each fuzzed liveness test.
+
+    To compile the tests with the optimizer takes twice as long, and a third off each call: good for a few thousand.
+    """
 
     runs: int
     depth: int
     inputs: int
     must_reach: bool
+    optimized: bool = True
 
 
 SIZES = {
-    "quick": Size(runs=4, depth=150, inputs=8, must_reach=False),
+    "quick": Size(runs=4, depth=150, inputs=8, must_reach=False, optimized=False),
     "full": Size(runs=80, depth=400, inputs=256, must_reach=True),
     "long": Size(runs=2_000, depth=1_000, inputs=10_000, must_reach=True),
 }
@@ -56,8 +60,12 @@ def fuzz(size: Size, seed: str, outcomes: Path, *only: str, **environment: str) 
     """Run forge once, with `only` as further arguments; `outcomes` gets lines of `verb error count`."""
     outcomes.parent.mkdir(parents=True, exist_ok=True)
     outcomes.unlink(missing_ok=True)
+    built = ".forge/invariants/optimized" if size.optimized else ".forge/invariants"
     environment |= {
         "FOUNDRY_PROFILE": "invariants",
+        "FOUNDRY_OPTIMIZER": str(size.optimized).lower(),
+        "FOUNDRY_OUT": f"{built}/out",
+        "FOUNDRY_CACHE_PATH": f"{built}/cache",
         "FOUNDRY_FUZZ_SEED": seed,
         "FOUNDRY_FUZZ_RUNS": str(size.inputs),
         "FOUNDRY_INVARIANT_RUNS": str(size.runs),

@@ -22,7 +22,8 @@ from scripts.fuzz_contracts import Size, fuzz
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".forge" / "invariants" / "planted"
-SIZE = Size(runs=60, depth=200, inputs=1, must_reach=False)
+# Optimized, the tests draw other sequences, in which some fault meets the sums of a test before it meets its promise.
+SIZE = Size(runs=60, depth=200, inputs=1, must_reach=False, optimized=False)
 SEED = "0xfa017"
 SWITCH = "contracts/libraries/Planted.sol"
 SWITCH_SOURCE = """// SPDX-License-Identifier: MIT
