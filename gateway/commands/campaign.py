@@ -265,11 +265,12 @@ def invite(
     if number is not None:  # before the chain, which takes nothing back: the gateway may refuse
         with client_of(local, local.merchant(merchant)) as client:
             set_quota(client, campaign, number, daily_quota)
-    if not chain.reads.is_merchant(campaign, address):  # who has accepted only gets another quota
+    accepted = chain.reads.is_merchant(campaign, address)
+    if not accepted:  # who has accepted only gets another quota
         own.hub(f"{checksum(address)} invited", calls.invite_merchant(campaign, address))
     quota = None if number is None else daily_quota
     answer = {"campaign": campaign, "merchant": checksum(address), "daily_quota": quota}
-    out.result(answer, lambda: facts("Invited", answer.items()))
+    out.result(answer, lambda: facts("In the campaign already" if accepted else "Invited", answer.items()))
 
 
 def set_quota(client: Client, campaign: int, merchant_id: int, daily_quota: int) -> None:
