@@ -187,13 +187,13 @@ class Indexer:
         with self._db.begin() as session:
             if self._hold(session, last) is None:
                 return 0
-            taken_back = session.execute(
+            events = (
                 sa.update(ChainEvent)
                 .where(ChainEvent.block > fork, ChainEvent.orphaned == 0, ChainEvent.kind != EventKind.REWIND)
                 .values(orphaned=True)
             )
+            count = session.connection().execute(events).rowcount
             session.execute(sa.delete(IndexedBlock).where(IndexedBlock.number > fork))
-            count = taken_back.rowcount  # type: ignore[attr-defined]
             if count or always:
                 now = clamp_time(self._clock.now())
                 session.add(

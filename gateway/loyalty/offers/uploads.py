@@ -97,8 +97,8 @@ class Uploads:
 
     def _touch(self, session: Session, upload: int, state: UploadState = UploadState.STAGED) -> None:
         mine = sa.update(CodeUpload).where(CodeUpload.id == upload, CodeUpload.state == UploadState.STAGED)
-        changed = session.execute(mine.values(state=state, touched_at=self.clock.now()))
-        if not changed.rowcount:  # type: ignore[attr-defined]
+        changed = session.connection().execute(mine.values(state=state, touched_at=self.clock.now()))
+        if not changed.rowcount:
             raise BUSY.at(retry_after=1)
 
     def _end_part(self, upload: int) -> bool:

@@ -143,7 +143,7 @@ class Settlement:
         self._wipe_at = now + WIPE_EVERY
         expired = sa.update(Redemption).where(Redemption.box.is_not(None), Redemption.expires_at < now)
         with self.db.begin() as session:
-            return int(session.execute(expired.values(box=None)).rowcount)  # type: ignore[attr-defined]
+            return session.connection().execute(expired.values(box=None)).rowcount
 
 
 def _claim(row: Redemption) -> Claim:

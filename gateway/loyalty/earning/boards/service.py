@@ -150,8 +150,7 @@ class Leaderboards:
             if session.scalar(sa.select(Player.wallet).where(Player.campaign_id.in_(closed)).limit(1)) is None:
                 return 0
         with self.db.begin() as session:
-            gone = session.execute(sa.delete(Player).where(Player.campaign_id.in_(closed)))
-            return int(gone.rowcount)  # type: ignore[attr-defined]
+            return session.connection().execute(sa.delete(Player).where(Player.campaign_id.in_(closed))).rowcount
 
     def _terms(self, session: Session, campaign: int) -> tuple[RulesDocument, Leaderboard]:
         running = in_force(rules_of(session, [campaign])[campaign], self.clock.now())
