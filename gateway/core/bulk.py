@@ -3,6 +3,7 @@ times as long as the database itself."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
@@ -12,7 +13,10 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
 
 from gateway.core.db import Base, is_sqlite
 
@@ -168,6 +172,42 @@ def any_of(session: Session, column: Any, values: Sequence[Any]) -> sa.ColumnEle
     if is_sqlite(session.get_bind()):
         return cast("sa.ColumnElement[bool]", column.in_(values))
     return cast("sa.ColumnElement[bool]", column == sa.any_(sa.literal(values, sa.ARRAY(column.type))))
+
+
+class _Numbers(TypeDecorator[Any]):
+    """Any number of integers as one parameter."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        return sa.Text() if dialect.name == "sqlite" else dialect.type_descriptor(sa.ARRAY(sa.BigInteger))
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return json.dumps(value) if dialect.name == "sqlite" else value
+
+
+class listed(FunctionElement[bool]):
+    """`listed(column, name)`: true for the integers in the list that the parameter `name` brings. So a statement can be
+    built once, and is the same for however many."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: Any, name: str) -> None:
+        super().__init__(column, sa.bindparam(name, type_=_Numbers()))
+
+
+@compiles(listed, "sqlite")
+def _listed_sqlite(element: listed, compiler: Any, **options: Any) -> str:
+    column, numbers = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({numbers}))"  # noqa: S608 - compiled by SQLAlchemy
+
+
+@compiles(listed, "postgresql")
+def _listed_postgresql(element: listed, compiler: Any, **options: Any) -> str:
+    column, numbers = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} = ANY ({numbers})"
 
 
 def table_of(model: type[Base]) -> sa.Table:

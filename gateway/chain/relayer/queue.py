@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain.relayer.models import ChainTx, Purpose, TxState
+from gateway.core.bulk import table_of
 from gateway.core.clock import Clock
+
+_T = table_of(ChainTx)
+# Built once: every batch and every order passes here, while tills wait.
+_ADD = sa.insert(_T).returning(_T.c.id)
 
 
 class Queue:
@@ -22,9 +28,5 @@ class Queue:
         room's own row.
         """
         now = self._clock.now()
-        row = ChainTx(
-            purpose=purpose, ref=ref, recipient=to, data=data, state=TxState.QUEUED, created_at=now, retry_at=now
-        )
-        session.add(row)
-        session.flush()
-        return row.id
+        row = {"purpose": purpose, "ref": ref, "recipient": to, "data": data, "state": TxState.QUEUED}
+        return int(session.connection().execute(_ADD, row | {"created_at": now, "retry_at": now}).scalar_one())

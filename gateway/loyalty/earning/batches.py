@@ -6,9 +6,10 @@ content for ever, and the relayer has it. The number lands once, whoever sends i
 
 from __future__ import annotations
 
-import random
+import secrets
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
+from operator import itemgetter
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -20,7 +21,7 @@ from gateway.chain import calls
 from gateway.chain.errors import ChainError, Temporary
 from gateway.chain.relayer.models import Purpose
 from gateway.core import crashes, logs
-from gateway.core.bulk import add_rows, parts
+from gateway.core.bulk import add_rows, any_of, listed, parts, table_of
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Jobs
@@ -53,6 +54,25 @@ EVERYBODY = (Temporary, OperationalError, InterfaceError, InternalError)
 #: nothing could be settled, and one that has enough batches waiting.
 PUT_OFF, STALLED, ENOUGH = 600, 5, 1
 
+# Built once: to build a statement costs as much as to execute it, and tills wait meanwhile.
+_CAMPAIGN = sa.bindparam("campaign", type_=sa.BigInteger)
+_TERMS = sa.select(Campaign.end, Campaign.next_number).where(Campaign.id == _CAMPAIGN)
+_WALLETS = sa.select(sa.func.count(Action.wallet.distinct())).where(*due.waiting(_CAMPAIGN))
+_CARRIERS = sa.select(sa.func.count()).where(Carry.campaign_id == _CAMPAIGN, Carry.points > 0)
+_WAITING = sa.select(Action.id, Action.wallet, Action.points, Action.refers_to, Action.withheld, HAPPENED).where(
+    *due.waiting(_CAMPAIGN), Action.wallet.is_not(None)
+)
+_CARRIES = sa.select(Carry.wallet, Carry.points, Carry.owed).where(
+    Carry.campaign_id == _CAMPAIGN, sa.or_(Carry.points > 0, Carry.owed > 0)
+)
+_A = table_of(Action)
+# The state repeats what the lock already ensures: no action is settled twice, whatever else is wrong.
+_SETTLED = (
+    sa.update(_A)
+    .where(listed(_A.c.id, "ids"), _A.c.state == ActionState.ACCEPTED)
+    .values(state=ActionState.SETTLED, batch_id=sa.bindparam("batch"))
+)
+
 
 class Enqueues(Protocol):
     """What of the relayer is needed here."""
@@ -82,7 +102,6 @@ class Settler:
     ) -> None:
         self.db, self.clock, self.reads, self.relayer, self.hub = db, clock, reads, relayer, hub
         self.jobs, self.standing, self.whole = jobs, standing or NoLadders(), whole
-        self.random = random.SystemRandom()
 
     def settle_due(self, limit: int = 20) -> int:
         """Settles campaigns whose time has come; returns how many batches were made.
@@ -91,12 +110,7 @@ class Settler:
         """
         now = self.clock.now()
         with self.db.read() as session:
-            wanted = sa.select(Campaign.id).where(
-                Campaign.settle_at <= now,
-                Campaign.searched == 1,
-                sa.or_(Campaign.settle_every > 0, due.has_work(now)),
-            )
-            ids = list(session.scalars(wanted.order_by(Campaign.settle_at, Campaign.id).limit(limit)))
+            ids = list(session.scalars(due.CAMPAIGNS, {"now": now, "limit": limit}))
         if not ids or not self.whole():
             return 0
         made = 0
@@ -116,11 +130,11 @@ class Settler:
 
     def _settle(self, campaign: int, now: int) -> int:
         with self.db.read() as session:
-            row = session.get_one(Campaign, campaign)
-            wallets = sa.select(sa.func.count(Action.wallet.distinct())).where(*due.waiting(campaign))
-            most = session.scalar(wallets) or 0
-            if now >= schedule.last_call(row.end):  # the last one pays out what any wallet carries
-                most += self._carriers(session, campaign)
+            this = {"campaign": campaign}
+            end, _ = session.execute(_TERMS, this).tuples().one()
+            most = session.scalar(_WALLETS, this) or 0
+            if now >= schedule.last_call(end):  # the last one pays out what any wallet carries
+                most += session.scalar(_CARRIERS, this) or 0
         numbers = self.numbers(campaign, most // MAX_ENTRIES + 2) if most else []
         if most and not numbers:
             self._put_off(campaign, now + ENOUGH)
@@ -135,10 +149,6 @@ class Settler:
         crashes.reach("batched", settling.kinds)
         return made
 
-    def _carriers(self, session: Session, campaign: int) -> int:
-        query = sa.select(sa.func.count()).where(Carry.campaign_id == campaign, Carry.points > 0)
-        return session.scalar(query) or 0
-
     def numbers(self, campaign: int, batches: int) -> list[int]:
         """Numbers for at most so many batches, as long as few enough wait for a key, that none has used on the chain.
 
@@ -147,7 +157,7 @@ class Settler:
         campaign): it is skipped.
         """
         with self.db.read() as session:
-            first = session.get_one(Campaign, campaign).next_number
+            _, first = session.execute(_TERMS, {"campaign": campaign}).tuples().one()
             count = min(batches, MAX_BATCHES - due.queued(session, campaign))
         numbers: list[int] = []
         while len(numbers) < count:
@@ -230,10 +240,8 @@ class Settlement:
 
     def _read(self) -> tuple[list[Waiting], list[Waiting]]:
         """Awards and refunds that wait."""
-        columns = sa.select(Action.id, Action.wallet, Action.points, Action.refers_to, Action.withheld, HAPPENED)
-        mine = () if self.asked is None else (Action.wallet.in_(self.asked),)
-        rows = self.session.execute(columns.where(*due.waiting(self.campaign.id), *mine)).tuples()
-        waiting = [Waiting(id, wallet, *rest) for id, wallet, *rest in rows if wallet is not None]
+        query = _WAITING if self.asked is None else _WAITING.where(Action.wallet.in_(self.asked))
+        waiting = [Waiting._make(row) for row in self.session.execute(query, {"campaign": self.campaign.id})]
         refunds = [action for action in waiting if action.refers_to is not None]
         return [action for action in waiting if action.refers_to is None] if refunds else waiting, refunds
 
@@ -261,11 +269,10 @@ class Settlement:
         """What these wallets carry (in the last settlement: what any wallet does), and what earlier refunds could not
         reach, where the programme lets later awards repay it. Never read more than is settled: in a campaign with a
         step nearly every wallet there ever was carries something."""
-        query = sa.select(Carry.wallet, Carry.points, Carry.owed).where(
-            Carry.campaign_id == self.campaign.id, sa.or_(Carry.points > 0, Carry.owed > 0)
-        )
-        some = [query] if self.final else [query.where(Carry.wallet.in_(part)) for part in parts(sorted(wallets))]
-        rows = [row for each in some for row in self.session.execute(each).tuples()]
+        these = (any_of(self.session, Carry.wallet, part) for part in parts(sorted(wallets)))
+        some = [_CARRIES] if self.final else [_CARRIES.where(mine) for mine in these]
+        this = {"campaign": self.campaign.id}
+        rows = [row for each in some for row in self.session.execute(each, this).tuples()]
         repays = any(owed for _, _, owed in rows) and self._repays()
         owing = {wallet: owed for wallet, _, owed in rows if owed} if repays else {}
         return {wallet: points for wallet, points, _ in rows if points}, owing
@@ -282,7 +289,7 @@ class Settlement:
 
     def _write(self, nets: list[Net]) -> tuple[int, set[bytes]]:
         """Writes as many batches as there are free numbers; how many, and who is left for the next turn."""
-        self.settler.random.shuffle(nets)
+        nets = shuffled(nets)
         limit = self.campaign.key_cap
         awards = settlement.cut([(net.wallet, net.award) for net in nets if net.award], limit)
         owing = [(net.wallet, net.shortfall) for net in nets if net.shortfall]
@@ -301,7 +308,10 @@ class Settlement:
         self._count_codes([id for net in kept for id in net.actions])
         self._write_carries(kept)
         promises.release(self.session, self.campaign.id, sum(net.released for net in kept))
-        return min(room, len(planned)), left_out
+        made = min(room, len(planned))
+        if made:
+            self.campaign.next_number = self.numbers[made - 1] + 1
+        return made, left_out
 
     def _batch(self, kind: BatchKind, number: int, entries: Sequence[Entry]) -> int:
         campaign = self.campaign
@@ -313,7 +323,6 @@ class Settlement:
             created_at=self.now,
         )
         self.session.add(batch)
-        campaign.next_number = number + 1
         self.session.flush()
         rows = [{"batch_id": batch.id, "wallet": wallet, "amount": amount} for wallet, amount in entries]
         add_rows(self.session, BatchEntry, rows)
@@ -324,14 +333,10 @@ class Settlement:
         groups: dict[int | None, list[int]] = {}
         for net in nets:
             groups.setdefault(batch_of.get(net.wallet), []).extend(net.actions)
+        connection = self.session.connection()
         for batch_id, ids in groups.items():
-            for part in parts(ids):
-                change = sa.update(Action).where(Action.id.in_(part))
-                self.session.execute(
-                    change.values(state=ActionState.SETTLED, batch_id=batch_id).execution_options(
-                        synchronize_session=False
-                    )
-                )
+            if connection.execute(_SETTLED, {"ids": ids, "batch": batch_id}).rowcount != len(ids):
+                raise RuntimeError(f"campaign {self.campaign.id}: an action to be settled does not wait")
 
     def _count_codes(self, ids: Sequence[int]) -> None:
         """Codes count for ladders, goals and referrals from here on."""
@@ -367,7 +372,14 @@ class Settlement:
 
     def _changes_carry(self, net: Net) -> bool:
         before = self.carries.get(net.wallet, 0)
-        return net.carry != before or any((net.shortfall, net.repaid, net.ahead, net.back))
+        return bool(net.carry != before or net.shortfall or net.repaid or net.ahead or net.back)
+
+
+def shuffled(nets: Sequence[Net]) -> list[Net]:
+    """In an order that nobody foresees. The system's randomness is asked once, not for each."""
+    chance = secrets.token_bytes(16 * len(nets))
+    keys = (chance[start : start + 16] for start in range(0, len(chance), 16))
+    return [net for _, net in sorted(zip(keys, nets, strict=True), key=itemgetter(0))]
 
 
 def tell_refused(campaign: int, error: Exception) -> None:

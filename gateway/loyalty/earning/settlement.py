@@ -10,7 +10,6 @@ What was reserved is what the till was told, before refunds; caps of the wallet 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -79,8 +78,9 @@ def fold(
     Awards are multiples of `step`. At most `limit` hundredths go out to a wallet at once (but one action at least, and
     never more than an entry holds); what is beyond stays for the next fold.
     """
+    before = before or {}
     mine: dict[bytes, list[Waiting]] = {wallet: [] for wallet in carries}
-    for action in waiting:
+    for action in sorted(waiting):  # by their numbers
         mine.setdefault(action.wallet, []).append(action)
     return [
         _fold_wallet(
@@ -90,7 +90,7 @@ def fold(
             owing.get(wallet, 0),
             step,
             limit,
-            (before or {}).get(wallet, NOTHING_BEFORE),
+            before.get(wallet, NOTHING_BEFORE),
         )
         for wallet, actions in mine.items()
     ]
@@ -99,25 +99,26 @@ def fold(
 def _fold_wallet(
     wallet: bytes, actions: Sequence[Waiting], carried: int, owed: int, step: int, limit: int, before: Before
 ) -> Net:
-    awards = sorted((a for a in actions if a.refers_to is None), key=lambda a: a.id)
-    waiting = {award.id for award in awards}
-    early: dict[int, list[Waiting]] = defaultdict(list)
-    late = []
-    for refund in sorted((a for a in actions if a.refers_to is not None), key=lambda a: a.id):
-        if refund.refers_to in waiting:
-            early[refund.refers_to or 0].append(refund)
-        else:
-            late.append(refund)
+    """`actions` in the order of their numbers."""
+    awards = [action for action in actions if action.refers_to is None]
+    early: dict[int, list[Waiting]] = {award.id: [] for award in awards}
+    late: list[Waiting] = []
+    for refund in actions if len(awards) < len(actions) else ():
+        if refund.refers_to is not None:
+            early.get(refund.refers_to, late).append(refund)
 
     taken: list[int] = []
     reserved = net = carried
     for award in awards:
-        worth = award.real - sum(refund.real for refund in early[award.id])
+        worth = award.real
+        for refund in early[award.id]:
+            worth -= refund.real
         if taken and net + worth > limit:
             break
         net += worth
         reserved += award.points
-        taken += [award.id, *(refund.id for refund in early[award.id])]
+        taken.append(award.id)
+        taken += [refund.id for refund in early[award.id]]
     back = 0
     for count, refund in enumerate(late):
         if count and back + refund.real > MAX_HUNDREDTHS:

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from gateway.core.bulk import add_rows, among, reserve_ids, upsert
+from gateway.core.bulk import add_rows, among, listed, reserve_ids, upsert
 from gateway.core.db import Database
 from gateway.core.jobs import Job
 from gateway.core.limits import FIRST_SECOND
@@ -64,6 +64,21 @@ def test_among_is_in(db: Database) -> None:
         with db.read() as session:
             found = set(session.scalars(sa.select(Job.ref).where(among(Job.ref, wanted))))
         assert found == set(wanted)
+
+
+def test_one_statement_takes_lists_of_any_length(db: Database) -> None:
+    query = sa.select(Job.ref).where(listed(Job.id, "ids"), Job.kind == "test.a").order_by(Job.id)
+    with db.begin() as session:
+        session.add_all([Job(kind="test.a", ref=n, run_at=FIRST_SECOND) for n in range(1, 4)])
+        session.flush()
+        ids = list(session.scalars(sa.select(Job.id).order_by(Job.id)))
+        for some, found in (
+            ([], []),
+            (ids[1:2], [2]),
+            (ids[::-2], [1, 3]),
+            ([*range(10**6, 10**6 + 40_000), *ids], [1, 2, 3]),
+        ):
+            assert list(session.scalars(query, {"ids": some})) == found
 
 
 def test_rows_that_are_there_are_replaced_or_added_to(db: Database) -> None:

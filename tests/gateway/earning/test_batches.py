@@ -9,9 +9,11 @@ from gateway.chain.relayer.models import ChainTx, Purpose, TxState
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.campaigns.schedule import GRACE
 from gateway.loyalty.earning import batches as batches_file
+from gateway.loyalty.earning import settlement
 from gateway.loyalty.earning.intake import Report
 from gateway.loyalty.earning.models import Action, Batch, BatchEntry, BatchState, LandingTime
 from gateway.loyalty.earning.schemas import ActionIn
+from gateway.loyalty.earning.settlement import Waiting
 from gateway.web.checks import Checks
 from tests.gateway.earning.conftest import DAY, OPERATOR, Room, address, batches, transactions, wallet
 from tests.support.races import on_postgresql, overlap
@@ -33,6 +35,23 @@ def test_a_wallets_actions_are_one_entry_and_every_action_is_in_one_batch(room: 
     assert (room.row().reserved, room.row().budget, room.row().next_number) == (0, 10**9 - 500, 2)
     assert room.events("test.landed") == 1
     assert room.settle() == 0
+    room.check()
+
+
+def test_what_does_not_wait_is_never_settled_whoever_says_so(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.campaign()
+    first = room.buy(1, 1_000)
+    assert room.settle() == 1
+    room.buy(2, 1_000)
+    fold = settlement.fold
+    again = Waiting(first, address(1), 1_000)
+    monkeypatch.setattr(settlement, "fold", lambda waiting, *rest: fold([*waiting, again], *rest))
+    assert room.settle() == 0
+    monkeypatch.undo()
+    assert len(batches(room)) == 1
+    to_window(room)
+    assert room.settle() == 1
+    assert room.hub.given == {(1, address(1)): 1_000, (1, address(2)): 1_000}
     room.check()
 
 
