@@ -13,13 +13,14 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.core import crashes
-from gateway.core.bulk import add_rows, among, parts
+from gateway.core.bulk import add_rows, listed, parts, table_of
 from gateway.core.clock import Clock
 from gateway.core.columns import Int, JobKind, PrimaryKey, Seconds
 from gateway.core.db import Base, Database
@@ -58,6 +59,38 @@ class Job(Base):
     @property
     def refs(self) -> range:
         return range(self.ref, self.ref + self.count)
+
+
+class Taken(NamedTuple):
+    """A job that this transaction holds."""
+
+    id: int
+    kind: str
+    ref: int
+    size: int
+
+    @property
+    def refs(self) -> range:
+        return range(self.ref, self.ref + self.size)
+
+
+_J = table_of(Job)
+# Built once: every turn asks these, mostly to learn that there is nothing to do.
+_DUE = sa.select(_J.c.id).where(_J.c.run_at <= sa.bindparam("now")).order_by(_J.c.run_at, _J.c.id)
+_SINGLES = (
+    _DUE.with_only_columns(_J.c.kind, _J.c.id)
+    .where(_J.c.kind.not_in(sa.bindparam("bulk", expanding=True)))
+    .limit(sa.bindparam("most", type_=sa.BigInteger))
+)
+_BUNDLE = _DUE.with_only_columns(_J.c.id, _J.c.count).where(_J.c.kind == sa.bindparam("kind")).limit(BULK)
+_TAKE = (
+    sa.select(_J.c.id, _J.c.kind, _J.c.ref, _J.c.count)
+    .where(listed(_J.c.id, "ids"), _J.c.run_at <= sa.bindparam("now"))
+    .order_by(_J.c.id)
+    .with_for_update(skip_locked=True)
+)
+_DONE = sa.delete(_J).where(listed(_J.c.id, "ids"))
+_ALONE = sa.select(sa.func.pg_try_advisory_xact_lock(AT_ONCE_LOCK))
 
 
 @dataclass(frozen=True)
@@ -104,13 +137,11 @@ class Jobs:
         several processes at once."""
         bulk = list(self.registry.bulk)
         with db.read() as session:
-            due = sa.select(Job.id).where(Job.run_at <= self.clock.now()).order_by(Job.run_at, Job.id)
-            singles = due.with_only_columns(Job.kind, Job.id).where(Job.kind.not_in(bulk)).limit(limit)
+            now = self.clock.now()
             by_kind: defaultdict[str, list[int]] = defaultdict(list)
-            for kind, job_id in session.execute(singles).tuples():
+            for kind, job_id in session.execute(_SINGLES, {"now": now, "bulk": bulk, "most": limit}).tuples():
                 by_kind[kind].append(job_id)
-            counted = due.with_only_columns(Job.id, Job.count).limit(BULK)
-            bundles = {kind: _bundle(session.execute(counted.where(Job.kind == kind)).tuples()) for kind in bulk}
+            bundles = {kind: _bundle(session.execute(_BUNDLE, {"now": now, "kind": kind}).tuples()) for kind in bulk}
         done = sum(self._run_bulk(db, kind, bundle) for kind, bundle in bundles.items() if bundle)
         return done + sum(
             self._run_kind(db, kind, part) for kind, ids in by_kind.items() for part in parts(ids, AT_ONCE)
@@ -125,15 +156,14 @@ class Jobs:
 
     def _run_together(self, db: Database, ids: Sequence[int]) -> int:
         with db.begin() as session:
-            if not db.sqlite and not session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(AT_ONCE_LOCK))):
+            if not db.sqlite and not session.scalar(_ALONE):
                 raise Unfinished
-            mine = sa.select(Job).where(Job.id.in_(ids), Job.run_at <= self.clock.now()).order_by(Job.id)
-            jobs = session.scalars(mine.with_for_update(skip_locked=True)).all()
+            jobs = self._take(session, ids)
             for job in jobs:
                 self._handle(session, job)
                 session.flush()
                 session.expunge_all()  # as alone, each sees its rows as they are, not as an earlier one read them
-            session.execute(sa.delete(Job).where(Job.id.in_([job.id for job in jobs])))
+            session.execute(_DONE, {"ids": [job.id for job in jobs]})
             crashes.reach("told", {job.kind.replace(".", "_") for job in jobs})
         return len(jobs)
 
@@ -141,15 +171,19 @@ class Jobs:
         """All of them in one transaction; when that fails, each alone, so that only the bad ones wait."""
         try:
             with db.begin() as session:
-                mine = sa.select(Job).where(Job.id.in_(ids), Job.run_at <= self.clock.now()).order_by(Job.id)
-                jobs = session.scalars(mine.with_for_update(skip_locked=True)).all()
+                jobs = self._take(session, ids)
                 if jobs:
                     self.registry.bulk[kind](session, [ref for job in jobs for ref in job.refs])
-                    session.execute(sa.delete(Job).where(among(Job.id, [job.id for job in jobs])))
+                    session.execute(_DONE, {"ids": [job.id for job in jobs]})
             return len(jobs)
         except Exception as error:
             log.warning("jobs.bulk_failed", kind=kind, error=type(error).__name__)
             return sum(self._run(db, kind, job_id) for job_id in self._split(db, ids))
+
+    def _take(self, session: Session, ids: Sequence[int]) -> list[Taken]:
+        """Those of these jobs that are there, due, and nobody else's."""
+        found = session.execute(_TAKE, {"ids": ids, "now": self.clock.now()})
+        return [Taken._make(row) for row in found]
 
     def _split(self, db: Database, ids: Sequence[int]) -> list[int]:
         """A job for each ref of these jobs; their ids."""
@@ -164,7 +198,7 @@ class Jobs:
                 left += [part.id for part in parts]
             return left
 
-    def _handle(self, session: Session, job: Job) -> None:
+    def _handle(self, session: Session, job: Job | Taken) -> None:
         if job.kind in self.registry.bulk:
             self.registry.bulk[job.kind](session, list(job.refs))
         else:

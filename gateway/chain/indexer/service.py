@@ -24,7 +24,7 @@ from gateway.chain.indexer.models import ChainEvent, EventKind, IndexedBlock
 from gateway.chain.reads import Head, parse_head
 from gateway.chain.rpc import Rpc
 from gateway.core import crashes
-from gateway.core.bulk import add_rows
+from gateway.core.bulk import add_rows, table_of
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 
@@ -38,6 +38,12 @@ MANY = 10_000
 PAGE = 50
 #: A block without events is remembered while it is one of the last so many.
 KEEP = 1000
+
+# Built once, for every block.
+_E, _B = table_of(ChainEvent), table_of(IndexedBlock)
+_LAST = sa.select(IndexedBlock).order_by(IndexedBlock.number.desc()).limit(1)
+_HAS_EVENTS = sa.exists().where(_E.c.block == _B.c.number, _E.c.orphaned == 0, _E.c.kind != EventKind.REWIND)
+_FORGET = sa.delete(_B).where(_B.c.number.between(sa.bindparam("first"), sa.bindparam("last")), ~_HAS_EVENTS)
 
 
 class Indexer:
@@ -78,7 +84,7 @@ class Indexer:
         # Another worker may be first.
         with suppress(IntegrityError), self._db.begin() as session:
             if _newest(session) is None:
-                session.add(_row(anchor))
+                session.add(IndexedBlock(**_row(anchor)))
         return 0
 
     def _look(self, number: int) -> tuple[Head, Head | None]:
@@ -153,7 +159,7 @@ class Indexer:
             if previous is None:
                 return False
             add_rows(session, ChainEvent, rows)
-            session.add_all(map(_row, blocks))
+            add_rows(session, IndexedBlock, list(map(_row, blocks)))
             self._thin_out(session, previous.number, end)
         if rows:
             crashes.reach("indexed", (row["kind"].name.lower() for row in rows))
@@ -161,11 +167,9 @@ class Indexer:
 
     def _thin_out(self, session: Session, before: int, now: int) -> None:
         """Forgets the blocks without events that are no longer among the last ones."""
-        has_events = sa.exists().where(
-            ChainEvent.block == IndexedBlock.number, ChainEvent.orphaned == 0, ChainEvent.kind != EventKind.REWIND
-        )
-        aged = IndexedBlock.number.between(max(self._deployment.deploy_block, before - KEEP), now - KEEP - 1)
-        session.execute(sa.delete(IndexedBlock).where(aged, ~has_events))
+        first, last = max(self._deployment.deploy_block, before - KEEP), now - KEEP - 1
+        if first <= last:
+            session.execute(_FORGET, {"first": first, "last": last})
 
     # ---------------------------------------------------------------- rewinding
 
@@ -243,9 +247,8 @@ class Indexer:
 
 
 def _newest(session: Session, at_most: int | None = None) -> IndexedBlock | None:
-    query = sa.select(IndexedBlock).order_by(IndexedBlock.number.desc()).limit(1)
-    return session.scalar(query if at_most is None else query.where(IndexedBlock.number <= at_most))
+    return session.scalar(_LAST if at_most is None else _LAST.where(IndexedBlock.number <= at_most))
 
 
-def _row(block: Head) -> IndexedBlock:
-    return IndexedBlock(number=block.number, hash=block.hash, time=clamp_time(block.time))
+def _row(block: Head) -> dict[str, Any]:
+    return {"number": block.number, "hash": block.hash, "time": clamp_time(block.time)}

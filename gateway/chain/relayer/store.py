@@ -8,19 +8,45 @@ from itertools import groupby
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
 from gateway.chain.relayer.decisions import Fee, Outcome
 from gateway.chain.relayer.models import ChainTx, KeyState, Purpose, SignedTx, TxState
 from gateway.chain.relayer.signing import NOTHING, NOTHING_GAS, Signed, Signer
 from gateway.chain.relayer.waiting import Waiting, Wanted, due, publish
 from gateway.core import crashes
+from gateway.core.bulk import listed, table_of
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Jobs
 
 #: Settled transactions whose blocks are looked at again at once.
 WINDOW = 200
+
+# Statements of every batch are built once.
+_T = table_of(ChainTx)
+_TX: sa.BindParameter[int] = sa.bindparam("tx")
+_SENDER: sa.BindParameter[bytes] = sa.bindparam("sender")
+_NONCE: sa.BindParameter[int] = sa.bindparam("nonce")
+_OPEN = (
+    sa.select(sa.func.count())
+    .select_from(_T)
+    .where(_T.c.sender == _SENDER, _T.c.state == TxState.SIGNED, _T.c.nonce >= _NONCE)
+)
+_FREE = sa.select(_T.c.id).where(listed(_T.c.id, "ids"), _T.c.state == TxState.QUEUED).with_for_update(skip_locked=True)
+_SIGNED = (
+    sa.update(_T)
+    .where(_T.c.id == _TX)
+    .values(state=TxState.SIGNED, sender=_SENDER, nonce=_NONCE, gas=sa.bindparam("gas"))
+)
+_FORM = sa.insert(table_of(SignedTx))
+# Without its calldata.
+_IN_AIR = (
+    sa.select(ChainTx)
+    .options(load_only(ChainTx.purpose, ChainTx.state, raiseload=True))
+    .where(ChainTx.id == _TX, ChainTx.state == TxState.SIGNED)
+    .with_for_update()
+)
 
 
 @dataclass(frozen=True)
@@ -140,18 +166,17 @@ class Store:
         with self._db.begin() as session:
             key = session.get_one(KeyState, self._signer.address, with_for_update=True)
             nonce = max(key.next_nonce, chain_nonce)
-            count = sa.select(sa.func.count()).where(
-                self._mine, ChainTx.state == TxState.SIGNED, ChainTx.nonce >= chain_nonce
-            )
-            room = in_flight - (session.scalar(count) or 0)
-            for item, gas in wanted[: max(0, room)]:
-                row = session.get(ChainTx, item.id, with_for_update={"skip_locked": True})
-                if row is None or row.state != TxState.QUEUED:
+            open_ = session.scalar(_OPEN, {"sender": self.sender, "nonce": chain_nonce}) or 0
+            items = wanted[: max(0, in_flight - open_)]
+            free = set(session.scalars(_FREE, {"ids": [item.id for item, _ in items]}))
+            for item, gas in items:
+                if item.id not in free:
                     continue
-                row.state, row.sender, row.nonce, row.gas = TxState.SIGNED, self._signer.address, nonce, gas
-                self._add_form(session, row, fee, self._signer.sign(nonce, row.recipient, row.data, gas, fee))
+                # To whom and what never changes once it is queued.
+                self._add_form(session, item.id, fee, self._signer.sign(nonce, item.to, item.data, gas, fee))
+                session.execute(_SIGNED, {"tx": item.id, "sender": self.sender, "nonce": nonce, "gas": gas})
                 nonce += 1
-                signed.append(row.purpose.name.lower())
+                signed.append(item.purpose.name.lower())
             key.next_nonce = nonce
             if signed:
                 key.out_of_gas = False
@@ -202,7 +227,7 @@ class Store:
         )
         session.add(row)
         session.flush()
-        self._add_form(session, row, fee, self._signer.sign_nothing(nonce, fee))
+        self._add_form(session, row.id, fee, self._signer.sign_nothing(nonce, fee))
 
     def replace(self, flight: Flight, fee: Fee, empty: bool) -> bool:
         """Signs the transaction again at its nonce, with a higher fee; `empty`: without its content."""
@@ -216,21 +241,12 @@ class Store:
                 signed = self._signer.sign_nothing(flight.nonce, fee)
             else:
                 signed = self._signer.sign(flight.nonce, row.recipient, row.data, row.gas, fee)
-            self._add_form(session, row, fee, signed, empty)
+            self._add_form(session, row.id, fee, signed, empty)
         return True
 
-    def _add_form(self, session: Session, row: ChainTx, fee: Fee, signed: Signed, empty: bool = False) -> None:
-        session.add(
-            SignedTx(
-                hash=signed.hash,
-                tx_id=row.id,
-                raw=signed.raw,
-                max_fee=fee.max_fee,
-                tip=fee.tip,
-                empty=empty,
-                signed_at=self._clock.now(),
-            )
-        )
+    def _add_form(self, session: Session, tx_id: int, fee: Fee, signed: Signed, empty: bool = False) -> None:
+        form = {"hash": signed.hash, "tx_id": tx_id, "raw": signed.raw, "max_fee": fee.max_fee, "tip": fee.tip}
+        session.execute(_FORM, {**form, "empty": empty, "signed_at": self._clock.now()})
 
     def _ensure_key(self) -> None:
         with self._db.read() as session:
@@ -250,8 +266,8 @@ class Store:
         spent = 0
         with self._db.begin() as session:
             for tx_id, outcome in outcomes.items():
-                row = session.get(ChainTx, tx_id, with_for_update=True)
-                if row is None or row.state != TxState.SIGNED:
+                row = session.scalar(_IN_AIR, {"tx": tx_id})
+                if row is None:
                     continue
                 row.state, row.block, row.block_hash = outcome.state, outcome.block, outcome.block_hash
                 row.fee = outcome.fee
