@@ -18,7 +18,7 @@ from gateway.chain.deployment import Deployment, WrongDeployment
 from gateway.chain.errors import ChainError
 from gateway.chain.indexer import home
 from gateway.chain.indexer.service import Indexer
-from gateway.chain.indexer.stream import Apply, applied_block, follow
+from gateway.chain.indexer.stream import Ahead, Apply, applied_block, follow
 from gateway.chain.reads import Reads
 from gateway.chain.relayer.decisions import GWEI, RelayerSettings
 from gateway.chain.relayer.fence import Fence
@@ -239,7 +239,7 @@ class House:
         """Who reads the chain's events, by the name of its cursor. The ledger comes first: others ask it. `WANTED` says
         what of them each wants to know."""
         return {
-            "ledger": self.ledger.apply_events,
+            "ledger": Ahead(self.ledger.plan),
             EARNING_STREAM: self.landing.apply_events,
             REDEMPTION_STREAM: self.redemption_settlement.apply_events,
             MOVE_STREAM: self.move_settlement.apply_events,

@@ -28,11 +28,10 @@ ROOMS = ("ledger", "earning", "redemptions", "moves", "badges")
 
 @contextmanager
 def snapshot(db: Database) -> Iterator[Session]:
-    """A session in which every statement sees the same moment, however long the chain is read between two of them: it
-    locks nothing, so nobody waits for it."""
-    with db.read() as session:
-        if not db.sqlite:  # there a read transaction is a snapshot already
-            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    """One moment of the database, however long the chain is read between two statements: it locks nothing, so nobody
+    waits for it."""
+    with db.snapshot() as session:
+        if not db.sqlite:
             session.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         yield session
 

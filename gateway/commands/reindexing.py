@@ -104,7 +104,10 @@ def mend(db: Database, rpc: Rpc, deployment: Deployment, found: Comparison) -> N
             pass
     if any(found.differing[name] for name in QUERIES.keys() - STREAM):
         with db.begin() as session:
-            Ledger().rebuild(session, hold(session, LEDGER).last_event)
+            cursor = hold(session, LEDGER)
+            cursor.last_event = mirror.newest_event(session)  # moved: what a reader has planned is void (decision 0140)
+            session.flush()
+            Ledger().rebuild(session, cursor.last_event)
     if found.differing["campaigns"]:
         with db.begin() as session:
             ids = list(session.scalars(sa.select(Campaign.id)))

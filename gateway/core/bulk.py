@@ -21,6 +21,8 @@ from sqlalchemy.types import TypeDecorator
 from gateway.core.db import Base, is_sqlite
 
 Row = Sequence[Any]
+#: What is left to do once everything is worked out.
+Write = Callable[[Session], None]
 #: SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535.
 CHUNK = 5_000
 Named = Mapping[str, Any]
@@ -38,10 +40,16 @@ def add_rows(session: Session, model: type[Base], rows: Sequence[Named]) -> None
 
     Every row names the same columns; the others get their scalar defaults.
     """
-    if rows:
-        connection = session.connection()
-        shape = _shape(connection.dialect, model, tuple(rows[0]))
-        shape.way.put(connection, map(shape.values, rows))
+    adding(session, model, rows)(session)
+
+
+def adding(session: Session, model: type[Base], rows: Sequence[Named]) -> Write:
+    """`add_rows` up to its one statement, which a later transaction of the same database may execute."""
+    if not rows:
+        return _nothing
+    shape = _shape(session.get_bind().dialect, model, tuple(rows[0]))
+    values = list(map(shape.values, rows))
+    return lambda writer: shape.way.put(writer.connection(), values)
 
 
 def upsert(
@@ -53,10 +61,26 @@ def upsert(
 ) -> None:
     """As `add_rows`, but where there is a row with the same `key` columns, it gets the new values of the others. What
     `sums` names is added to what is there, up to so much. No two of the rows have the same key."""
-    if rows:
-        connection = session.connection()
-        shape = _shape(connection.dialect, model, tuple(rows[0]))
-        shape.way.merge(connection, list(map(shape.values, rows)), key, sums or {})
+    upserting(session, model, key, rows, sums)(session)
+
+
+def upserting(
+    session: Session,
+    model: type[Base],
+    key: Sequence[str],
+    rows: Sequence[Named],
+    sums: Mapping[str, int] | None = None,
+) -> Write:
+    """`upsert` up to its one statement, which a later transaction of the same database may execute."""
+    if not rows:
+        return _nothing
+    shape = _shape(session.get_bind().dialect, model, tuple(rows[0]))
+    values = list(map(shape.values, rows))
+    return lambda writer: shape.way.merge(writer.connection(), values, key, sums or {})
+
+
+def _nothing(_: Session) -> None:
+    """Where there are no rows."""
 
 
 class _Way:

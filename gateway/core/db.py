@@ -92,6 +92,14 @@ class Database:
         with Session(engine, expire_on_commit=False) as session:
             yield session  # closing rolls back and, unlike rollback(), leaves what was read usable
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """As `read`, and every statement sees the same moment."""
+        with self.read() as session:
+            if not self.sqlite:  # there a read transaction is a snapshot already
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            yield session
+
     def leave_log(self) -> None:
         """From here on others, the worker, copy SQLite's write-ahead log into the database: it is done in a commit and
         takes as long as ten of them, and here tills wait for commits."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain.indexer.models import ChainEvent, EventKind
-from gateway.core.bulk import add_rows, any_of, parts, table_of, upsert
+from gateway.core.bulk import Write, adding, any_of, parts, table_of, upserting
 from gateway.core.limits import LAST_SECOND
 from gateway.loyalty.ledger import maturity
 from gateway.loyalty.ledger.maturity import Slot
 from gateway.loyalty.ledger.models import Holding, HubCampaign, LedgerEntry, LedgerTotal, Measure
-from gateway.loyalty.ledger.postings import NOBODY, WALLETS, measured, post, postings
+from gateway.loyalty.ledger.postings import NOBODY, WALLETS, measured, of_kind, post, postings
 
 Place = tuple[bytes, int]  # holder, campaign
 PLACE = ["holder", "campaign"]
@@ -45,41 +45,52 @@ class State(NamedTuple):
     at: int
 
 
+NOTHING = State(Slot(), False, 0)
+
+
 class UnknownCampaign(Exception):
     """An account's event came without its campaign's creation: the stream has a hole."""
 
 
 class Book:
-    """One transaction's work on the ledger."""
+    """Works out what events change, by what one transaction sees."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    def append(self, events: Sequence[ChainEvent]) -> None:
-        """Books events of one unbroken stretch of the stream."""
-        if not events:
-            return
-        self._add_campaigns(events)
+    def plan(self, events: Sequence[ChainEvent]) -> Write:
+        """What events of one unbroken stretch of the stream write. Reads only."""
+        created = of_kind(events, EventKind.CAMPAIGN_CREATED)
         entries = [(event, posting) for event in events for posting in postings(event)]
         places = {(posting.holder, posting.campaign) for _, posting in entries if posting.holder != NOBODY}
-        terms = self._terms(campaign for _, campaign in places)
+        terms = self._terms({campaign for _, campaign in places}, created)
         states = self._holdings(places)
         for event, posting in entries:
             if posting.holder == NOBODY:
                 continue
             place = (posting.holder, posting.campaign)
-            slot, stay, _ = states.get(place, State(Slot(), False, event.block_time))
+            slot, stay, _ = states.get(place, NOTHING)
             hold = terms[posting.campaign].hold
             slot = post(slot, event.kind, posting.credit, posting.debit, event.block_time, hold)
             states[place] = State(slot, stay if posting.stay is None else posting.stay, event.block_time)
-        self._save(states, terms)
-        add_rows(self.session, LedgerEntry, [_entry(event, *posting[:4]) for event, posting in entries])
-        self._add_totals(events, 1)
+        writes = (
+            adding(self.session, HubCampaign, list(map(_campaign, created))),
+            self._save(states, terms),
+            adding(self.session, LedgerEntry, [_entry(event, *posting[:4]) for event, posting in entries]),
+            self._add_totals(events, 1),
+        )
+
+        def write(session: Session) -> None:
+            for one in writes:
+                one(session)
+
+        return write
 
     def rewind(self, fork: int) -> None:
         """Takes back every entry in blocks above `fork`."""
         undone = sa.select(LedgerEntry.event_id).where(LedgerEntry.block > fork)
-        self._add_totals(list(self.session.scalars(sa.select(ChainEvent).where(ChainEvent.id.in_(undone)))), -1)
+        events = self.session.scalars(sa.select(ChainEvent).where(ChainEvent.id.in_(undone))).all()
+        self._add_totals(events, -1)(self.session)
         wallets: defaultdict[bytes, int] = defaultdict(int)
         accounts: set[Place] = set()
         for entry in self.session.scalars(sa.select(LedgerEntry).where(LedgerEntry.block > fork)):
@@ -100,10 +111,10 @@ class Book:
             place: State(maturity.credit(state.slot, differences[place[0]]), state.stay, state.at)
             for place, state in known.items()
         }
-        self._save(states, {WALLETS: Terms(0, True)})
+        self._save(states, {WALLETS: Terms(0, True)})(self.session)
 
     def _replay(self, places: set[Place]) -> None:
-        terms = self._terms(campaign for _, campaign in places)
+        terms = self._terms({campaign for _, campaign in places})
         states: dict[Place, State] = {}
         for holder, campaign in places:
             slot, stay, last = Slot(), False, 0
@@ -121,26 +132,18 @@ class Book:
                 states[(holder, campaign)] = State(slot, stay, last)
         for holder, campaign in places - set(states):
             self.session.execute(sa.delete(Holding).where(Holding.holder == holder, Holding.campaign == campaign))
-        self._save(states, terms)
+        self._save(states, terms)(self.session)
 
-    def _add_campaigns(self, events: Sequence[ChainEvent]) -> None:
-        created = [
-            {"id": event.campaign, "block": event.block, "hold": event.amount, "closed": bool(event.extra)}
-            for event in events
-            if event.kind == EventKind.CAMPAIGN_CREATED
-        ]
-        if created:
-            self.session.execute(sa.insert(HubCampaign), created)
-
-    def _terms(self, campaigns: Iterable[int]) -> dict[int, Terms]:
-        wanted = set(campaigns) - {WALLETS}
+    def _terms(self, campaigns: set[int], created: Iterable[ChainEvent] = ()) -> dict[int, Terms]:
         # A wallet holds nothing back and needs no release.
         found = {WALLETS: Terms(0, True)}
-        if wanted:
-            for id, hold, closed in self.session.execute(_TERMS, {"campaigns": list(wanted)}).tuples():
+        for campaign in map(_campaign, created):
+            found[campaign["id"]] = Terms(campaign["hold"], campaign["closed"])
+        if older := campaigns - set(found):
+            for id, hold, closed in self.session.execute(_TERMS, {"campaigns": list(older)}).tuples():
                 found[id] = Terms(hold, closed)
-        if wanted - set(found):
-            raise UnknownCampaign(min(wanted - set(found)))
+        if unknown := campaigns - set(found):
+            raise UnknownCampaign(min(unknown))
         return found
 
     def _holdings(self, places: set[Place]) -> dict[Place, State]:
@@ -156,10 +159,11 @@ class Book:
                     found[(holder, campaign)] = State(Slot(matured, old, young, period), stay, 0)
         return found
 
-    def _save(self, states: dict[Place, State], terms: dict[int, Terms]) -> None:
-        upsert(self.session, Holding, PLACE, [_row(place, state, terms[place[1]]) for place, state in states.items()])
+    def _save(self, states: dict[Place, State], terms: dict[int, Terms]) -> Write:
+        rows = [_row(place, state, terms[place[1]]) for place, state in states.items()]
+        return upserting(self.session, Holding, PLACE, rows)
 
-    def _add_totals(self, events: Sequence[ChainEvent], sign: int) -> None:
+    def _add_totals(self, events: Sequence[ChainEvent], sign: int) -> Write:
         sums: defaultdict[tuple[int, Measure, bytes], list[int]] = defaultdict(lambda: [0, 0])
         for event in events:
             for campaign, measure, points, party in measured(event):
@@ -167,17 +171,24 @@ class Book:
                     total = sums[(campaign, measure, party)]
                     total[0] += sign
                     total[1] += sign * points
-        if not sums:
-            return
-        wanted = {f"{name}s": list(set(column)) for name, column in zip(TOTAL, zip(*sums, strict=True), strict=True)}
-        known = self.session.execute(_TOTALS, wanted).tuples()
-        before = {(campaign, measure, party): counted for campaign, measure, party, *counted in known}
+        before = self._totals(sums)
         rows = []
         for place, (count, points) in sorted(sums.items()):
             events_before, points_before = before.get(place, (0, 0))
             added = {"events": events_before + count, "points": points_before + points}
             rows.append(dict(zip(TOTAL, place, strict=True)) | added)
-        upsert(self.session, LedgerTotal, TOTAL, rows)
+        return upserting(self.session, LedgerTotal, TOTAL, rows)
+
+    def _totals(self, keys: Collection[tuple[int, Measure, bytes]]) -> dict[tuple[int, Measure, bytes], Sequence[int]]:
+        if not keys:
+            return {}
+        wanted = {f"{name}s": list(set(column)) for name, column in zip(TOTAL, zip(*keys, strict=True), strict=True)}
+        known = self.session.execute(_TOTALS, wanted).tuples()
+        return {(campaign, measure, party): counted for campaign, measure, party, *counted in known}
+
+
+def _campaign(event: ChainEvent) -> dict[str, Any]:
+    return {"id": event.campaign, "block": event.block, "hold": event.amount, "closed": bool(event.extra)}
 
 
 def _row(place: Place, state: State, terms: Terms) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def roll(slot: Slot, now: int, hold: int) -> Slot:
 
 def credit(slot: Slot, points: int) -> Slot:
     """Adds points that are free at once."""
-    return slot._replace(matured=slot.matured + points)
+    return Slot(slot.matured + points, slot.old, slot.young, slot.period)
 
 
 def award(slot: Slot, points: int, hold: int) -> Slot:
@@ -54,7 +54,7 @@ def take(slot: Slot, points: int) -> Slot:
     """Takes matured points; Short when there are fewer."""
     if points > slot.matured:
         raise Short
-    return slot._replace(matured=slot.matured - points)
+    return Slot(slot.matured - points, slot.old, slot.young, slot.period)
 
 
 def claw(slot: Slot, points: int) -> tuple[Slot, int]:

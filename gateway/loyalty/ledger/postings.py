@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 from gateway.chain.indexer.models import ChainEvent, EventKind
@@ -33,6 +34,11 @@ class Measured(NamedTuple):
     measure: Measure
     points: int
     party: bytes = NOBODY
+
+
+def of_kind(events: Sequence[ChainEvent], kind: EventKind) -> list[ChainEvent]:
+    """Those of one kind, in order."""
+    return [event for event in events if event.kind == kind]
 
 
 def postings(event: ChainEvent) -> list[Posting]:

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.core.bulk import Write
 from gateway.loyalty.ledger import badges, maturity
 from gateway.loyalty.ledger.book import Book
 from gateway.loyalty.ledger.maturity import Slot
 from gateway.loyalty.ledger.models import ChainBadge, Holding, HubCampaign, LedgerEntry, LedgerTotal, Measure
-from gateway.loyalty.ledger.postings import WALLETS
+from gateway.loyalty.ledger.postings import WALLETS, of_kind
 
 #: Events booked at once.
 CHUNK = 5_000
@@ -60,22 +61,32 @@ class Total:
 class Ledger:
     """Reads and keeps what everybody has. All amounts in hundredths of a point, times in Unix seconds."""
 
+    def plan(self, session: Session, events: Sequence[ChainEvent]) -> Write:
+        """What `apply_events` would write, worked out by what `session` sees. Where a REWIND is among the events, all
+        is left for later: what follows it stands on what it leaves."""
+        if of_kind(events, EventKind.REWIND):
+            return lambda writer: self.apply_events(writer, events)
+        book = Book(session).plan(events)
+        landed = of_kind(events, EventKind.BADGE)
+
+        def write(writer: Session) -> None:
+            book(writer)
+            badges.append(writer, landed)
+
+        return write
+
     def apply_events(self, session: Session, events: Sequence[ChainEvent]) -> None:
         """Books events in stream order; a REWIND takes back what lies in blocks above its own."""
         run: list[ChainEvent] = []
         for event in events:
             if event.kind == EventKind.REWIND:
-                self._append(session, run)
+                self.plan(session, run)(session)
                 Book(session).rewind(event.block)
                 badges.rewind(session, event.block)
                 run = []
             else:
                 run.append(event)
-        self._append(session, run)
-
-    def _append(self, session: Session, run: Sequence[ChainEvent]) -> None:
-        Book(session).append(run)
-        badges.append(session, [event for event in run if event.kind == EventKind.BADGE])
+        self.plan(session, run)(session)
 
     def rebuild(self, session: Session, upto: int) -> None:
         """Makes everything anew from the events up to and with id `upto` that no reorganisation took back. The caller

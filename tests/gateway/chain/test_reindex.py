@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from gateway.chain import calls
 from gateway.chain.indexer.models import ChainEvent, EventKind, IndexedBlock
 from gateway.chain.indexer.service import Indexer
-from gateway.chain.indexer.stream import drain
+from gateway.chain.indexer.stream import Ahead, drain
 from gateway.chain.signatures import compact
 from gateway.commands import audit_database, reindexing
 from gateway.commands.audit_logs import ChainMoved
 from gateway.commands.reindexing import Comparison
+from gateway.core.bulk import Write
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.loyalty.ledger.models import ChainBadge, Holding, LedgerEntry, LedgerTotal
@@ -30,7 +33,7 @@ class Reader:
         self.indexer = Indexer(db, world.rpc, clock, world.deployment, confirmations=0)
 
     def read(self) -> None:
-        while self.indexer.step() or drain(self.db, "ledger", Ledger().apply_events):
+        while self.indexer.step() or drain(self.db, "ledger", Ahead(Ledger().plan)):
             pass
 
     def compare(self) -> Comparison:
@@ -119,6 +122,21 @@ def test_what_differs_is_found_and_mended(reader: Reader) -> None:
     found = reader.compare()
     assert found.first == last.block
     reindexing.mend(reader.db, reader.world.rpc, reader.world.deployment, found)
+    reader.read()
+    assert reader.compare().equal
+    # A worker that planned by what was wrong, before it was mended.
+    reader.spoil(sa.update(Holding).where(Holding.holder == holding.holder, Holding.campaign == 0).values(matured=7))
+    found = reader.compare()
+    reader.world.hub(calls.award_batch(1, 9, [(holding.holder, 100)]))
+    while reader.indexer.step():
+        pass
+
+    def plan_and_mend(session: Session, events: Sequence[ChainEvent]) -> Write:
+        write = Ledger().plan(session, events)
+        reindexing.mend(reader.db, reader.world.rpc, reader.world.deployment, found)
+        return write
+
+    assert drain(reader.db, "ledger", Ahead(plan_and_mend)) == 0
     reader.read()
     assert reader.compare().equal
 

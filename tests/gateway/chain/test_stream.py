@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 import sqlalchemy as sa
@@ -11,9 +11,12 @@ from sqlalchemy.orm import Session
 
 from gateway.chain.indexer import stream
 from gateway.chain.indexer.models import ChainEvent, EventKind, Subscription
-from gateway.chain.indexer.stream import drain
-from gateway.core.db import Database
+from gateway.chain.indexer.stream import Ahead, drain
+from gateway.core.bulk import Write
+from gateway.core.db import Database, get_or_add
 from gateway.core.limits import FIRST_SECOND
+
+COUNTED = sa.select(Subscription.last_event).where(Subscription.name == "room.count")
 
 
 def event(block: int, kind: EventKind = EventKind.TRANSFER, *, orphaned: bool = False, index: int = 0) -> ChainEvent:
@@ -40,6 +43,31 @@ class Room:
             counter = session.get(Subscription, "room.count") or Subscription(name="room.count", last_event=0)
             counter.last_event += 1
             session.add(counter)
+
+    def plan(self, session: Session, events: Sequence[ChainEvent]) -> Write:
+        """By what was there when it was planned: what another adds meanwhile would be lost."""
+        self.seen += [row.block for row in events]
+        count = (session.scalar(COUNTED) or 0) + len(events)
+
+        def write(writer: Session) -> None:
+            counter = get_or_add(writer, Subscription, "room.count", lambda: Subscription(name="room.count"))
+            counter.last_event = count
+
+        return write
+
+
+class Meanwhile(Room):
+    """Lets something happen while it plans: `early` before it reads its own table, `late` after that."""
+
+    def __init__(self, early: Callable[[], object] = int, late: Callable[[], object] = int) -> None:
+        super().__init__()
+        self.early, self.late = early, late
+
+    def plan(self, session: Session, events: Sequence[ChainEvent]) -> Write:
+        self.early()
+        write = super().plan(session, events)
+        self.late()
+        return write
 
 
 def counted(db: Database) -> int:
@@ -109,13 +137,14 @@ def test_one_place_holds_one_event(db: Database) -> None:
         add(db, event(1))
 
 
-def test_several_workers_apply_every_event_once(db: Database) -> None:
+@pytest.mark.parametrize("ahead", [False, True])
+def test_several_workers_apply_every_event_once(db: Database, ahead: bool) -> None:
     add(db, *(event(block) for block in range(1, 101)))
     errors: list[BaseException] = []
 
     def work() -> None:
         try:
-            while drain(db, "room", Room().apply, limit=7):
+            while drain(db, "room", Ahead(Room().plan) if ahead else Room().apply, limit=7):
                 pass
         except BaseException as error:
             errors.append(error)
@@ -127,6 +156,59 @@ def test_several_workers_apply_every_event_once(db: Database) -> None:
         worker.join()
     assert errors == []
     assert counted(db) == 100
+
+
+def test_a_plan_is_void_once_another_worker_was_faster(db: Database) -> None:
+    add(db, *(event(block) for block in range(1, 8)))
+    other = Database(db.url.render_as_string(False))
+
+    def faster() -> None:
+        assert drain(other, "room", Ahead(Room().plan), limit=2) == 2
+
+    for count, room in ((2, Meanwhile(early=faster)), (4, Meanwhile(late=faster))):  # the first one adds the cursor
+        assert drain(db, "room", Ahead(room.plan), limit=3) == 0
+        assert counted(db) == count
+    assert [drain(db, "room", Ahead(Room().plan), limit=3) for _ in range(2)] == [3, 0]
+    assert counted(db) == 7
+    other.dispose()
+
+
+def test_what_is_appended_while_one_plans_is_read_next(db: Database) -> None:
+    add(db, event(1), event(2))
+    other = Database(db.url.render_as_string(False))
+
+    def rewind() -> None:
+        with other.begin() as session:
+            session.execute(sa.update(ChainEvent).where(ChainEvent.block == 2).values(orphaned=True))
+            session.add(event(1, EventKind.REWIND))
+        add(other, event(2))
+
+    room, rest = Meanwhile(late=rewind), Room()
+    assert drain(db, "room", Ahead(room.plan)) == 2
+    assert drain(db, "room", Ahead(rest.plan)) == 2
+    assert (room.seen, rest.seen) == ([1, 2], [1, 2]), "the REWIND's own block, and its second one anew"
+    assert counted(db) == 4
+    other.dispose()
+
+
+def test_nothing_happens_when_what_was_planned_fails(db: Database) -> None:
+    add(db, event(1), event(2))
+    room = Room()
+
+    def plan(session: Session, events: Sequence[ChainEvent]) -> Write:
+        write = room.plan(session, events)
+
+        def fail_at_the_end(writer: Session) -> None:
+            write(writer)
+            raise ZeroDivisionError
+
+        return fail_at_the_end
+
+    with pytest.raises(ZeroDivisionError):
+        drain(db, "room", Ahead(plan))
+    assert counted(db) == 0
+    assert drain(db, "room", Ahead(room.plan)) == 2
+    assert counted(db) == 2
 
 
 def test_a_room_is_given_what_it_asks_for(db: Database) -> None:

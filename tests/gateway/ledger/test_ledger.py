@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
 from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.chain.indexer.stream import Ahead, drain
+from gateway.core.bulk import Write
 from gateway.core.db import Database
 from gateway.loyalty.ledger.book import UnknownCampaign
 from gateway.loyalty.ledger.maturity import Short
@@ -66,7 +69,7 @@ def book(db: Database, events: list[ChainEvent], batch: int = 1_000) -> None:
         session.add_all(events)
     for start in range(0, len(events), batch):
         with db.begin() as session:
-            LEDGER.apply_events(session, events[start : start + batch])
+            LEDGER.plan(session, events[start : start + batch])(session)
 
 
 def check(db: Database, world: World, now: int) -> None:
@@ -208,6 +211,24 @@ def test_more_leaving_than_there_is_stops_the_ledger_and_changes_nothing(db: Dat
     with pytest.raises(Short):
         book(db, bad.events)
     check(db, chain.world, START + 10)
+
+
+def test_who_is_overtaken_while_planning_leaves_it_to_the_other(db: Database) -> None:
+    chain, anna = NaiveChain(), holder(0)
+    chain.award(anna, 2, 500)
+    chain.next_block(5_000)
+    chain.leave(anna, 2, 500)
+    with db.begin() as session:
+        session.add_all(chain.events)
+    other = Database(db.url.render_as_string(False))
+
+    def plan(session: Session, events: Sequence[ChainEvent]) -> Write:
+        assert drain(other, "ledger", Ahead(LEDGER.plan)) == len(events)
+        return LEDGER.plan(session, events)  # by what the other has left, more would leave than there is
+
+    assert drain(db, "ledger", Ahead(plan)) == 0
+    check(db, chain.world, chain.world.now)
+    other.dispose()
 
 
 def test_a_thousand_events_take_a_handful_of_statements(db: Database) -> None:

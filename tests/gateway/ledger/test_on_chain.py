@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.chain import calls
 from gateway.chain.indexer.service import Indexer
-from gateway.chain.indexer.stream import drain
+from gateway.chain.indexer.stream import Ahead, drain
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.loyalty.ledger.models import Measure
@@ -20,7 +20,7 @@ def read_all(db: Database, indexer: Indexer) -> None:
     indexer.step()  # the very first only finds where to begin
     while indexer.step():
         pass
-    while drain(db, "ledger", LEDGER.apply_events, limit=97):
+    while drain(db, "ledger", Ahead(LEDGER.plan), limit=97):
         pass
 
 
