@@ -72,8 +72,8 @@ class Storm:
             Independent(f"independent{n}", self.stage, steps, site.purses[: len(plan.independent)], n)
             for n, steps in enumerate(plan.independent)
         ]
-        moods = Moods("moods", self.stage, plan.moods, site.hooks)
-        self.actors: list[Actor] = [*tills, *holders, *self.offices, *independent, moods]
+        self.moods = Moods("moods", self.stage, plan.moods, site.hooks)
+        self.actors: list[Actor] = [*tills, *holders, *self.offices, *independent, self.moods]
         #: Messages that were asked for again, and when.
         self.asked_again: dict[int, float] = {}
         #: What ends by itself: when, what it is, how to end it.
@@ -269,7 +269,7 @@ class Storm:
         for _, _, end in sorted(self.ends, key=lambda end: end[0]):
             end()
         self.ends.clear()
-        self.proxy.weather, self.hooks.mood = FAIR, "well"
+        self.proxy.weather = FAIR
         for key in self.fleet.relayers:
             self._fund(key)
         for process in (*self.workers, *self.gateways):
@@ -283,6 +283,8 @@ class Storm:
         began = self.now
         deadline = began + PATIENCE + PATIENCE_FOR_EACH * self.plan.seconds
         self.stage.over.set()
+        self.moods.join()  # or a last step that came late, on a busy machine, leaves the servers failing for ever
+        self.hooks.mood = "well"
         self._wait(deadline)
         for actor in self.actors:
             if actor.failure is not None:
