@@ -37,6 +37,16 @@ def test_a_chain_keeps_its_first_block_however_often_it_is_started(tmp_path: Pat
     assert len(json.loads(state.read_bytes())["blocks"]) == 7
 
 
+@pytest.mark.parametrize("left", [b"", b'{"blocks": ['])
+def test_a_half_written_chain_is_told_of(tmp_path: Path, left: bytes) -> None:
+    state = tmp_path / "chain.json"
+    state.write_bytes(left)
+    with pytest.raises(CommandError, match="half written") as told:
+        keep_one_genesis(state)
+    assert told.value.example == "loyalty up --fresh"
+    assert state.read_bytes() == left
+
+
 @pytest.mark.parametrize("file", [None, "{", "{}"])
 def test_a_house_whose_deployment_file_is_lost_or_broken_deploys_no_other_contracts(
     tmp_path: Path, file: str | None

@@ -6,8 +6,6 @@ blocks; reorganised transactions do not return to its pool.
 
 from __future__ import annotations
 
-import json
-import shutil
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,7 +23,7 @@ class Node:
     """One anvil at one port, whose state lies in `folder`. Mines when it is told to, except during `start`."""
 
     def __init__(self, folder: Path) -> None:
-        self.state, self._copy = folder / "chain.json", folder / "chain.copy.json"
+        self.state = folder / "chain.json"
         self._stack = ExitStack()
         self.anvil: Anvil = self._stack.enter_context(anvil(*FLAGS, chain_id=CHAIN_ID, state=self.state))
         #: The last block that must stay.
@@ -48,11 +46,8 @@ class Node:
     def down(self, kill: bool) -> None:
         """Ends it: asked to, or as a power cut would."""
         if kill:
-            self._keep()
             self.anvil.kill()
         self._stack.close()
-        if kill and not _is_whole(self.state):
-            shutil.copy(self._copy, self.state)
 
     def up(self) -> None:
         """Starts it again, from what was saved."""
@@ -60,15 +55,6 @@ class Node:
         self._stack = ExitStack()
         again = anvil(*FLAGS, "--no-mining", chain_id=CHAIN_ID, port=self.anvil.port, state=self.state)
         self.anvil = self._stack.enter_context(again)
-
-    def _keep(self) -> None:
-        """A whole copy of the state: anvil may be killed while it writes it."""
-        for _ in range(20):
-            shutil.copy(self.state, self._copy)
-            if _is_whole(self._copy):
-                return
-            time.sleep(0.1)
-        raise RuntimeError("anvil never leaves a whole state")
 
     def reorganise(self, depth: int, forget: bool) -> str:
         """Replaces the last `depth` blocks by empty ones, or takes them away; what came of it."""
@@ -86,11 +72,3 @@ class Node:
 
     def close(self) -> None:
         self._stack.close()
-
-
-def _is_whole(state: Path) -> bool:
-    try:
-        json.loads(state.read_bytes())
-    except (OSError, ValueError):
-        return False
-    return True

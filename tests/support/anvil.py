@@ -1,6 +1,7 @@
 """A real local chain for a test: anvil on a free port, gone with the tests."""
 
 import contextlib
+import json
 import shutil
 import subprocess
 import tempfile
@@ -25,6 +26,8 @@ class Anvil:
     url: str
     port: int
     process: subprocess.Popen[bytes]
+    #: Where it keeps itself.
+    state: Path | None = None
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30, verify=tls.context()))
 
     def rpc(self, method: str, *params: object) -> object:
@@ -55,9 +58,32 @@ class Anvil:
             self.rpc("evm_setTime", now)
 
     def kill(self) -> None:
-        """As a power cut would."""
+        """As a power cut would; but what it writes of its state at that moment does not count, or it could not start
+        again."""
+        kept = _whole(self.state) if self.state is not None else None
         self.process.kill()
         self.process.wait()
+        if self.state is not None and kept is not None and not _is_whole(self.state.read_bytes()):
+            self.state.write_bytes(kept)
+
+
+def _whole(state: Path) -> bytes | None:
+    """What it has saved last; None before the first time. It may be writing."""
+    for _ in range(20):
+        if not state.exists():
+            return None
+        if _is_whole(content := state.read_bytes()):
+            return content
+        time.sleep(0.1)
+    raise RuntimeError("anvil never leaves a whole state")
+
+
+def _is_whole(content: bytes) -> bool:
+    try:
+        json.loads(content)
+    except ValueError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -93,7 +119,7 @@ def anvil(
     folder = Path(tempfile.mkdtemp(prefix="loyalty-anvil-"))
     log = folder / "log"
     process = processes.start([_binary(), *options, *flags], log=log)
-    node = Anvil(f"http://127.0.0.1:{port}", port, process)
+    node = Anvil(f"http://127.0.0.1:{port}", port, process, state)
     try:
         processes.wait_until(lambda: _answers(node), process, log)
         yield node
