@@ -9,6 +9,7 @@ goes back. Success of the business is not decided here, but by the indexed event
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 from sqlalchemy.orm import Session
@@ -19,7 +20,7 @@ from gateway.chain.relayer.lane import Lane
 from gateway.chain.relayer.models import Purpose
 from gateway.chain.relayer.queue import Queue
 from gateway.chain.relayer.signing import Signer
-from gateway.chain.relayer.store import Store
+from gateway.chain.relayer.store import Store, View
 from gateway.chain.relayer.turn import Turn
 from gateway.chain.relayer.waiting import Waiting, Wanted
 from gateway.chain.rpc import Rpc
@@ -67,7 +68,7 @@ class Relayer:
 
         Raises ChainErrors when the node cannot be asked; nothing is lost then.
         """
-        views, now = [lane.view() for lane in self._lanes], self._clock.now()
+        views, now = self._views(), self._clock.now()
         # A clock that was ahead is put right: no pause is longer than this.
         rests = 0 < self._next_look - now <= self._settings.resend_after
         if rests and not any(view.queued and not view.out_of_gas for view in views):
@@ -79,6 +80,12 @@ class Relayer:
         busy = any(turn.view.flights for _, turn in turns)
         self._next_look = now + (self._settings.look_every if busy else self._settings.resend_after)
         return sum(turn.moved for _, turn in turns)
+
+    def _views(self) -> list[View]:
+        views = [lane.view() for lane in self._lanes]
+        # One view is older than the next: what another worker queued in between must not go to a busy key alone.
+        queued = any(view.queued for view in views)
+        return [replace(view, queued=queued) for view in views]
 
     def _hand_out(self, turns: Sequence[tuple[Lane, Turn]]) -> None:
         """Gives what waits to the keys that have room, in even parts; what one key may not send, another tries."""

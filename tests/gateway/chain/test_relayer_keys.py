@@ -13,6 +13,7 @@ import structlog
 from gateway.chain import calls, local
 from gateway.chain.relayer import decisions
 from gateway.chain.relayer.models import Purpose, TxState
+from gateway.chain.relayer.store import View
 from gateway.chain.signatures import address_of
 from gateway.web.checks import Checks
 from tests.gateway.chain.pipeline import Pipeline, drive, nonces
@@ -57,6 +58,26 @@ def test_no_key_is_idle_while_something_waits(pipeline: Pipeline, keys: tuple[by
     for key in keys:
         nonces = sorted(row.nonce or 0 for row in pipeline.rows() if row.sender == key)
         assert nonces == list(range(len(nonces)))
+
+
+def test_what_is_queued_while_the_keys_are_looked_at_goes_to_the_idle_one(
+    pipeline: Pipeline, keys: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let(pipeline, keys[1])
+    pipeline.award(1)
+    pipeline.relayer.step()
+    first = pipeline.relayer._lanes[0]
+    assert first.address not in sent_by(pipeline)
+    look = first.view
+
+    def view() -> View:
+        seen = look()
+        pipeline.award(1)  # another worker's, a moment after
+        return seen
+
+    monkeypatch.setattr(first, "view", view)
+    pipeline.relayer.step()
+    assert sent_by(pipeline) == dict.fromkeys(keys, 1)
 
 
 def test_what_one_key_may_not_send_the_other_does(pipeline: Pipeline, keys: tuple[bytes, bytes]) -> None:
