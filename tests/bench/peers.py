@@ -28,7 +28,7 @@ CHAIN_ID = 1337
 
 def measure(size: Size) -> dict[str, float]:
     """Mints a second; the node makes a block for each transaction, but for the last, which gets blocks of a second."""
-    count = max(20, size.singles // 150)
+    count = max(20, size.singles // 75)
     artifact = compiled()["OzPoints"]
     found = {}
     with _token(artifact) as (url, token):
@@ -52,7 +52,7 @@ def naive(size: Size) -> float:
 
 
 def _naive(url: str, token: Any, size: Size) -> float:
-    count = max(20, size.singles // 150)
+    count = max(20, size.singles // 75)
     return world.median([_waiting(url, token, count) for _ in range(size.runs + 1)][1:])
 
 
