@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from gateway.chain.hexes import checksum
 from gateway.chain.indexer.models import ChainEvent, EventKind
-from gateway.chain.indexer.stream import follow
+from gateway.chain.indexer.stream import Ahead, follow
 from gateway.core import garbage
 from gateway.core.bulk import add_rows
 from gateway.core.clock import Clock
@@ -88,8 +88,8 @@ def _round(room: Room, wallets: Sequence[bytes], together: int) -> dict[str, flo
     room.drain()
     with room.db.begin() as session:
         add_rows(session, ChainEvent, [_event(room, place, wallet) for place, wallet in enumerate(wallets)])
-    ledger = Ledger()
-    found["credited"] = _timed(lambda: follow(room.db, "ledger", ledger.apply_events), len(wallets))
+    ledger = Ahead(Ledger().plan)  # as in the worker
+    found["credited"] = _timed(lambda: follow(room.db, "ledger", ledger), len(wallets))
     found["together"] = sum(found.values())
     return found
 

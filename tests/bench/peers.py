@@ -28,7 +28,7 @@ CHAIN_ID = 1337
 
 def measure(size: Size) -> dict[str, float]:
     """Mints a second; the node makes a block for each transaction, but for the last, which gets blocks of a second."""
-    count = max(20, size.singles // 75)
+    count = _count(size)
     artifact = compiled()["OzPoints"]
     found = {}
     with _token(artifact) as (url, token):
@@ -52,8 +52,11 @@ def naive(size: Size) -> float:
 
 
 def _naive(url: str, token: Any, size: Size) -> float:
-    count = max(20, size.singles // 75)
-    return world.median([_waiting(url, token, count) for _ in range(size.runs + 1)][1:])
+    return world.median([_waiting(url, token, _count(size)) for _ in range(size.runs + 1)][1:])
+
+
+def _count(size: Size) -> int:
+    return max(20, size.singles // 75)
 
 
 @contextmanager

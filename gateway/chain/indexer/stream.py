@@ -131,8 +131,7 @@ def _move(session: Session, name: str, after: int, upto: int) -> bool:
     """Moves the cursor and keeps other readers from it, as `hold` does; False when it stands elsewhere."""
     if not after:
         hold(session, name)  # there may be none yet
-    moved = session.execute(_MOVE, {"reader": name, "after": after, "upto": upto})
-    return bool(moved.rowcount)  # type: ignore[attr-defined]
+    return session.connection().execute(_MOVE, {"reader": name, "after": after, "upto": upto}).rowcount > 0
 
 
 def _cursor(session: Session, name: str) -> int:
