@@ -17,6 +17,7 @@ from gateway.chain import keystore
 from gateway.chain.deployment import Deployment, WrongDeployment
 from gateway.chain.errors import ChainError
 from gateway.chain.indexer import home
+from gateway.chain.indexer.receipts import Receipts
 from gateway.chain.indexer.service import Indexer
 from gateway.chain.indexer.stream import Ahead, Apply, applied_block, follow
 from gateway.chain.reads import Reads
@@ -35,6 +36,7 @@ from gateway.identity.merchants import routes as merchants_routes
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import ApiKeys
 from gateway.identity.merchants.service import Merchants
+from gateway.identity.wallets.explained import Explanations
 from gateway.identity.wallets.orders import OpenOrders
 from gateway.identity.wallets.proofs import Proofs
 from gateway.identity.wallets.shared import SharedBudget
@@ -196,7 +198,9 @@ class House:
     def _orders(self) -> OpenOrders:
         shared = SharedBudget(self.ground.clock, self.earning.has_paid, self.settings.max_shared_orders)
         kept = (Move.__table__, Redemption.__table__, EarlyAsk.__table__)
-        return OpenOrders(self.ground.db, self.ground.reads, self.ground.clock, shared, kept, self.settings.max_orders)
+        g = self.ground
+        explain = Explanations(g.db, g.reads, Receipts(g.db, g.rpc, g.deployment), self.ledger).of
+        return OpenOrders(g.db, g.reads, g.clock, shared, explain, kept, self.settings.max_orders)
 
     def _early(self) -> Early:
         g = self.ground

@@ -32,6 +32,7 @@ from gateway.commands.house import House
 from gateway.commands.state import DEFAULT, State, StateDir
 from gateway.core.db import Database
 from gateway.identity.merchants.models import Merchant
+from gateway.identity.wallets import explained
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.offers.models import Offer
 from gateway.settings import Settings, UnsafeSettings
@@ -101,6 +102,7 @@ def _house(state: State, settings: Settings, rpc: Rpc) -> Iterator[Check]:
     try:
         yield _ask("database schema", lambda: _schema(database))
         yield _ask("nothing forgotten", lambda: _restored(database))
+        yield _ask("orders explained", lambda: _explained(database))
         if deployment is None:
             yield Check("relayer, roles and clock", None, "needs the chain")
             return
@@ -152,6 +154,13 @@ def _restored(database: Database) -> tuple[bool, str]:
     told += f"; {lost} paid codes were not found: upload their pool again" if lost else ""
     whole = found["whole"] and not lost
     return whole, f"{'yes' if whole else 'no: `loyalty restored` tells what is missing'}{told}"
+
+
+def _explained(database: Database) -> tuple[bool, str]:
+    """Does an event tell of each order that the chain has seen the nonce of?"""
+    with database.read() as session:
+        count = explained.count(session)
+    return not count, f"{count} wait for an event that the node left out: `loyalty reindex`" if count else "yes"
 
 
 def _clock(reads: Reads) -> tuple[bool, str]:

@@ -17,6 +17,7 @@ from gateway.chain.rpc import Rpc
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Job
+from gateway.identity.wallets import explained
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning.landing import STUCK_AFTER
 from gateway.loyalty.earning.models import Action, ActionState, Batch, BatchState
@@ -51,6 +52,7 @@ class Checks:
             "queue": Check(self.queue),
             "settlement": Check(self.settlement),
             "batches": Check(self.batches),
+            "orders": Check(self.orders),
             "restore": Check(self.restore, needs="node"),
             "jobs": Check(self.jobs),
             "gas": Check(self.gas, needs="node"),
@@ -127,6 +129,13 @@ class Checks:
         with self.db.read() as session:
             count = session.scalar(stuck) or 0
         return Finding(count == 0, f"{count} batches are refused again and again", count)
+
+    def orders(self) -> Finding:
+        """Open orders that were paid or not: the chain has used their nonces, and the events that we know do not say
+        for what."""
+        with self.db.read() as session:
+            count = explained.count(session)
+        return Finding(count == 0, f"{count} open orders have nonces that were used, and no event says for what", count)
 
     def restore(self) -> Finding:
         """Whether the database knows all that our keys have sent; after a restore from a backup it does not at first.

@@ -7,8 +7,11 @@ from enum import IntEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gateway.core.columns import Blob, Choice, Hundredths, Int, Seconds
+from gateway.core.columns import Blob, Choice, Flag, Hundredths, Int, Seconds
 from gateway.core.db import Base
+
+#: In the words of its index.
+UNEXPLAINED = sa.text("unexplained = 1")
 
 
 class OrderKind(IntEnum):
@@ -25,6 +28,8 @@ class OpenOrder(Base):
     __table_args__ = (
         sa.Index("ix_open_orders_ref", "kind", "ref", unique=True),
         sa.Index("ix_open_orders_look", "kind", "look_at"),
+        # None, as a rule: for readiness.
+        sa.Index("ix_open_orders_unexplained", "kind", sqlite_where=UNEXPLAINED, postgresql_where=UNEXPLAINED),
     )
 
     holder: Mapped[bytes] = mapped_column(Blob(20), primary_key=True)
@@ -38,6 +43,8 @@ class OpenOrder(Base):
     created_at: Mapped[int] = mapped_column(Seconds())
     #: When to ask the chain whether it is still alive.
     look_at: Mapped[int] = mapped_column(Seconds())
+    #: True: the chain's nonce has passed this one, and no event that we know says by what.
+    unexplained: Mapped[bool] = mapped_column(Flag(), default=False)
 
 
 class SharedOrders(Base):

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from gateway.chain.errors import Permanent
+from gateway.chain.errors import Permanent, Reverted
 from gateway.chain.indexer.models import ChainEvent, IndexedBlock, Subscription
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -25,6 +27,8 @@ from gateway.identity.wallets.errors import (
 )
 from gateway.identity.wallets.models import OpenOrder, OrderKind
 from gateway.identity.wallets.shared import SharedBudget
+
+log = structlog.get_logger(__name__)
 
 #: A deadline lies this many seconds ahead: enough to land, and not for ever.
 SHORTEST, LONGEST = 60, 7 * 86_400
@@ -69,11 +73,25 @@ class Claim:
 
 @dataclass(frozen=True)
 class Horizon:
-    """A block at depth up to which a stream's reader has applied every event."""
+    """A block at depth up to which a stream's reader has applied every event; `newest` is the last one's id."""
 
     block: int
     hash: bytes
     time: int
+    newest: int
+
+
+class Fate(Enum):
+    """What the chain says of an open order."""
+
+    OPEN = 1  # it may still land
+    DEAD = 2  # it can land no more, and did not
+    UNEXPLAINED = 3  # its nonce has passed, and it is not certain that it did not land
+    UNKNOWN = 4  # cannot be told at this moment
+
+
+#: Whether it is certain that an order whose nonce has passed did not land; None: ask again.
+Explain = Callable[[OpenOrder, Horizon], bool | None]
 
 
 class OpenOrders:
@@ -85,12 +103,13 @@ class OpenOrders:
         reads: NonceReads,
         clock: Clock,
         shared: SharedBudget,
+        explain: Explain,
         kept: Sequence[sa.FromClause],
         a_day: int = 60,
     ) -> None:
         """`kept`: the tables of accepted orders (`id`, `holder`, `created_at`), which keep those that are over, too; of
         one wallet `a_day` are taken in any 24 hours. `shared`: what wallets have together that earned nothing here."""
-        self.db, self.reads, self.clock, self.shared = db, reads, clock, shared
+        self.db, self.reads, self.clock, self.shared, self.explain = db, reads, clock, shared, explain
         self.a_day, self._newest = a_day, _newest(kept, a_day)
 
     def chain_nonce(self, holder: bytes, campaign: int, block: int | str = "latest") -> int:
@@ -189,42 +208,54 @@ class OpenOrders:
         """Closes orders that can land no more and calls `bury(session, ref)` for each, one transaction an order.
 
         Dead is an order whose deadline or nonce has passed, seen from a block at depth whose events the reader of
-        `stream` has all applied: had it landed, it would not be open. Returns how many were dead.
+        `stream` has all applied: had it landed, it would not be open. Where the nonce has passed, some event must tell
+        by what, or the node may have left out the order's own: then it stays open and is looked at again. Returns how
+        many were dead.
         """
         now = self.clock.now()
         with self.db.read() as session:
             horizon = self._horizon(session, stream)
             if horizon is None:
                 return 0
-            due = sa.or_(OpenOrder.deadline < horizon.time, OpenOrder.look_at <= now)
+            over = sa.and_(OpenOrder.deadline < horizon.time, OpenOrder.unexplained == 0)
+            due = sa.or_(over, OpenOrder.look_at <= now)
             query = sa.select(OpenOrder).where(OpenOrder.kind == kind, due).order_by(OpenOrder.look_at).limit(limit)
             orders = list(session.scalars(query))
-        dead = {order.ref for order in orders if self._is_dead(order, horizon)}
+        fates = {order.ref: self._fate(order, horizon) for order in orders}
         # Asked after the nonces: they were those of the history whose events were applied, not of another.
-        if dead and self.reads.head(horizon.block).hash != horizon.hash:
+        told = {Fate.DEAD, Fate.UNEXPLAINED} & set(fates.values())
+        if told and self.reads.head(horizon.block).hash != horizon.hash:
             return 0
-        return sum(self._close_if(order, order.ref in dead, now, bury) for order in orders)
+        return sum(self._apply(order, fates[order.ref], now, bury) for order in orders)
 
-    def _is_dead(self, order: OpenOrder, horizon: Horizon) -> bool:
-        if order.deadline < horizon.time:
-            return True
+    def _fate(self, order: OpenOrder, horizon: Horizon) -> Fate:
         try:
-            return self.chain_nonce(order.holder, order.campaign, horizon.block) > order.nonce
-        except Permanent:  # a reorganisation took its campaign away: it waits for its deadline, and stops no other
-            return False
+            passed = self.chain_nonce(order.holder, order.campaign, horizon.block) > order.nonce
+        except Reverted:  # a reorganisation took its campaign away: it dies by its deadline
+            passed = False
+        except Permanent:  # it waits, and stops no other
+            return Fate.UNKNOWN
+        if not passed:
+            return Fate.DEAD if order.deadline < horizon.time else Fate.OPEN
+        return {True: Fate.DEAD, False: Fate.UNEXPLAINED, None: Fate.UNKNOWN}[self.explain(order, horizon)]
 
-    def _close_if(self, order: OpenOrder, dead: bool, now: int, bury: Callable[[Session, int], None]) -> bool:
+    def _apply(self, order: OpenOrder, fate: Fate, now: int, bury: Callable[[Session, int], None]) -> bool:
         with self.db.begin() as session:
             key = (order.holder, order.campaign, order.nonce)
             row = session.get(OpenOrder, key, with_for_update=True)
             if row is None or (row.kind, row.ref) != (order.kind, order.ref):
                 return False
-            if dead:
+            if fate is Fate.DEAD:
                 session.delete(row)
                 bury(session, row.ref)
-            else:
-                row.look_at = now + LOOK_EVERY
-        return dead
+                return True
+            row.look_at = now + LOOK_EVERY
+            if fate is not Fate.UNKNOWN:
+                first = fate is Fate.UNEXPLAINED and not row.unexplained
+                row.unexplained = fate is Fate.UNEXPLAINED
+                if first:
+                    log.error("order.unexplained", kind=row.kind.name.lower(), ref=row.ref)
+        return False
 
     def _horizon(self, session: Session, stream: str) -> Horizon | None:
         # In this order: what is written between the statements makes the reader look late, never early.
@@ -233,7 +264,7 @@ class OpenOrders:
         cursor = session.scalar(sa.select(Subscription.last_event).where(Subscription.name == stream)) or 0
         if block is None or cursor < newest:
             return None
-        return Horizon(block.number, block.hash, block.time)
+        return Horizon(block.number, block.hash, block.time, newest)
 
 
 def _newest(kept: Sequence[sa.FromClause], limit: int) -> sa.CompoundSelect[tuple[int]]:

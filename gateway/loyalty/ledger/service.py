@@ -119,6 +119,18 @@ class Ledger:
         row = session.execute(_holdings().where(Holding.holder == holder, Holding.campaign == campaign)).first()
         return Account(campaign, 0, 0, None, False) if row is None else _account(row, now)
 
+    def paid(self, session: Session, holder: bytes, amount: int, since: int, until: int) -> list[bytes]:
+        """Hashes of the transactions in which just so much left a wallet, in blocks of that time, ends included."""
+        entry = LedgerEntry
+        mine = (
+            entry.holder == holder,
+            entry.campaign == WALLETS,
+            entry.debit == amount,
+            entry.at.between(since, until),
+        )
+        query = sa.select(ChainEvent.tx_hash).join(entry, entry.event_id == ChainEvent.id).where(*mine)
+        return list(session.scalars(query.distinct()))
+
     def history(self, session: Session, holder: bytes, cursor: int | None, limit: int) -> list[HistoryItem]:
         """At most `limit` entries, newest first, those with an id below `cursor`."""
         query = (

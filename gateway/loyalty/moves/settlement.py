@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.chain.indexer.models import NONCED, STANDS, ChainEvent, EventKind
 from gateway.core.clock import Clock
 from gateway.identity.wallets.models import OrderKind
 from gateway.identity.wallets.orders import OpenOrders
@@ -52,14 +52,12 @@ class Settlement:
                 return
 
     def _effect(self, session: Session, move: Move, used: ChainEvent) -> ChainEvent | None:
-        query = sa.select(ChainEvent).where(
-            ChainEvent.block == used.block,
-            ChainEvent.tx_hash == used.tx_hash,
-            ChainEvent.kind == kinds.EFFECTS[move.kind],
-            ChainEvent.orphaned == 0,
-        )
-        found = [event for event in session.scalars(query) if kinds.is_effect(move, event)]
+        found = [event for event in session.scalars(self._effects(move, used)) if kinds.is_effect(move, event)]
         return min(found, key=lambda event: abs(event.log_index - used.log_index), default=None)
+
+    def _effects(self, move: Move, used: ChainEvent) -> sa.Select[tuple[ChainEvent]]:
+        query = sa.select(ChainEvent).where(ChainEvent.block == used.block, ChainEvent.tx_hash == used.tx_hash, STANDS)
+        return query.where(ChainEvent.kind == kinds.EFFECTS[move.kind])
 
     def _rewind(self, session: Session, fork: int) -> None:
         """What was done in blocks above `fork` is open again and sent again."""
@@ -84,7 +82,8 @@ class Settlement:
 
     def _used(self, move: Move) -> sa.Select[tuple[ChainEvent]]:
         """The events that say that the move's nonce was used by a single order."""
-        same = (ChainEvent.holder == move.holder, ChainEvent.nonce == move.nonce, ChainEvent.orphaned == 0)
+        mine = (ChainEvent.holder == move.holder, ChainEvent.nonce == move.nonce)
+        same = (*mine, NONCED, ChainEvent.orphaned == 0)
         if move.source == 0:
             return sa.select(ChainEvent).where(*same, ChainEvent.kind == EventKind.TOKEN_ORDER)
         account = (ChainEvent.kind == EventKind.ACCOUNT_ORDER, ChainEvent.campaign == move.source)

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from gateway.chain import signatures
 from gateway.chain.hexes import checksum, keccak256, to_hex
+from gateway.chain.indexer.receipts import Receipts
 from gateway.chain.indexer.service import Indexer
 from gateway.chain.indexer.stream import Apply, drain
 from gateway.chain.relayer.decisions import RelayerSettings
@@ -28,6 +29,7 @@ from gateway.core.secrets import Secrets
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import ApiKeys
 from gateway.identity.merchants.models import Merchant, Scope
+from gateway.identity.wallets.explained import Explanations
 from gateway.identity.wallets.orders import OpenOrders
 from gateway.identity.wallets.proofs import Proofs
 from gateway.identity.wallets.shared import SharedBudget
@@ -102,8 +104,10 @@ class World:
         #: Who was paid by a campaign of this gateway; None: everybody.
         self.earned: set[bytes] | None = None
         self.shared = SharedBudget(clock, lambda _, holder: self.earned is None or holder in self.earned, 1)
-        self.orders = OpenOrders(db, self.reads, clock, self.shared, (Move.__table__, Redemption.__table__))
         self.ledger = Ledger()
+        self.explained = Explanations(db, self.reads, Receipts(db, self.rpc, deployment), self.ledger)
+        kept = (Move.__table__, Redemption.__table__)
+        self.orders = OpenOrders(db, self.reads, clock, self.shared, self.explained.of, kept)
         self.codes = Codes(secrets, self.jobs, clock)
         self.pools = Pools(secrets)
         self.offers = Offers(clock, deployment.chain_id, deployment.hub, self.codes.public_key)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gateway.chain import calls
+from gateway.chain.errors import Malformed
 from gateway.chain.indexer.models import IndexedBlock, Subscription
+from gateway.chain.reads import Reads
 from gateway.identity.wallets.models import OpenOrder, OrderKind
 from gateway.identity.wallets.orders import LOOK_EVERY, Claim
+from tests.gateway.chain.world import FaultyRpc
 from tests.gateway.redemptions.market import OPEN, address_of
 from tests.gateway.redemptions.world import World, refused
 from tests.support.races import on_postgresql, overlap
@@ -78,6 +84,23 @@ def test_an_account_that_cannot_be_asked_for_keeps_no_other_order_alive(world: W
     world.node.pass_time(300)
     world.catch_up()
     assert sweep(world) == [99_901]
+
+
+def test_an_order_that_a_node_cannot_be_asked_of_is_not_buried(world: World) -> None:
+    add(world, 0, seconds=100)
+    world.node.pass_time(200)
+    world.catch_up()
+    rpc = FaultyRpc(world.node.url)
+
+    def refuses(method: str, _params: Sequence[Any]) -> None:
+        if method == "eth_call":
+            raise Malformed
+
+    rpc.before, world.orders.reads = refuses, Reads(rpc, world.deployment)
+    assert sweep(world) == []
+    rpc.close()
+    world.orders.reads = world.reads
+    assert sweep(world) == [1]
 
 
 def test_a_deadline_that_passed_on_the_chain_is_dead(world: World) -> None:
