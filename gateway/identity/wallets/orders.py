@@ -237,7 +237,11 @@ class OpenOrders:
             return Fate.UNKNOWN
         if not passed:
             return Fate.DEAD if order.deadline < horizon.time else Fate.OPEN
-        return {True: Fate.DEAD, False: Fate.UNEXPLAINED, None: Fate.UNKNOWN}[self.explain(order, horizon)]
+        try:
+            certain = self.explain(order, horizon)
+        except Permanent:  # the same: a node may keep no receipts at all
+            certain = False
+        return {True: Fate.DEAD, False: Fate.UNEXPLAINED, None: Fate.UNKNOWN}[certain]
 
     def _apply(self, order: OpenOrder, fate: Fate, now: int, bury: Callable[[Session, int], None]) -> bool:
         with self.db.begin() as session:

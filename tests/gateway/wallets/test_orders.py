@@ -15,7 +15,7 @@ from gateway.chain.errors import Malformed
 from gateway.chain.indexer.models import IndexedBlock, Subscription
 from gateway.chain.reads import Reads
 from gateway.identity.wallets.models import OpenOrder, OrderKind
-from gateway.identity.wallets.orders import LOOK_EVERY, Claim
+from gateway.identity.wallets.orders import LOOK_EVERY, Claim, Horizon
 from tests.gateway.chain.world import FaultyRpc
 from tests.gateway.redemptions.market import OPEN, address_of
 from tests.gateway.redemptions.world import World, refused
@@ -101,6 +101,27 @@ def test_an_order_that_a_node_cannot_be_asked_of_is_not_buried(world: World) -> 
     rpc.close()
     world.orders.reads = world.reads
     assert sweep(world) == [1]
+
+
+def test_a_used_nonce_that_a_node_explains_nothing_of_keeps_no_other_order_alive(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(world, 0)
+    add(world, 1)
+    world.market.send("ann", world.deployment.token, calls.cancel_wallet())
+    explain = world.orders.explain
+
+    def poor(order: OpenOrder, horizon: Horizon) -> bool | None:
+        if order.nonce == 0:
+            raise Malformed
+        return explain(order, horizon)
+
+    monkeypatch.setattr(world.orders, "explain", poor)
+    world.catch_up()
+    world.clock.offset += LOOK_EVERY + 1
+    assert sweep(world) == [2]
+    with world.db.read() as session:
+        assert [(o.nonce, o.unexplained) for o in session.scalars(sa.select(OpenOrder))] == [(0, True)]
 
 
 def test_a_deadline_that_passed_on_the_chain_is_dead(world: World) -> None:
