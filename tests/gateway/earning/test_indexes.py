@@ -1,0 +1,40 @@
+"""What looks for actions by something that most of them lack finds them by its index, which holds only those that have
+it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from gateway.core.db import Database
+from gateway.loyalty.earning.models import Action, Batch
+
+WAYS = {
+    "refunds of many": ("refers_to", Action.refers_to.in_([1, 2])),
+    "an action and its refunds": ("refers_to", sa.or_(Action.id == 1, Action.refers_to == 1)),
+    "codes that lapse": ("claim_expires", Action.claim_expires <= 1),
+    "a batch's actions": ("batch_id", Action.batch_id == 1),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_index_of_what_is_there_is_used(db: Database, way: str) -> None:
+    column, condition = WAYS[way]
+    assert f"ix_actions_{column}" in plan(db, sa.select(Action.points).where(condition))
+
+
+def test_the_actions_of_several_batches_are_found_by_their_index(db: Database) -> None:
+    query = sa.select(Action.points).join(Batch, Batch.id == Action.batch_id).where(Batch.id.in_([1, 2]))
+    assert "ix_actions_batch_id" in plan(db, query)
+
+
+def plan(db: Database, query: sa.Select[Any]) -> str:
+    """How the database would find it."""
+    text = query.compile(db.engine, compile_kwargs={"literal_binds": True}).string
+    with db.engine.begin() as connection:
+        if not db.sqlite:
+            connection.execute(sa.text("SET LOCAL enable_seqscan = off"))  # it would rather read an empty table whole
+        rows = connection.execute(sa.text(f"EXPLAIN {'QUERY PLAN' if db.sqlite else ''} {text}")).all()
+    return "\n".join(str(row[-1]) for row in rows)
