@@ -42,7 +42,7 @@ class Size:
 
 QUICK = Size(singles=600, bulks=6, bulk=500, paced=4, runs=1, orders=200, read=40, growth=(1_000, 10_000, 100_000))
 FULL = Size(
-    singles=15_000, bulks=100, bulk=500, paced=15, runs=3, orders=500, read=200, growth=(10_000, 100_000, 1_000_000)
+    singles=30_000, bulks=100, bulk=500, paced=15, runs=3, orders=500, read=200, growth=(10_000, 100_000, 1_000_000)
 )
 
 
