@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 import structlog
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from gateway.bootstrap import House, open_house, refusing
 from gateway.core import garbage, logs
+from gateway.loyalty.earning.counter.routes import ways
 from gateway.settings import Settings
 from gateway.web import errors, openapi
+from gateway.web.guard import Guard
 
 log = structlog.get_logger(__name__)
 
 
-def build(house: House) -> FastAPI:
+class Gateway(FastAPI):
+    """FastAPI behind `guard`, which comes before all of its layers."""
+
+    guard: Callable[[ASGIApp], ASGIApp]
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return self.guard(super().build_middleware_stack())
+
+
+def build(house: House) -> Gateway:
     """The application over an open house."""
 
     @asynccontextmanager
@@ -27,20 +39,19 @@ def build(house: House) -> FastAPI:
         house.close()  # the server has answered what was at work
 
     about = "Points that belong to who earned them"
-    app = FastAPI(title="Loyalty gateway", version=version("loyalty"), summary=about, lifespan=life)
+    app = Gateway(title="Loyalty gateway", version=version("loyalty"), summary=about, lifespan=life)
     errors.install(app)
-    for router in house.routers():
+    routers = house.routers()
+    for router in routers:
         app.include_router(router)
     openapi.install(app)
-    settings = house.settings
-    app.add_middleware(
-        errors.Guard, max_body=settings.max_body, max_requests=settings.max_requests, max_bytes=settings.max_bytes
-    )
+    limits = (house.settings.max_body, house.settings.max_requests, house.settings.max_bytes)
+    app.guard = lambda layers: Guard(layers, *limits, ways=ways(routers))
     app.state.house = house
     return app
 
 
-def create() -> FastAPI:
+def create() -> Gateway:
     """Entry for uvicorn (`uvicorn --factory gateway.app:create`): settings from the environment; refuses to start on a
     wrong deployment, an old schema or unsafe settings."""
     with refusing():

@@ -10,7 +10,6 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.core import logs
 from gateway.core.problems import (
@@ -23,9 +22,11 @@ from gateway.core.problems import (
     Problem,
     reason,
 )
-from gateway.web.pressure import OVERLOADED, REFUSALS, RETRY_AFTER, Pressure, key_of
+from gateway.web.pressure import REFUSALS
 
 log = structlog.get_logger(__name__)
+
+COLLISIONS = (OperationalError, IntegrityError, StaleDataError)
 
 
 def answer(problem: Problem) -> JSONResponse:
@@ -33,6 +34,19 @@ def answer(problem: Problem) -> JSONResponse:
     REFUSALS.labels(problem.refusal.code).inc()
     headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
     return JSONResponse(problem.body(), problem.refusal.status, headers=headers, media_type="application/problem+json")
+
+
+def refusal(error: Exception) -> JSONResponse:
+    """The answer to what a room raised. Raises what no refusal is."""
+    if isinstance(error, Problem):
+        return answer(error)
+    if isinstance(error, COLLISIONS):
+        # Two requests met: one of them committed, this one left nothing behind and may be sent again.
+        log.warning("request.collided", error=type(error).__name__, where=logs.where(error))
+        return answer(BUSY.at(retry_after=1))
+    if isinstance(error, HTTPException) and error.status_code == TOO_LARGE.status:
+        return answer(TOO_LARGE.at())
+    raise error
 
 
 def field_path(location: tuple[int | str, ...]) -> str:
@@ -45,10 +59,12 @@ def field_path(location: tuple[int | str, ...]) -> str:
 
 def install(app: FastAPI) -> None:
     """Adds the handlers to `app`."""
+    for kind in (Problem, *COLLISIONS):
+        app.add_exception_handler(kind, lambda _, error: refusal(error))
 
-    @app.exception_handler(Problem)
-    def _problem(_request: Request, problem: Problem) -> JSONResponse:
-        return answer(problem)
+    @app.exception_handler(Exception)
+    def _failed(_request: Request, _error: Exception) -> JSONResponse:
+        return answer(INTERNAL.at())
 
     @app.exception_handler(RequestValidationError)
     def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -68,61 +84,8 @@ def install(app: FastAPI) -> None:
             told.headers["Allow"] = ", ".join(sorted(_methods(app, request)))
         return told
 
-    @app.exception_handler(OperationalError)
-    @app.exception_handler(IntegrityError)
-    @app.exception_handler(StaleDataError)
-    def _busy(_request: Request, error: Exception) -> JSONResponse:
-        # Two requests met: one of them committed, this one left nothing behind and may be sent again.
-        log.warning("request.collided", error=type(error).__name__, where=logs.where(error))
-        return answer(BUSY.at(retry_after=1))
-
 
 def _methods(app: FastAPI, request: Request) -> set[str]:
     """What may be done with the path: each route knows only its own method."""
     fitting = (route for route in app.routes if route.matches(request.scope)[0] != Match.NONE)
     return {method for route in fitting for method in getattr(route, "methods", None) or ()}
-
-
-class Guard:
-    """Outermost layer: caps the body and what is at work at once, and turns whatever nobody caught into
-    `internal-error`."""
-
-    def __init__(self, app: ASGIApp, max_body: int, max_requests: int = 1_000, max_bytes: int = 2**28) -> None:
-        self.app, self.max_body = app, max_body
-        self.pressure = Pressure(max_requests, max_bytes)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        if not self.pressure.admits(scope):
-            await answer(OVERLOADED.at(retry_after=RETRY_AFTER))(scope, receive, send)
-            return
-        started = False
-        received = 0
-        key = key_of(scope)
-        self.pressure.add(1, 0, key)
-
-        async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            size = len(message.get("body", b""))
-            received += size
-            self.pressure.add(0, size)
-            if received > self.max_body:
-                raise HTTPException(TOO_LARGE.status)  # the one kind of error that FastAPI passes on from here
-            return message
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self.app(scope, counted, watched)
-        except Exception as error:
-            log.error("request.failed", error=type(error).__name__, where=logs.where(error))
-            if not started:
-                await answer(INTERNAL.at())(scope, receive, send)
-        finally:
-            self.pressure.add(-1, -received, key)

@@ -37,6 +37,7 @@ from gateway.loyalty.earning.batches import Settler
 from gateway.loyalty.earning.boards import routes as boards_routes
 from gateway.loyalty.earning.boards.service import Leaderboards
 from gateway.loyalty.earning.claims import Claims
+from gateway.loyalty.earning.counter.routes import ways
 from gateway.loyalty.earning.early import routes as early_routes
 from gateway.loyalty.earning.early.service import Early
 from gateway.loyalty.earning.grants import routes as grants_routes
@@ -53,6 +54,7 @@ from gateway.loyalty.tiers import routes as tiers_routes
 from gateway.loyalty.tiers.service import Tiers
 from gateway.loyalty.tiers.vips import Vips
 from gateway.web import errors
+from gateway.web.guard import Guard
 
 DAY = 86_400
 CHAIN = 31_337
@@ -323,11 +325,13 @@ def build_room(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> Room
     app.include_router(early_routes.build(db, early))
     auth = Auth(db, ApiKeys(), clock)
     app.include_router(grants_routes.build(db, auth, grants, clock))
-    app.include_router(routes.build(db, auth, earning, claims, clock))
+    actions = routes.build(db, auth, earning, claims, clock)
+    app.include_router(actions)
     app.include_router(boards_routes.build(db, Leaderboards(db, campaigns, clock, CHAIN)))
     app.include_router(play_routes.build(db, play, Proofs(clock, CHAIN)))
     app.include_router(tiers_routes.build(db, auth, tiers, Vips(campaigns, clock, CHAIN), Proofs(clock, CHAIN), clock))
-    room = Room(db, clock, jobs, hub, campaigns, earning, claims, settler, landing, tiers, early, TestClient(app))
+    served = TestClient(Guard(app, max_body=2**24, ways=ways([actions])))
+    room = Room(db, clock, jobs, hub, campaigns, earning, claims, settler, landing, tiers, early, served)
     room.merchant, room.key = room.new_merchant()
     return room
 

@@ -54,6 +54,7 @@ from gateway.loyalty.redemptions.submission import Submission
 from gateway.loyalty.redemptions.terms import Terms
 from gateway.loyalty.wallet_views import routes as wallet_routes
 from gateway.web import errors
+from gateway.web.guard import Guard
 from tests.gateway.redemptions.market import BONUS, CLOSED, DAY, OPEN, SHORT, Market, address_of, key_of
 from tests.support.anvil import anvil
 
@@ -155,8 +156,7 @@ class World:
         app.include_router(
             wallet_routes.build(db, clock, self.reads, self.orders, self.ledger, self.redemptions, proofs)
         )
-        app.add_middleware(errors.Guard, max_body=2**24)
-        self.http = TestClient(app)
+        self.http = TestClient(Guard(app, max_body=2**24))
 
     def _write_merchants(self) -> None:
         now = self.clock.now()

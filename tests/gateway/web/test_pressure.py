@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.web.errors import Guard
+from gateway.web.guard import Guard
 
 
 class Slow:
@@ -35,7 +35,7 @@ async def ask(guard: Guard, size: int = 0, path: str = "/v1/actions", key: str =
 
     headers = [(b"content-length", str(size).encode())]
     headers += [(b"authorization", key.encode())] if key else []
-    await guard({"type": "http", "path": path, "headers": headers}, receive, send)
+    await guard({"type": "http", "method": "POST", "path": path, "headers": headers}, receive, send)
     return answers[0]["status"], dict(answers[0]["headers"])
 
 
