@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from gateway.app import Gateway
 from gateway.chain.errors import Reverted
 from gateway.chain.hexes import checksum, keccak256
 from gateway.chain.indexer.models import ChainEvent, EventKind
@@ -319,7 +319,7 @@ def build_room(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> Room
         | {"action.qualifies": ["earning.referrals", "earning.play"]},
         {"earning.referrals": referrals.follow, "earning.play": play.follow},
     )
-    app = FastAPI()
+    app = Gateway()
     errors.install(app)
     app.include_router(referrals_routes.build(db, referrals))
     app.include_router(early_routes.build(db, early))
@@ -330,8 +330,8 @@ def build_room(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> Room
     app.include_router(boards_routes.build(db, Leaderboards(db, campaigns, clock, CHAIN)))
     app.include_router(play_routes.build(db, play, Proofs(clock, CHAIN)))
     app.include_router(tiers_routes.build(db, auth, tiers, Vips(campaigns, clock, CHAIN), Proofs(clock, CHAIN), clock))
-    served = TestClient(Guard(app, max_body=2**24, ways=ways([actions])))
-    room = Room(db, clock, jobs, hub, campaigns, earning, claims, settler, landing, tiers, early, served)
+    app.guard = lambda layers: Guard(layers, max_body=2**24, ways=ways([actions]))
+    room = Room(db, clock, jobs, hub, campaigns, earning, claims, settler, landing, tiers, early, TestClient(app))
     room.merchant, room.key = room.new_merchant()
     return room
 
