@@ -59,31 +59,37 @@ class Anvil:
 
     def kill(self) -> None:
         """As a power cut would; but what it writes of its state at that moment does not count, or it could not start
-        again."""
+        again, or would be a chain that there never was."""
         kept = _whole(self.state) if self.state is not None else None
         self.process.kill()
         self.process.wait()
-        if self.state is not None and kept is not None and not _is_whole(self.state.read_bytes()):
+        if self.state is not None and kept is not None and not is_whole(self.state.read_bytes()):
             self.state.write_bytes(kept)
 
 
 def _whole(state: Path) -> bytes | None:
     """What it has saved last; None before the first time. It may be writing."""
-    for _ in range(20):
+    for _ in range(50):
         if not state.exists():
             return None
-        if _is_whole(content := state.read_bytes()):
+        if is_whole(content := state.read_bytes()):
             return content
         time.sleep(0.1)
     raise RuntimeError("anvil never leaves a whole state")
 
 
-def _is_whole(content: bytes) -> bool:
+def is_whole(content: bytes) -> bool:
+    """Whether anvil had written all of it, and no block came in between: it writes the blocks first, then what accounts
+    have, and what a transaction did that is in no block would be there for ever."""
     try:
-        json.loads(content)
+        state = json.loads(content)
     except ValueError:
         return False
-    return True
+    nonces: dict[str, int] = {}
+    for transaction in state["transactions"]:
+        sent = transaction["info"]
+        nonces[sent["from"]] = max(nonces.get(sent["from"], 0), sent["nonce"] + 1)
+    return all(state["accounts"][sender]["nonce"] <= nonce for sender, nonce in nonces.items())
 
 
 @contextlib.contextmanager
