@@ -15,7 +15,7 @@ from eth_account import Account
 
 from gateway.chain import calls
 from gateway.chain.hexes import checksum, keccak256, to_hex
-from gateway.chain.indexer.models import STANDS, ChainEvent
+from gateway.chain.indexer.models import STANDS, ChainEvent, EventKind
 from gateway.chain.indexer.service import Indexer
 from gateway.chain.signatures import compact, sign
 from gateway.commands import audit_database, reindexing
@@ -267,6 +267,7 @@ def test_what_uses_a_nonce_is_found_by_an_index(world: World) -> None:
     order = OpenOrder(holder=address_of("ann"), campaign=OPEN, nonce=3, deadline=world.clock.now())
     move = Move(holder=order.holder, source=0, nonce=3, kind=MoveKind.SEND)
     e = ChainEvent
+    fill(world.db)
     queries = [
         explained._events(order, explained.USED[True]).where(e.nonce == 3),
         explained._events(order, explained.USED[False]).where(e.nonce.between(4, 9)),
@@ -276,6 +277,21 @@ def test_what_uses_a_nonce_is_found_by_an_index(world: World) -> None:
     ]
     for query, index in zip(queries, ("order", "order", "place", "order", "place"), strict=True):
         assert f"_chain_events_{index}" in plan(world.db, query)
+
+
+def fill(db: Database) -> None:
+    """So many other events that PostgreSQL asks which index is the better one: in a few, any will do."""
+    event = {
+        "kind": EventKind.TRANSFER,
+        "block_time": 1_800_000_000,
+        "log_index": 0,
+        "tx_hash": bytes(32),
+        "orphaned": False,
+    }
+    with db.begin() as session:
+        session.execute(sa.insert(ChainEvent), [event | {"block": 10**6 + number} for number in range(5_000)])
+        if not db.sqlite:
+            session.execute(sa.text("ANALYZE chain_events"))
 
 
 def plan(db: Database, query: sa.Select[Any]) -> str:
