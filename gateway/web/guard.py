@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.core import logs
 from gateway.core.problems import INTERNAL, TOO_LARGE
+from gateway.loyalty.earning.counter.routes import Quick
 from gateway.web.errors import answer, refusal
 from gateway.web.pressure import OVERLOADED, RETRY_AFTER, Pressure, key_of
 
 log = structlog.get_logger(__name__)
-
-#: Answers a request, raises a refusal, or leaves it with None to the app.
-Way = Callable[[Request], Awaitable[Response | None]]
 
 
 class Guard:
@@ -31,7 +28,7 @@ class Guard:
         max_body: int,
         max_requests: int = 1_000,
         max_bytes: int = 2**28,
-        ways: Mapping[tuple[str, str], Way] | None = None,
+        ways: Mapping[tuple[str, str], Quick] | None = None,
     ) -> None:
         """`ways`: by method and path. FastAPI's layers took a third of a report's time: docs/performance.md."""
         self.app, self.max_body, self.ways = app, max_body, ways or {}

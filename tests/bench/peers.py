@@ -56,7 +56,7 @@ def _naive(url: str, token: Any, size: Size) -> float:
 
 
 def _count(size: Size) -> int:
-    return max(20, size.singles // 75)
+    return max(20, size.singles // 150)
 
 
 @contextmanager

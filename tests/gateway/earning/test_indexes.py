@@ -3,13 +3,12 @@ it."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import sqlalchemy as sa
 
 from gateway.core.db import Database
 from gateway.loyalty.earning.models import Action, Batch
+from tests.support.plans import plan
 
 WAYS = {
     "refunds of many": ("refers_to", Action.refers_to.in_([1, 2])),
@@ -28,13 +27,3 @@ def test_an_index_of_what_is_there_is_used(db: Database, way: str) -> None:
 def test_the_actions_of_several_batches_are_found_by_their_index(db: Database) -> None:
     query = sa.select(Action.points).join(Batch, Batch.id == Action.batch_id).where(Batch.id.in_([1, 2]))
     assert "ix_actions_batch_id" in plan(db, query)
-
-
-def plan(db: Database, query: sa.Select[Any]) -> str:
-    """How the database would find it."""
-    text = query.compile(db.engine, compile_kwargs={"literal_binds": True}).string
-    with db.engine.begin() as connection:
-        if not db.sqlite:
-            connection.execute(sa.text("SET LOCAL enable_seqscan = off"))  # it would rather read an empty table whole
-        rows = connection.execute(sa.text(f"EXPLAIN {'QUERY PLAN' if db.sqlite else ''} {text}")).all()
-    return "\n".join(str(row[-1]) for row in rows)

@@ -30,6 +30,7 @@ from gateway.web.checks import Checks
 from tests.gateway.chain.world import FaultyRpc
 from tests.gateway.redemptions.market import CLOSED, OPEN, address_of, key_of
 from tests.gateway.redemptions.world import CONFIRMATIONS, World
+from tests.support.plans import plan
 
 #: The last log of an order by the topic that begins with its event's signature.
 REDEEMED = "Redeemed(address,address,uint256,uint256,bytes32,bytes32)"
@@ -292,15 +293,3 @@ def fill(db: Database) -> None:
         session.execute(sa.insert(ChainEvent), [event | {"block": 10**6 + number} for number in range(5_000)])
         if not db.sqlite:
             session.execute(sa.text("ANALYZE chain_events"))
-
-
-def plan(db: Database, query: sa.Select[Any]) -> str:
-    """What the database would do, asked with parameters, as it is always asked."""
-    compiled = query.compile(db.engine, compile_kwargs={"render_postcompile": True})
-    values = {name: int(value) if isinstance(value, int) else value for name, value in compiled.params.items()}
-    given = tuple(values[name] for name in compiled.positiontup or ()) if db.sqlite else values
-    with db.read() as session:
-        if not db.sqlite:
-            session.execute(sa.text("SET LOCAL enable_seqscan = off"))
-        words = "EXPLAIN QUERY PLAN" if db.sqlite else "EXPLAIN"
-        return "\n".join(map(str, session.connection().exec_driver_sql(f"{words} {compiled}", given)))

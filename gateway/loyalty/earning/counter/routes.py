@@ -33,6 +33,7 @@ BULK: TypeAdapter[GoodBulk] = TypeAdapter(GoodBulk)
 
 #: The text of an API key, and what was reported with it.
 Call = tuple[str, Sequence[Report]]
+#: Answers a request, raises a refusal, or leaves it with None to the route.
 Quick = Callable[[Request], Awaitable[Response | None]]
 
 
