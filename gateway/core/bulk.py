@@ -211,11 +211,12 @@ class _Numbers(TypeDecorator[Any]):
         return json.dumps(value) if dialect.name == "sqlite" else value
 
 
-class listed(FunctionElement[bool]):
+class listed(FunctionElement[Any]):
     """`listed(column, name)`: true for the integers in the list that the parameter `name` brings. So a statement can be
     built once, and is the same for however many."""
 
-    type = sa.Boolean()
+    # Not Boolean: SQLAlchemy would write "= 1" behind it for SQLite, which then reads the whole table.
+    type = sa.types.NULLTYPE
     inherit_cache = True
 
     def __init__(self, column: Any, name: str) -> None:

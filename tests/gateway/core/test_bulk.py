@@ -11,6 +11,7 @@ from gateway.core.db import Database
 from gateway.core.jobs import Job
 from gateway.core.limits import FIRST_SECOND
 from gateway.loyalty.ledger.models import Holding, LedgerTotal, Measure
+from tests.support.plans import plan
 
 
 def job(ref: int, **more: int) -> dict[str, object]:
@@ -95,3 +96,8 @@ def test_rows_that_are_there_are_replaced_or_added_to(db: Database) -> None:
         assert [tuple(row) for row in session.execute(query)] == [(1, 5, 9), (2, 5, 18), (3, 6, 2**200)]
     with pytest.raises(IntegrityError), db.begin() as session:
         upsert(session, LedgerTotal, key, [{"campaign": 1, **place, "events": -1, "points": 1}])
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_list_as_one_parameter_is_looked_up_by_the_key(db: Database) -> None:
+    assert "SEARCH jobs USING INTEGER PRIMARY KEY" in plan(db, sa.select(Job.ref).where(listed(Job.id, "ids")))
