@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from gateway.chain.rpc import Rpc
-from gateway.commands.chain_state import keep_one_genesis
+from gateway.commands.chain_state import is_whole, keep_one_genesis
 from gateway.commands.console import CommandError
 from gateway.commands.house import House
 from gateway.commands.state import State
@@ -37,7 +38,7 @@ def test_a_chain_keeps_its_first_block_however_often_it_is_started(tmp_path: Pat
     assert len(json.loads(state.read_bytes())["blocks"]) == 7
 
 
-@pytest.mark.parametrize("left", [b"", b'{"blocks": ['])
+@pytest.mark.parametrize("left", [b"", b'{"blocks": [', b"{}", b"[]"])
 def test_a_half_written_chain_is_told_of(tmp_path: Path, left: bytes) -> None:
     state = tmp_path / "chain.json"
     state.write_bytes(left)
@@ -45,6 +46,33 @@ def test_a_half_written_chain_is_told_of(tmp_path: Path, left: bytes) -> None:
         keep_one_genesis(state)
     assert told.value.example == "loyalty up --fresh"
     assert state.read_bytes() == left
+
+
+@pytest.mark.parametrize("sent", [0, 1])
+def test_a_chain_that_knows_more_than_its_blocks_is_told_of(tmp_path: Path, sent: int) -> None:
+    """anvil writes its blocks first; a block that comes in between is in the accounts alone."""
+    state = tmp_path / "chain.json"
+    with anvil(state=state) as node:
+        sender, other = cast("list[str]", node.rpc("eth_accounts"))[:2]
+        for _ in range(sent):
+            node.rpc("eth_sendTransaction", {"from": sender, "to": other, "value": "0x1"})
+        node.rpc("anvil_setCode", other, "0x00")  # what has code counts otherwise
+        node.rpc("anvil_setNonce", other, "0x7")
+        node.mine()
+    content = state.read_bytes()
+    assert is_whole(content)
+    keep_one_genesis(state)
+
+    known = json.loads(content)
+    known["accounts"][sender.lower()]["nonce"] += 1
+    torn = json.dumps(known).encode()
+    assert not is_whole(torn)
+    assert not is_whole(content[:-1])
+    state.write_bytes(torn)
+    with pytest.raises(CommandError, match="in no block") as told:
+        keep_one_genesis(state)
+    assert told.value.example == "loyalty up --fresh"
+    assert state.read_bytes() == torn
 
 
 @pytest.mark.parametrize("file", [None, "{", "{}"])

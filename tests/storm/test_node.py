@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from tests.storm.node import Node
-from tests.support.anvil import is_whole
 from tests.support.heart import Heart
 
 #: Enough to be making a block most of the time.
@@ -54,17 +52,3 @@ def test_no_code_is_lost_however_long_the_chain(node: Node) -> None:
     assert node.reorganise(16, forget=False) == "16 blocks"
     assert node.anvil.rpc("eth_getCode", there, "latest") == "0x6001600101"
     assert node.reorganise(100, forget=False).startswith("not possible")
-
-
-def test_a_state_that_knows_more_than_its_blocks_is_not_whole(node: Node) -> None:
-    """anvil writes its blocks first; a block that comes in between is in the accounts alone."""
-    sender, other = cast("list[str]", node.anvil.rpc("eth_accounts"))[:2]
-    node.anvil.rpc("eth_sendTransaction", {"from": sender, "to": other, "value": "0x1"})
-    node.anvil.mine()
-    node.down(kill=False)
-    content = node.state.read_bytes()
-    state = json.loads(content)
-    state["accounts"][sender.lower()]["nonce"] += 1
-    assert is_whole(content)
-    assert not is_whole(json.dumps(state).encode())
-    assert not is_whole(content[:-1])

@@ -1,7 +1,6 @@
 """A real local chain for a test: anvil on a free port, gone with the tests."""
 
 import contextlib
-import json
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from gateway.commands.chain_state import is_whole
 from gateway.core import tls
 from tests.support import processes
 
@@ -76,20 +76,6 @@ def _whole(state: Path) -> bytes | None:
             return content
         time.sleep(0.1)
     raise RuntimeError("anvil never leaves a whole state")
-
-
-def is_whole(content: bytes) -> bool:
-    """Whether anvil had written all of it, and no block came in between: it writes the blocks first, then what accounts
-    have, and what a transaction did that is in no block would be there for ever."""
-    try:
-        state = json.loads(content)
-    except ValueError:
-        return False
-    nonces: dict[str, int] = {}
-    for transaction in state["transactions"]:
-        sent = transaction["info"]
-        nonces[sent["from"]] = max(nonces.get(sent["from"], 0), sent["nonce"] + 1)
-    return all(state["accounts"][sender]["nonce"] <= nonce for sender, nonce in nonces.items())
 
 
 @contextlib.contextmanager
