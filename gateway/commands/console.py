@@ -146,7 +146,7 @@ def fail(message: str, code: str, example: str | None = None, extra: dict[str, A
 
 
 class Group(TyperGroup):
-    """Turns the errors that commands raise into one line and exit code 1; wrong usage keeps click's code 2."""
+    """Turns the errors that commands raise or meet into one line and exit code 1; wrong usage keeps click's code 2."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -157,3 +157,12 @@ class Group(TyperGroup):
             fail(str(problem), problem.code, None, {"problem": problem.body})
         except Unreachable as error:
             fail(str(error), "gateway-unreachable", "loyalty up   (or set LOYALTY_GATEWAY_URL)")
+        except typer.Exit:
+            raise
+        except Exception as error:
+            from gateway.commands import failures  # it knows the chain, which most commands need not load
+
+            known = failures.told(error)
+            if known is None:
+                raise
+            fail(str(known), known.code, known.example)

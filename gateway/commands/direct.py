@@ -36,8 +36,9 @@ def enter(campaign: int, amount: int) -> Act:
     """Wallet → campaign; the minimum is what the campaign credits now."""
 
     def by_itself(chain: Chain, own: Own) -> Json:
+        least = credited(chain, campaign, amount)
         own.token("points approved", calls.approve(chain.deployment.hub, amount))
-        return own.hub("entered", calls.enter(campaign, amount, credited(chain, campaign, amount)))
+        return own.hub("entered", calls.enter(campaign, amount, least))
 
     return Act(f"{points(amount)} points entered", lambda holder: holder.enter(campaign, amount), by_itself)
 

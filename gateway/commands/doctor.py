@@ -71,8 +71,7 @@ def find_settings(state: State) -> Settings:
             return Settings()
         if not state.master.exists():
             raise CommandError(f"no house in {state.root} and no settings in the environment", "loyalty up")
-        rpc = int(state.endpoints()["rpc"].rpartition(":")[2])
-        environment = House(state, 0, rpc).environment()
+        environment = House(state, 0, 0, {"LOYALTY_RPC_URL": state.endpoints()["rpc"]}).environment()
         return Settings.model_validate(
             {name.removeprefix("LOYALTY_").lower(): value for name, value in environment.items()}
         )
@@ -96,7 +95,9 @@ def _house(state: State, settings: Settings, rpc: Rpc) -> Iterator[Check]:
     except WrongDeployment as error:
         yield Check("chain and contracts", False, str(error))
     except ChainError as error:
-        yield Check("chain and contracts", False, f"the node does not answer ({error})")
+        yield Check(
+            "chain and contracts", False, f"the node does not answer ({error}): start it, or set LOYALTY_RPC_URL"
+        )
         deployment = None
     database = Database(settings.database_url)
     try:

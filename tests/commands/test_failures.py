@@ -1,0 +1,76 @@
+"""What goes wrong outside the product is told in one line, with what to do, and never as a stack of calls."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.chain import keystore, local
+from gateway.chain.rpc import Rpc
+from gateway.chain.signatures import address_of
+from gateway.cli import app
+from gateway.client import Json
+from gateway.commands.doctor import find_settings
+from gateway.commands.state import PASSWORD_VARIABLE, State
+from tests.support.anvil import anvil
+
+
+def refused(*words: object) -> tuple[Json, str]:
+    result = CliRunner().invoke(app, [*map(str, words), "--json"])
+    assert result.exit_code == 1, result.stdout
+    assert "Traceback" not in result.stderr, result.stderr
+    assert isinstance(result.exception, SystemExit), result.exception
+    error: Json = json.loads(result.stdout)["error"]
+    return error, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("postgresql+psycopg://nobody@127.0.0.1:1/loyalty", "refused"),
+        ("nonsense", "URL"),
+        ("oracle9://x", "oracle9"),
+        ("sqlite:////proc/none/loyalty.db", "unable to open"),
+        (f"sqlite:///{__file__}", "not a database"),
+    ],
+)
+def test_a_database_that_cannot_be_used(url: str, says: str) -> None:
+    error, shown = refused("migrate", "--database", url)
+    assert error["code"] == "database-failed"
+    assert says in error["message"]
+    assert "LOYALTY_DATABASE_URL" in shown
+
+
+def test_a_directory_that_cannot_be_written() -> None:
+    error, _ = refused("up", "--state", "/proc/none")
+    assert error["code"] == "file-failed"
+    assert error["message"].startswith("/proc/none: ")
+
+
+def test_what_the_chain_refuses_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = State(tmp_path)
+    monkeypatch.setenv(PASSWORD_VARIABLE, "x")
+    state.wallets.mkdir()
+    keystore.create(state.keystore("wallets", "alice"), "x")
+    with anvil() as node, closing(Rpc(node.url)) as rpc:
+        monkeypatch.setenv("LOYALTY_RPC_URL", node.url)
+        key = secrets.token_bytes(32)
+        local.fund_gas(rpc, address_of(key))
+        local.deploy(rpc, key).save(state.deployment)
+        error, shown = refused("wallet", "enter", "alice", 99, 1, "--direct", "--state", tmp_path)
+    assert error == {"code": "UnknownCampaign", "message": "there is no such campaign on this chain"}
+    assert "approved" not in shown
+
+
+@pytest.mark.parametrize("url", ["https://node.example/a-key", "nonsense"])
+def test_the_node_of_a_house_may_be_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    state = State(tmp_path)
+    state.secret(state.master)
+    monkeypatch.delenv("LOYALTY_MASTER_SECRET", raising=False)
+    monkeypatch.setenv("LOYALTY_RPC_URL", url)
+    assert find_settings(state).rpc_url == url
