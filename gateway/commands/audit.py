@@ -187,7 +187,8 @@ def audit(
 
     For an audit of somebody else's gateway, their deployment file and any node do:
     loyalty --rpc URL audit --chain-only --deployment FILE
-    """
+
+    Example: loyalty audit"""
     if deployment is not None:
         os.environ["LOYALTY_DEPLOYMENT_FILE"] = str(deployment)
     if block is not None and not chain_only:

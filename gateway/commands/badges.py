@@ -38,7 +38,9 @@ def badges(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """The badges that a wallet has on the chain; with --progress those that it could have."""
+    """The badges that a wallet has on the chain; with --progress those that it could have.
+
+    Example: loyalty wallet badges alice --progress"""
     local = State(state)
     if progress:
         wallet = wallets.open_wallet(local, who)
@@ -70,7 +72,9 @@ def ask_badge(
     as_json: AsJson = False,
 ) -> None:
     """Sign for a badge that the wallet has earned; it goes to the chain, in public and for good, with the next
-    settlement. e.g. `loyalty wallet ask-badge alice 1 3`"""
+    settlement.
+
+    Example: loyalty wallet ask-badge alice 1 3"""
     wallet = wallets.open_wallet(State(state), name)
     with _client(state) as client:
         holder = Holder(client, wallet)
@@ -93,7 +97,9 @@ def ask_badge(
 def renounce_badge(
     name: Name, campaign: Campaign, badge: Number, yes: Yes = False, state: StateDir = DEFAULT, as_json: AsJson = False
 ) -> None:
-    """Give a badge up, for ever. Own transaction, without the gateway; needs gas."""
+    """Give a badge up, for ever. Own transaction, without the gateway; needs gas.
+
+    Example: loyalty wallet renounce-badge alice 1 3"""
     local = State(state)
     chain = open_chain(local)
     if chain.deployment.badges is None:

@@ -24,7 +24,9 @@ def board(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """A campaign's leaderboard: who asked to be shown, by the points that the chain shows."""
+    """A campaign's leaderboard: who asked to be shown, by the points that the chain shows.
+
+    Example: loyalty campaign board 1 --back 1"""
     with Client(State(state).endpoints()["gateway"]) as client:
         answer = client.whole(f"/v1/campaigns/{campaign}/leaderboard", back=back)
     rows = [(item["place"], item["pseudonym"], points(item["points"])) for item in answer["items"]]
@@ -40,7 +42,9 @@ def play(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Play on a campaign's leaderboard under a name of the gateway's list, or leave it."""
+    """Play on a campaign's leaderboard under a name of the gateway's list, or leave it.
+
+    Example: loyalty wallet board alice 1"""
     local = State(state)
     wallet = wallets.open_wallet(local, name)
     with Client(local.endpoints()["gateway"]) as client:

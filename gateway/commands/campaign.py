@@ -19,10 +19,11 @@ from gateway.commands.console import (
     AsJson,
     CommandError,
     Group,
+    amounts,
+    duration,
     facts,
     moment,
     out,
-    parse_duration,
     parse_points,
     points,
     table,
@@ -46,30 +47,32 @@ PATIENCE = 60
 
 Id = Annotated[int, typer.Argument(min=1, help="The campaign's number on the chain.")]
 Merchant = Annotated[str, typer.Option(help="The merchant of this machine who owns the campaign.")]
-Amount = Annotated[int, typer.Option(parser=parse_points, metavar="POINTS", help="Points, e.g. 10000.00")]
+Amount = Annotated[int, amounts("Points, e.g. 10000.00")]
 
 
 @app.command()
 def create(
     merchant: Merchant,
     name: Annotated[str, typer.Option(help="The name that customers see.")],
-    lasts: Annotated[int, typer.Option(parser=parse_duration, help="From now to the end, e.g. 365d.")] = 365 * DAY,
-    hold: Annotated[int, typer.Option(parser=parse_duration, help="Points mature after this, e.g. 14d.")] = 0,
+    lasts: Annotated[int, duration("From now to the end, e.g. 90d.", "365d")] = 365 * DAY,
+    hold: Annotated[int, duration("Points mature after this, e.g. 14d.")] = 0,
     closed: Annotated[bool, typer.Option("--closed", help="Points leave accounts to accepted merchants only.")] = False,
     bonus: Annotated[int, typer.Option(parser=parse_points, metavar="PERCENT", help="On entry, closed only.")] = 0,
     starts: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day that counts (UTC).")] = None,
     terms: Annotated[Path | None, typer.Option(help="The published terms, a text file.", exists=True)] = None,
     rules: Annotated[Path | None, typer.Option(help="Earning rules, a YAML or JSON file.", exists=True)] = None,
-    settle_every: Annotated[int, typer.Option(parser=parse_duration, help="Settlement window.")] = DAY,
+    settle_every: Annotated[int, duration("Settlement window, e.g. 12h.", "1d")] = DAY,
     min_wallets: Annotated[int, typer.Option(min=1, help="A smaller settlement waits.")] = 20,
-    step: Annotated[int, typer.Option(parser=parse_points, metavar="POINTS", help="Settled amounts are rounded.")] = 1,
-    daily_cap: Amount = 100_000_00,
+    step: Annotated[int, amounts("Settled amounts are multiples of this; the rest waits.", "0.01")] = 1,
+    daily_cap: Annotated[int, amounts("What the gateway may award a day.", "100000")] = 100_000_00,
     operator: Annotated[str | None, typer.Option(help="Address of the gateway's key; else this machine's.")] = None,
     on_chain: Annotated[int | None, typer.Option("--id", min=1, help="Go on with a campaign that was created.")] = None,
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Create a campaign with the merchant's own key and tell the gateway. Without --rules: 1 point a currency unit."""
+    """Create a campaign with the merchant's own key and tell the gateway. Without --rules: 1 point a currency unit.
+
+    Example: loyalty campaign create --merchant cafe --name "Café points" --lasts 365d --hold 14d"""
     local = State(state)
     local.merchant(merchant)
     document = _rules(rules)
@@ -107,7 +110,9 @@ def fund(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Pay for awards (budget) and entry bonuses (pot), in points at par. On a local chain see `loyalty faucet`."""
+    """Pay for awards (budget) and entry bonuses (pot), in points at par. On a local chain see `loyalty faucet`.
+
+    Example: loyalty campaign fund 1 --merchant cafe --budget 10000"""
     local = State(state)
     chain = open_chain(local)
     if not budget + pot:
@@ -145,7 +150,9 @@ def _money(state: State, campaign: int) -> tuple[int, int] | None:
 
 @app.command()
 def show(campaign: Id, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """One campaign as the gateway shows it to everybody."""
+    """One campaign as the gateway shows it to everybody.
+
+    Example: loyalty campaign show 1"""
     with Client(State(state).endpoints()["gateway"]) as client:
         answer = client.campaign(campaign)
     out.result(answer, lambda: describe(answer))
@@ -153,7 +160,9 @@ def show(campaign: Id, state: StateDir = DEFAULT, as_json: AsJson = False) -> No
 
 @app.command("list")
 def list_(state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """All campaigns of the gateway."""
+    """All campaigns of the gateway.
+
+    Example: loyalty campaign list"""
     with Client(State(state).endpoints()["gateway"]) as client:
         found = list(client.items("/v1/campaigns"))
     rows = [(c["id"], c["name"], _loop(c), day(c["end"]), points(c["budget"])) for c in found]
@@ -173,7 +182,9 @@ def rules(
     as_json: AsJson = False,
 ) -> None:
     """Publish a new version of the earning rules; it counts for what happens from now on, or from the day --from on.
-    --dry-run tries it on the last 90 days."""
+    --dry-run tries it on the last 90 days.
+
+    Example: loyalty campaign rules 1 rules.yaml --merchant cafe --dry-run"""
     local = State(state)
     path = f"/v1/campaigns/{campaign}/rules"
     body = _rules(file)
@@ -194,7 +205,9 @@ def apply(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Make a campaign as its file says; the same file again changes nothing. --dry-run tries new rules on the past."""
+    """Make a campaign as its file says; the same file again changes nothing. --dry-run tries new rules on the past.
+
+    Example: loyalty campaign apply campaign.yaml --merchant cafe --dry-run"""
     wanted = campaign_file.load(file)
     number = campaign or wanted.campaign
     if number is None:
@@ -213,25 +226,33 @@ def apply(
 
 @app.command()
 def schema(as_json: AsJson = False) -> None:
-    """The JSON schema of campaign files, for editors and CI."""
+    """The JSON schema of campaign files, for editors and CI.
+
+    Example: loyalty campaign schema"""
     out.result(campaign_file.CampaignFile.model_json_schema())
 
 
 @app.command()
 def pause(campaign: Id, merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """Take no new actions for now."""
+    """Take no new actions for now.
+
+    Example: loyalty campaign pause 1 --merchant cafe"""
     _switch(campaign, merchant, "pause", state)
 
 
 @app.command()
 def resume(campaign: Id, merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """Take actions again."""
+    """Take actions again.
+
+    Example: loyalty campaign resume 1 --merchant cafe"""
     _switch(campaign, merchant, "resume", state)
 
 
 @app.command()
 def settle(campaign: Id, merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """Settle what is due now instead of at the end of the window (fewer wallets than the minimum still wait)."""
+    """Settle what is due now instead of at the end of the window (fewer wallets than the minimum still wait).
+
+    Example: loyalty campaign settle 1 --merchant cafe"""
     _switch(campaign, merchant, "settle", state)
 
 
@@ -248,12 +269,14 @@ def invite(
     merchant: Merchant,
     guest: Annotated[str, typer.Argument(help="Name of a merchant of this machine, or an address.")],
     guest_id: Annotated[int | None, typer.Option(min=1, help="The guest's id at the gateway, for an address.")] = None,
-    daily_quota: Amount = 10_000_00,
+    daily_quota: Annotated[int, amounts("What its actions may earn a day.", "10000")] = 10_000_00,
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
     """Invite another merchant, on the chain, and give it a daily quota of awards at the gateway; again for another
-    quota."""
+    quota.
+
+    Example: loyalty campaign invite 1 mill --merchant cafe --daily-quota 500"""
     local = State(state)
     if guest.startswith("0x"):
         address, number = wallets.parsed(guest), guest_id

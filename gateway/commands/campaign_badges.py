@@ -16,7 +16,9 @@ def badges(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """A campaign's badges: what each takes, and how many hold it."""
+    """A campaign's badges: what each takes, and how many hold it.
+
+    Example: loyalty campaign badges 1"""
     with Client(State(state).endpoints()["gateway"]) as client:
         answer = client.whole(f"/v1/campaigns/{campaign}/badges")
     rows = [

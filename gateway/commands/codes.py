@@ -30,7 +30,9 @@ def upload(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Add a CSV file of codes to an offer's pool: all of them or none. The same file again changes nothing."""
+    """Add a CSV file of codes to an offer's pool: all of them or none. The same file again changes nothing.
+
+    Example: loyalty codes upload codes.csv --offer 3 --merchant cafe"""
     local = State(state)
     data = file.read_bytes()
     with client_of(local, local.merchant(merchant)) as client, out.progress() as progress:
@@ -41,7 +43,9 @@ def upload(
 
 @app.command()
 def count(offer: Offer, merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """How many codes of an offer are free, reserved, delivered and used, and when few are told."""
+    """How many codes of an offer are free, reserved, delivered and used, and when few are told.
+
+    Example: loyalty codes count --offer 3 --merchant cafe"""
     local = State(state)
     with client_of(local, local.merchant(merchant)) as client:
         answer = client.get(f"/v1/offers/{offer}/codes")
@@ -56,7 +60,9 @@ def watch(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """When webhooks tell that few codes are left, e.g. `loyalty codes watch --offer 3 --merchant cafe --low 50`."""
+    """When webhooks tell that few codes are left.
+
+    Example: loyalty codes watch --offer 3 --merchant cafe --low 50"""
     local = State(state)
     with client_of(local, local.merchant(merchant)) as client:
         answer = client.send(calls.put_offers_by_id_codes(offer, {"low_stock": low}))
@@ -65,19 +71,25 @@ def watch(
 
 @app.command()
 def check(code: Code, merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """What a code is worth at the till. Changes nothing."""
+    """What a code is worth at the till. Changes nothing.
+
+    Example: loyalty codes check CAFE-4ZFY-J3S6-HUER-N --merchant cafe"""
     _at_till("check", code, merchant, None, state)
 
 
 @app.command()
 def use(code: Code, merchant: Merchant, key: Key = None, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """Use a code, once. The same --key again gives the same answer."""
+    """Use a code, once. The same --key again gives the same answer.
+
+    Example: loyalty codes use CAFE-4ZFY-J3S6-HUER-N --merchant cafe --key receipt-17"""
     _at_till("use", code, merchant, key, state)
 
 
 @app.command()
 def undo(code: Code, merchant: Merchant, key: Key = None, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """Take a use back: the same till, within ten minutes."""
+    """Take a use back: the same till, within ten minutes.
+
+    Example: loyalty codes undo CAFE-4ZFY-J3S6-HUER-N --merchant cafe"""
     _at_till("undo", code, merchant, key, state)
 
 

@@ -107,6 +107,16 @@ def moment(seconds: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
+def amounts(words: str, default: str | None = None) -> Any:
+    """An option in points; `default` as one would type it, for the code's default is in hundredths."""
+    return typer.Option(parser=parse_points, metavar="POINTS", help=words, show_default=default or True)
+
+
+def duration(words: str, default: str | None = None) -> Any:
+    """An option that is a time; `default` as one would type it, for the code's default is in seconds."""
+    return typer.Option(parser=parse_duration, metavar="TIME", help=words, show_default=default or True)
+
+
 Points = Annotated[int, typer.Argument(parser=parse_points, metavar="POINTS", help="Points, e.g. 12.50")]
 
 

@@ -47,7 +47,9 @@ def demo(
     picture: Annotated[Path | None, typer.Option(help="Draw the last tables, as SVG.", hidden=True)] = None,
 ) -> None:
     """Two merchants, two campaigns, one week of real purchases: awards, refunds, claims, moves, codes, cash-outs,
-    statistics, audit. Ends with a table of figures and leaves the gateway running until Ctrl-C."""
+    statistics, audit. Ends with a table of figures and leaves the gateway running until Ctrl-C.
+
+    Example: loyalty demo --exit"""
     started = time.monotonic()
     os.environ.setdefault(PASSWORD_VARIABLE, "demo")
     with _directory(state) as local, only_one(local), ending_in_order():

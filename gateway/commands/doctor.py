@@ -54,7 +54,9 @@ class Check:
 
 def doctor(state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
     """Check chain, contracts, keys, roles, gas, database, clock and secrets. Settings from the environment, else from
-    the state directory of `loyalty up`."""
+    the state directory of `loyalty up`.
+
+    Example: loyalty doctor"""
     local = State(state)
     settings = find_settings(local)
     checks = list(examine(local, settings))

@@ -21,7 +21,9 @@ def ask_points(
     as_json: AsJson = False,
 ) -> None:
     """Have what is pending in a campaign sent now instead of with everybody's; it shows whose it is to who knows what
-    was earned when. e.g. `loyalty wallet ask-points alice 1`"""
+    was earned when.
+
+    Example: loyalty wallet ask-points alice 1"""
     local = State(state)
     wallet = wallets.open_wallet(local, name)
     if not yes:

@@ -29,7 +29,9 @@ Name = Annotated[str, typer.Argument(help="The wallet's name on this machine.")]
 
 
 def gift(name: Name, amount: Points, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """Put points behind a link: whoever has it takes them, without any gas. Not taken, they can be taken back."""
+    """Put points behind a link: whoever has it takes them, without any gas. Not taken, they can be taken back.
+
+    Example: loyalty wallet gift alice 12.50"""
     if amount < RELAY_MINIMUM:
         raise CommandError("a gift has at least one point: less is not relayed", code="below-relay-minimum")
     local = State(state)
@@ -49,7 +51,9 @@ def gifts(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Gifts made on this machine, and what is still in them."""
+    """Gifts made on this machine, and what is still in them.
+
+    Example: loyalty wallet gifts --links"""
     local = State(state)
     with Client(local.endpoints()["gateway"]) as client:
         found: list[Json] = [
@@ -67,7 +71,9 @@ def take(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Take the points of a gift's link, all of them."""
+    """Take the points of a gift's link, all of them.
+
+    Example: loyalty wallet take bob"""
     local = State(state)
     match = LINK.fullmatch((link or typer.prompt("Link", hide_input=True, err=True)).strip())
     if not match:

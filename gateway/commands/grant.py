@@ -24,10 +24,10 @@ from gateway.commands.console import (
     CommandError,
     Group,
     Points,
+    duration,
     facts,
     moment,
     out,
-    parse_duration,
     points,
     table,
 )
@@ -63,7 +63,9 @@ def adjust(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Give a wallet points that no action earned. Large ones wait for a second API key: `loyalty grant approve`."""
+    """Give a wallet points that no action earned. Large ones wait for a second API key: `loyalty grant approve`.
+
+    Example: loyalty grant adjust 1 alice 12.50 --reason goodwill --merchant cafe"""
     local = State(state)
     body = {"wallet": address_of_name(local, wallet), "points": amount, "reason": reason}
     with _client(local, merchant, key) as client:
@@ -76,7 +78,7 @@ def welcome(
     campaign: Campaign,
     amount: Points,
     uses: Annotated[int, typer.Option(min=1, max=100_000, help="How many wallets may have it.")] = 1,
-    lasts: Annotated[int | None, typer.Option(parser=parse_duration, help="From now on, e.g. 30d.")] = None,
+    lasts: Annotated[int | None, duration("From now on, e.g. 30d.")] = None,
     picture: Annotated[Path | None, typer.Option("--qr", help="Write its QR code too: .svg, .png or .pdf.")] = None,
     merchant: Merchant = None,
     key: Key = None,
@@ -85,7 +87,9 @@ def welcome(
     as_json: AsJson = False,
 ) -> None:
     """Make a code that staff show to newcomers, as a QR code. A wallet takes it with `loyalty wallet claim`, once in a
-    campaign."""
+    campaign.
+
+    Example: loyalty grant welcome 1 5 --uses 100 --lasts 30d --merchant cafe"""
     local = State(state)
     path = qr.check(picture) if picture else None
     body: Json = {"points": amount, "uses": uses}
@@ -100,7 +104,9 @@ def welcome(
 
 @app.command("list")
 def list_(merchant: Merchant = None, key: Key = None, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """All grants of a merchant, newest first."""
+    """All grants of a merchant, newest first.
+
+    Example: loyalty grant list --merchant cafe"""
     with _client(State(state), merchant, key) as client:
         found = list(client.items("/v1/grants"))
     rows = [(g["id"], g["campaign"], g["reason"], g["state"], points(g["points"]), g["uses"]) for g in found]
@@ -111,7 +117,9 @@ def list_(merchant: Merchant = None, key: Key = None, state: StateDir = DEFAULT,
 def approve(
     grant: Number, merchant: Merchant = None, key: Key = None, state: StateDir = DEFAULT, as_json: AsJson = False
 ) -> None:
-    """Say yes to a grant that waits, with another API key than the one that asked for it."""
+    """Say yes to a grant that waits, with another API key than the one that asked for it.
+
+    Example: loyalty grant approve 3 --key loy_…"""
     with _client(State(state), merchant, key) as client:
         answer = client.write("POST", f"/v1/grants/{grant}/approve")
     _told(answer)
@@ -121,7 +129,9 @@ def approve(
 def withdraw(
     grant: Number, merchant: Merchant = None, key: Key = None, state: StateDir = DEFAULT, as_json: AsJson = False
 ) -> None:
-    """Take back what can be: what waits, an adjustment, or the rest of a welcome or an opening."""
+    """Take back what can be: what waits, an adjustment, or the rest of a welcome or an opening.
+
+    Example: loyalty grant withdraw 3 --merchant cafe"""
     with _client(State(state), merchant, key) as client:
         answer = client.write("POST", f"/v1/grants/{grant}/withdraw")
     _told(answer)

@@ -24,7 +24,9 @@ def launch(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Create the campaign that a file describes, and make everything as it says: terms, rules, shares and offers."""
+    """Create the campaign that a file describes, and make everything as it says: terms, rules, shares and offers.
+
+    Example: loyalty campaign launch campaign.yaml --merchant cafe"""
     wanted = campaign_file.load(file)
     if wanted.terms is None:
         raise CommandError(f"{file} has no terms", "loyalty campaign schema", "invalid-file")

@@ -46,7 +46,9 @@ def new(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key for a merchant, admit it at the gateway and keep its API key. Needs the operator's API key."""
+    """Make a key for a merchant, admit it at the gateway and keep its API key. Needs the operator's API key.
+
+    Example: loyalty merchant new cafe --title 'The Café'"""
     local_state = State(state)
     # There is a key already after a failure between it and the gateway's answer: this is the second try.
     address = wallets.ensure(local_state, name, KIND)
@@ -69,7 +71,9 @@ def admit(state: State, name: str, title: str, address: str) -> MerchantRecord:
 
 @app.command("list")
 def list_(state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """The merchants whose keys are on this machine."""
+    """The merchants whose keys are on this machine.
+
+    Example: loyalty merchant list"""
     found = [{"name": m.name, "id": m.id, "address": m.address} for m in State(state).merchants()]
     out.result(found, lambda: table("Merchants", ("name", "id", "address"), [list(m.values()) for m in found]))
 
@@ -87,7 +91,9 @@ def log(
     as_json: AsJson = False,
 ) -> None:
     """What was changed of a merchant's configuration, by which API key, with old and new values; newest first. --json
-    shows them whole."""
+    shows them whole.
+
+    Example: loyalty merchant log cafe --what campaign.rules"""
     local_state = State(state)
     with client_of(local_state, local_state.merchant(name)) as client:
         found = list(islice(client.items("/v1/audit-log", what=what, limit=min(most, 200)), most))
@@ -110,7 +116,9 @@ def accept(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Accept a campaign's invitation, on the chain."""
+    """Accept a campaign's invitation, on the chain.
+
+    Example: loyalty merchant accept mill 1"""
     local_state = State(state)
     chain = open_chain(local_state)
     own = own_key(local_state, chain, name)
@@ -136,7 +144,9 @@ def delegate(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Let the gateway execute redemptions for this merchant (the points still go to the merchant)."""
+    """Let the gateway execute redemptions for this merchant (the points still go to the merchant).
+
+    Example: loyalty merchant delegate cafe"""
     local_state = State(state)
     chain = open_chain(local_state)
     own = own_key(local_state, chain, name)
@@ -162,7 +172,9 @@ def cash_out(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Exchange points that the merchant was paid for the settlement asset, at par, on the chain."""
+    """Exchange points that the merchant was paid for the settlement asset, at par, on the chain.
+
+    Example: loyalty merchant cash-out cafe 12.50"""
     local_state = State(state)
     recipient = wallets.parsed(to) if to else None
     chain = open_chain(local_state)
@@ -178,7 +190,9 @@ def faucet(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """On a local chain: gas, and units of the mock settlement asset, for nothing."""
+    """On a local chain: gas, and units of the mock settlement asset, for nothing.
+
+    Example: loyalty faucet cafe --asset 1000000000"""
     local_state = State(state)
     chain = open_chain(local_state)
     merchants = {record.name: record.address for record in local_state.merchants()}

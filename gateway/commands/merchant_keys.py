@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from gateway.client import Client, Document, Json, calls
-from gateway.commands.console import AsJson, CommandError, facts, moment, out, parse_duration, table
+from gateway.commands.console import AsJson, CommandError, duration, facts, moment, out, table
 from gateway.commands.state import DEFAULT, MerchantRecord, State, StateDir
 
 #: All of a merchant's.
@@ -31,7 +31,9 @@ def key(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Issue one more API key for a merchant, for instance for a till. It is shown once."""
+    """Issue one more API key for a merchant, for instance for a till. It is shown once.
+
+    Example: loyalty merchant key cafe --scopes actions,codes"""
     local = State(state)
     with client_of(local, local.merchant(name)) as client:
         answer = client.create_key([scope.strip() for scope in scopes.split(",")])
@@ -39,7 +41,9 @@ def key(
 
 
 def keys(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """The merchant's API keys, without their texts, oldest first."""
+    """The merchant's API keys, without their texts, oldest first.
+
+    Example: loyalty merchant keys cafe"""
     local = State(state)
     with client_of(local, local.merchant(name)) as client:
         found = list(client.items("/v1/keys"))
@@ -50,12 +54,14 @@ def keys(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> None
 def rotate(
     name: Name,
     key: Annotated[int | None, typer.Argument(min=1, help="The key's number; by default this machine's own.")] = None,
-    grace: Annotated[int, typer.Option(parser=parse_duration, help="The old key works so long, e.g. 2h.")] = 86_400,
+    grace: Annotated[int, duration("The old key works so long, e.g. 2h.", "1d")] = 86_400,
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
     """A new key with the scopes of an old one, which works for some time more. This machine's own is kept here; any
-    other is shown once."""
+    other is shown once.
+
+    Example: loyalty merchant rotate cafe 7 --grace 2h"""
     local = State(state)
     record = local.merchant(name)
     with client_of(local, record) as client:
@@ -70,7 +76,9 @@ def rotate(
 
 
 def revoke(name: Name, key: Key, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """End a key at once, for instance of a till that was lost."""
+    """End a key at once, for instance of a till that was lost.
+
+    Example: loyalty merchant revoke cafe 7"""
     local = State(state)
     with client_of(local, local.merchant(name)) as client:
         if key == _own(list(client.items("/v1/keys"))):

@@ -23,7 +23,9 @@ def migrate(
     as_json: AsJson = False,
 ) -> None:
     """Bring the database to the newest schema. `loyalty up` does it by itself. --to copies all of it into another one,
-    SQLite or PostgreSQL; stop gateway and worker before."""
+    SQLite or PostgreSQL; stop gateway and worker before.
+
+    Example: loyalty migrate --database sqlite:///loyalty.db"""
     if not database_url:
         raise CommandError("which database?", "loyalty migrate --database sqlite:///loyalty.db")
     if to is not None:

@@ -20,10 +20,10 @@ from gateway.commands.console import (
     AsJson,
     CommandError,
     Group,
+    amounts,
+    duration,
     facts,
     out,
-    parse_duration,
-    parse_points,
     points,
     table,
 )
@@ -110,7 +110,7 @@ def checked(offer: Json, domains: Domains) -> Json:
 def create(
     merchant: Merchant,
     title: Annotated[str, typer.Option(help="What it is.")],
-    price: Annotated[int, typer.Option(parser=parse_points, metavar="POINTS", help="Points, e.g. 250.00")],
+    price: Annotated[int, amounts("Points, e.g. 250.00")],
     kind: Annotated[Kind, typer.Option(help="What kind of reward it is: `loyalty offer kinds`.")] = "product",
     reward: Annotated[list[str] | None, typer.Option(help="A term of the reward, NAME=VALUE; again for each.")] = None,
     description: Annotated[str, typer.Option(help="More about it.")] = "",
@@ -122,20 +122,18 @@ def create(
     stock: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
     zone: Annotated[str, typer.Option(parser=offer_terms.zone, help="Where days and weeks begin.")] = "UTC",
     first: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="From this day on; default now.")] = None,
-    lasts: Annotated[int, typer.Option(parser=parse_duration, help="From its start to its end, e.g. 90d.")] = 365 * DAY,
-    code_valid: Annotated[int, typer.Option(parser=parse_duration, help="A code can be used so long.")] = 90 * DAY,
+    lasts: Annotated[int, duration("From its start to its end, e.g. 90d.", "365d")] = 365 * DAY,
+    code_valid: Annotated[int, duration("A code can be used so long.", "90d")] = 90 * DAY,
     codes: Annotated[str, typer.Option(help="pool, links, signed, or a pattern: CAFE-****-****-****-%")] = "pool",
     low_stock: Annotated[int, typer.Option(min=0, help="Webhooks tell when so many codes are left.")] = 20,
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Sign an offer with the merchant's key and publish it, e.g. for a tenth off wine, at most once a week:
+    """Sign an offer with the merchant's key and publish it. Codes of a pool are uploaded: `loyalty codes upload`.
 
-    loyalty offer create --merchant cafe --title "A tenth off wine" --price 300 --kind percentage --reward percent=10
-    --reward categories=wine --campaign 1 --tier-price status:2=250 --limit 1/week --codes 'WINE-****-****-****-%'
-
-    Codes of a pool are uploaded: `loyalty codes upload`.
-    """
+    A tenth off wine, at most once a week. Example: loyalty offer create --merchant cafe --title "A tenth off wine"
+    --price 300 --kind percentage --reward percent=10 --reward categories=wine --campaign 1 --limit 1/week
+    --tier-price status:2=250 --codes 'WINE-****-****-****-%'"""
     local = State(state)
     record = local.merchant(merchant)
     rungs = [offer_terms.tier_price(text) for text in tier_price or ()]
@@ -170,7 +168,9 @@ def create(
 
 @app.command()
 def kinds(as_json: AsJson = False) -> None:
-    """The kinds of rewards, and how each is typed for `loyalty offer create`."""
+    """The kinds of rewards, and how each is typed for `loyalty offer create`.
+
+    Example: loyalty offer kinds"""
     rows = [(kind, offer_terms.example(kind).partition(" --reward ")[2]) for kind in offer_terms.EXAMPLES]
     told = {kind: list(terms) for kind, terms in offer_terms.EXAMPLES.items()}
     out.result(told, lambda: table("Kinds of rewards", ("--kind", "--reward"), rows))
@@ -184,7 +184,9 @@ def list_(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Offers that points buy now."""
+    """Offers that points buy now.
+
+    Example: loyalty offer list --campaign 1"""
     with Client(State(state).endpoints()["gateway"]) as client:
         found = list(client.items("/v1/offers", campaign=campaign, points_of=points_of, kind=kind))
     rows = [
@@ -203,7 +205,9 @@ def list_(
 
 @app.command()
 def show(offer: Id, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """One offer, with the merchant's signature checked."""
+    """One offer, with the merchant's signature checked.
+
+    Example: loyalty offer show 3"""
     with Client(State(state).endpoints()["gateway"]) as client:
         answer = checked(client.get(f"/v1/offers/{offer}"), domains_of(client.chain()))
     out.result(answer, lambda: describe(answer))
@@ -211,7 +215,9 @@ def show(offer: Id, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
 
 @app.command()
 def close(offer: Id, merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """Take no new orders; accepted ones go on."""
+    """Take no new orders; accepted ones go on.
+
+    Example: loyalty offer close 3 --merchant cafe"""
     local = State(state)
     with client_of(local, local.merchant(merchant)) as client:
         answer = client.write("POST", f"/v1/offers/{offer}/close")
@@ -220,7 +226,9 @@ def close(offer: Id, merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJ
 
 @app.command("open")
 def open_(offer: Id, merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """Take orders again after it was closed."""
+    """Take orders again after it was closed.
+
+    Example: loyalty offer open 3 --merchant cafe"""
     local = State(state)
     with client_of(local, local.merchant(merchant)) as client:
         answer = client.write("POST", f"/v1/offers/{offer}/open")

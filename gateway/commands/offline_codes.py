@@ -33,7 +33,9 @@ Code = Annotated[str, typer.Argument(help="The code that the customer shows.")]
 
 
 def key(merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """The public key with which tills check the merchant's signed codes without a network."""
+    """The public key with which tills check the merchant's signed codes without a network.
+
+    Example: loyalty codes key --merchant cafe"""
     local = State(state)
     record = local.merchant(merchant)
     with client_of(local, record) as client:
@@ -48,7 +50,9 @@ def verify(
     take: Annotated[Path | None, typer.Option(help="Use it up: note it in this file, unless it is there.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a signed code without any network; with --take use it, and send the file later: `loyalty codes report`."""
+    """Check a signed code without any network; with --take use it, and send the file later: `loyalty codes report`.
+
+    Example: loyalty codes verify CODE --key 0x… --take uses.csv"""
     now = int(time.time())
     try:
         token = tokens.verify(_key(key), code, now, offer)
@@ -102,7 +106,9 @@ def report(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Send the uses of signed codes that were noted without a network. Safe to run again. Exit 1: not all counted."""
+    """Send the uses of signed codes that were noted without a network. Safe to run again. Exit 1: not all counted.
+
+    Example: loyalty codes report uses.csv --merchant cafe"""
     local = State(state)
     uses, results = _uses(file), []
     with client_of(local, local.merchant(merchant)) as client:
@@ -118,7 +124,9 @@ def report(
 
 
 def doubles(merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """Codes that two tills took while one of them had no network."""
+    """Codes that two tills took while one of them had no network.
+
+    Example: loyalty codes doubles --merchant cafe"""
     local = State(state)
     with client_of(local, local.merchant(merchant)) as client:
         found = list(client.items("/v1/codes/double-uses"))

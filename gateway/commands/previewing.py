@@ -38,7 +38,9 @@ def preview(
     key: Annotated[str | None, typer.Option(envvar="LOYALTY_API_KEY", help="API key with the scope actions.")] = None,
     kind: Annotated[Kind, typer.Option(help="What was done.")] = "purchase",
     lines: Annotated[list[str] | None, typer.Option("--line", help="A line of the receipt; again for each.")] = None,
-    amount: Annotated[int | None, typer.Option(parser=parse_points, help="Instead of lines, e.g. 15.30")] = None,
+    amount: Annotated[
+        int | None, typer.Option(parser=parse_points, metavar="AMOUNT", help="Instead of lines, e.g. 15.30")
+    ] = None,
     action: Annotated[str | None, typer.Option(help="Which custom action, e.g. review.")] = None,
     wallet: Annotated[str | None, typer.Option(help="Whose, an address or a wallet of this machine.")] = None,
     state: StateDir = DEFAULT,

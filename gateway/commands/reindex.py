@@ -27,7 +27,9 @@ def reindex(
     as_json: AsJson = False,
 ) -> None:
     """Read the chain from its beginning again and compare with the database. Exit code 1: a difference. --replace mends
-    it."""
+    it.
+
+    Example: loyalty reindex --replace"""
     local = State(state)
     chain, database = open_chain(local), open_database(local)
     try:

@@ -30,7 +30,8 @@ def replay(
 
     Lines of the file that no till would send, and refunds of more than was bought, are only counted.
     Customers become wallets derived from a random seed in the state directory; their numbers are never sent.
-    """
+
+    Example: loyalty replay online_retail.csv --merchant cafe --campaign 1"""
     local = State(state)
     token = key or (local.merchant(merchant).api_key if merchant else None)
     if not token:

@@ -31,7 +31,9 @@ def restored(
     as_json: AsJson = False,
 ) -> None:
     """After a restore: what of the forgotten past is taken back in, and what tills have not told again. Exit code 1:
-    not everything is taken back in yet."""
+    not everything is taken back in yet.
+
+    Example: loyalty restored --trust-codes 1"""
     database = open_database(State(state))
     try:
         if trust_codes is not None:

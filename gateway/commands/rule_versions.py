@@ -15,7 +15,9 @@ Campaign = Annotated[int, typer.Argument(min=1, help="The campaign's number.")]
 
 
 def versions(campaign: Campaign, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """All versions of a campaign's rules: those of earlier times, in force and to come. --json shows them whole."""
+    """All versions of a campaign's rules: those of earlier times, in force and to come. --json shows them whole.
+
+    Example: loyalty campaign versions 1"""
     with Client(State(state).endpoints()["gateway"]) as client:
         found = list(client.items(f"/v1/campaigns/{campaign}/rules"))
     rows = [(row["version"], moment(row["valid_from"]), len(row["rules"]["rules"])) for row in found]
@@ -29,7 +31,9 @@ def withdraw(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Take rules back that are not in force yet, e.g. `loyalty campaign withdraw-rules 1 4 --merchant cafe`."""
+    """Take rules back that are not in force yet.
+
+    Example: loyalty campaign withdraw-rules 1 4 --merchant cafe"""
     local = State(state)
     with client_of(local, local.merchant(merchant)) as client:
         client.write("DELETE", f"/v1/campaigns/{campaign}/rules/{version}")

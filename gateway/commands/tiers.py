@@ -32,7 +32,9 @@ def _next(place: Json) -> str:
 
 
 def tiers(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """On which rungs the wallet stands, for how long, and what is missing to the next. Only the wallet may see it."""
+    """On which rungs the wallet stands, for how long, and what is missing to the next. Only the wallet may see it.
+
+    Example: loyalty wallet tiers alice"""
     local = State(state)
     wallet = wallets.open_wallet(local, name)
     with Client(local.endpoints()["gateway"]) as client:
@@ -62,7 +64,9 @@ def ask_rung(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Sign a wish for a rung that a merchant gives, and show it to the merchant: from then on it knows this wallet."""
+    """Sign a wish for a rung that a merchant gives, and show it to the merchant: from then on it knows this wallet.
+
+    Example: loyalty wallet ask-rung alice 1 status gold --until 2027-12-31"""
     local = State(state)
     try:
         last = date.fromisoformat(until)
@@ -84,7 +88,9 @@ def ask_rung(
 
 
 def goals(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """How far the wallet is with challenges and streaks. Only the wallet may see it."""
+    """How far the wallet is with challenges and streaks. Only the wallet may see it.
+
+    Example: loyalty wallet goals alice"""
     local = State(state)
     wallet = wallets.open_wallet(local, name)
     with Client(local.endpoints()["gateway"]) as client:

@@ -25,7 +25,9 @@ def up(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Start a local chain, the gateway and its worker; run again to go on with the same state. Ctrl-C stops all."""
+    """Start a local chain, the gateway and its worker; run again to go on with the same state. Ctrl-C stops all.
+
+    Example: loyalty up --port 8001 --rpc-port 8546"""
     local = State(state)
     with only_one(local), ending_in_order():
         if fresh and (aside := set_aside(local)):

@@ -23,7 +23,9 @@ def vip(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Let a wallet that asked for it stand on a rung at least, until a day."""
+    """Let a wallet that asked for it stand on a rung at least, until a day.
+
+    Example: loyalty campaign vip wish.json --merchant cafe --last 2027-12-31"""
     local = State(state)
     try:
         asked: Any = json.loads(wish.read_text(encoding="utf-8"))

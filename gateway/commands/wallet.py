@@ -40,7 +40,9 @@ def _client(state: State) -> Client:
 
 @app.command()
 def new(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """Make a wallet: a key in an encrypted file on this machine, known to nobody."""
+    """Make a wallet: a key in an encrypted file on this machine, known to nobody.
+
+    Example: loyalty wallet new alice"""
     local = State(state)
     address = checksum(wallets.create(local, name))
     answer = {"name": name, "address": address, "keystore": str(local.keystore("wallets", name))}
@@ -49,7 +51,9 @@ def new(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
 
 @app.command("list")
 def list_(state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """The wallets on this machine."""
+    """The wallets on this machine.
+
+    Example: loyalty wallet list"""
     found = [{"name": name, "address": address} for name, address in wallets.listed(State(state))]
     out.result(found, lambda: table("Wallets", ("name", "address"), [list(wallet.values()) for wallet in found]))
 
@@ -61,7 +65,9 @@ def balance(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Points in the wallet and in campaigns, those under hold too."""
+    """Points in the wallet and in campaigns, those under hold too.
+
+    Example: loyalty wallet balance alice"""
     local = State(state)
     address = wallets.address_of_name(local, who)
     answer: Document
@@ -81,7 +87,9 @@ def balance(
 
 @app.command()
 def pending(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """What was reported for this wallet and is not yet on the chain. Only the wallet itself may see it."""
+    """What was reported for this wallet and is not yet on the chain. Only the wallet itself may see it.
+
+    Example: loyalty wallet pending alice"""
     local = State(state)
     wallet = wallets.open_wallet(local, name)
     with _client(local) as client:
@@ -103,7 +111,9 @@ def pending(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> N
 
 @app.command()
 def history(who: Who, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """Every change of the wallet and its accounts, from the chain's events."""
+    """Every change of the wallet and its accounts, from the chain's events.
+
+    Example: loyalty wallet history alice"""
     local = State(state)
     address = wallets.address_of_name(local, who)
     with _client(local) as client:
@@ -127,7 +137,9 @@ def claim(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Take the points of a receipt's code. Whoever has the code has the points."""
+    """Take the points of a receipt's code. Whoever has the code has the points.
+
+    Example: loyalty wallet claim alice WXEQK7MY4D6YY7VB72HV52DBRA"""
     local = State(state)
     with _client(local) as client:
         answer = client.claim(code, wallets.address_of_name(local, name))
@@ -152,7 +164,9 @@ def enter(
     name: Name, campaign: Campaign, amount: Points, through: Direct = False, state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Wallet to campaign, with its bonus where it has one."""
+    """Wallet to campaign, with its bonus where it has one.
+
+    Example: loyalty wallet enter alice 2 12.50"""
     _moved(State(state), name, direct.enter(campaign, amount), through)
 
 
@@ -161,7 +175,9 @@ def leave(
     name: Name, campaign: Campaign, amount: Points, through: Direct = False, state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Matured points of an open campaign to the wallet."""
+    """Matured points of an open campaign to the wallet.
+
+    Example: loyalty wallet leave alice 1 12.50"""
     _moved(State(state), name, direct.leave(campaign, amount), through)
 
 
@@ -175,7 +191,9 @@ def move(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Matured points from one campaign to another, in one step."""
+    """Matured points from one campaign to another, in one step.
+
+    Example: loyalty wallet move alice 1 2 12.50"""
     _moved(State(state), name, direct.move(source, target, amount), through)
 
 
@@ -188,7 +206,9 @@ def send(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Give points away."""
+    """Give points away.
+
+    Example: loyalty wallet send alice bob 12.50"""
     local = State(state)
     recipient = from_hex(wallets.address_of_name(local, to))
     _moved(local, name, direct.send(recipient, amount), through)
@@ -207,7 +227,9 @@ def stay(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Keep matured points in a campaign instead of having them released to the wallet."""
+    """Keep matured points in a campaign instead of having them released to the wallet.
+
+    Example: loyalty wallet stay alice 1"""
     _moved(State(state), name, direct.stay(campaign, not off), through)
 
 
@@ -222,7 +244,9 @@ def cash_out(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Exchange points for the settlement asset, at par."""
+    """Exchange points for the settlement asset, at par.
+
+    Example: loyalty wallet cash-out alice 12.50"""
     local = State(state)
     recipient = from_hex(wallets.address_of_name(local, to)) if to else None
     _moved(local, name, direct.cash_out(amount, recipient), through)
@@ -235,7 +259,9 @@ def quote(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """What an offer costs this wallet, and why. Only the wallet itself may ask."""
+    """What an offer costs this wallet, and why. Only the wallet itself may ask.
+
+    Example: loyalty wallet quote alice 3"""
     local = State(state)
     wallet = wallets.open_wallet(local, name)
     with _client(local) as client:
@@ -254,7 +280,9 @@ def redeem(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Buy a code: signs the order, waits for the payment at depth, opens the box and checks it against the chain."""
+    """Buy a code: signs the order, waits for the payment at depth, opens the box and checks it against the chain.
+
+    Example: loyalty wallet redeem alice 3"""
     local = State(state)
     wallet = wallets.open_wallet(local, name)
     with _client(local) as client:
@@ -275,7 +303,9 @@ def inbox(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Open every box that waits, and check each against the chain."""
+    """Open every box that waits, and check each against the chain.
+
+    Example: loyalty wallet inbox alice --confirm"""
     local = State(state)
     wallet = wallets.open_wallet(local, name)
     with _client(local) as client:
@@ -291,7 +321,9 @@ def inbox(
 
 @app.command()
 def cancel(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """Void everything that this wallet signed and that has not landed. Own transaction; needs gas."""
+    """Void everything that this wallet signed and that has not landed. Own transaction; needs gas.
+
+    Example: loyalty wallet cancel alice"""
     local = State(state)
     chain = open_chain(local)
     chain.own(wallets.load_key(local, name)).token("open orders of the wallet cancelled", calls.cancel_wallet())

@@ -24,7 +24,9 @@ def add(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Send the merchant's events to an address from now on. The signing secret is shown once."""
+    """Send the merchant's events to an address from now on. The signing secret is shown once.
+
+    Example: loyalty webhook add https://shop.example/hooks/loyalty --merchant cafe"""
     local = State(state)
     with client_of(local, local.merchant(merchant)) as client:
         answer = client.send(calls.post_webhooks({"url": url}))
@@ -34,7 +36,9 @@ def add(
 
 @app.command("list")
 def list_(merchant: Merchant, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """The merchant's webhooks. One that answered 410 Gone is switched off."""
+    """The merchant's webhooks. One that answered 410 Gone is switched off.
+
+    Example: loyalty webhook list --merchant cafe"""
     local = State(state)
     with client_of(local, local.merchant(merchant)) as client:
         found = list(client.items("/v1/webhooks"))
@@ -49,7 +53,9 @@ def remove(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Forget a webhook and the messages that still wait for it."""
+    """Forget a webhook and the messages that still wait for it.
+
+    Example: loyalty webhook remove 1 --merchant cafe"""
     local = State(state)
     with client_of(local, local.merchant(merchant)) as client:
         client.send(calls.delete_webhooks_by_id(webhook))
@@ -64,7 +70,9 @@ def messages(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """What was delivered, waits or was given up, newest first."""
+    """What was delivered, waits or was given up, newest first.
+
+    Example: loyalty webhook messages --merchant cafe"""
     local = State(state)
     with client_of(local, local.merchant(merchant)) as client:
         found = list(islice(client.items("/v1/webhooks/deliveries", limit=min(most, 200)), most))
@@ -83,7 +91,9 @@ def replay(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Send a message once more, under its old id."""
+    """Send a message once more, under its old id.
+
+    Example: loyalty webhook replay 12 --merchant cafe"""
     local = State(state)
     with client_of(local, local.merchant(merchant)) as client:
         answer = client.send(calls.post_webhooks_deliveries_by_id_replay(message))
