@@ -69,6 +69,7 @@ from gateway.loyalty.earning.referrals import routes as referrals_routes
 from gateway.loyalty.earning.referrals.service import Referrals
 from gateway.loyalty.earning.release import Releaser
 from gateway.loyalty.earning.service import Earning
+from gateway.loyalty.ledger.models import STREAM as LEDGER_STREAM
 from gateway.loyalty.ledger.service import Ledger
 from gateway.loyalty.moves import routes as moves_routes
 from gateway.loyalty.moves.models import Move
@@ -199,7 +200,8 @@ class House:
         shared = SharedBudget(self.ground.clock, self.earning.has_paid, self.settings.max_shared_orders)
         kept = (Move.__table__, Redemption.__table__, EarlyAsk.__table__)
         g = self.ground
-        explain = Explanations(g.db, g.reads, Receipts(g.db, g.rpc, g.deployment), self.ledger).of
+        receipts = Receipts(g.db, g.rpc, g.deployment)
+        explain = Explanations(g.db, g.reads, receipts, self.ledger, LEDGER_STREAM).of
         return OpenOrders(g.db, g.reads, g.clock, shared, explain, kept, self.settings.max_orders)
 
     def _early(self) -> Early:
@@ -243,7 +245,7 @@ class House:
         """Who reads the chain's events, by the name of its cursor. The ledger comes first: others ask it. `WANTED` says
         what of them each wants to know."""
         return {
-            "ledger": Ahead(self.ledger.plan),
+            LEDGER_STREAM: Ahead(self.ledger.plan),
             EARNING_STREAM: self.landing.apply_events,
             REDEMPTION_STREAM: self.redemption_settlement.apply_events,
             MOVE_STREAM: self.move_settlement.apply_events,

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gateway.chain.indexer.models import ChainEvent, EventKind, IndexedBlock, Subscription
+from gateway.chain.indexer.models import ChainEvent, EventKind, IndexedBlock
+from gateway.chain.indexer.stream import cursor_of, newest_event
 from gateway.commands.audit_books import Books
 from gateway.commands.audit_logs import Json, Logs
 from gateway.commands.audit_model import Account, Difference, Log, short
@@ -67,10 +68,10 @@ def positions(session: Session) -> tuple[dict[str, Position], list[Difference], 
     """How far each room has read, what is wrong with that, and how many events all of them are behind."""
     found: dict[str, Position] = {}
     differences: list[Difference] = []
-    newest = session.scalar(sa.select(sa.func.max(ChainEvent.id))) or 0
+    newest = newest_event(session)
     behind = 0
     for room in ROOMS:
-        last = session.scalar(sa.select(Subscription.last_event).where(Subscription.name == room)) or 0
+        last = cursor_of(session, room)
         found[room] = position(session, last)
         event = session.get(ChainEvent, last)
         if last and event is None:

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain.deployment import Deployment
-from gateway.chain.indexer.models import ChainEvent, EventKind, IndexedBlock, Subscription
+from gateway.chain.indexer.models import ChainEvent, EventKind, IndexedBlock
 from gateway.chain.indexer.service import Indexer
-from gateway.chain.indexer.stream import hold
+from gateway.chain.indexer.stream import cursor_of, hold, newest_event
 from gateway.chain.rpc import Rpc
 from gateway.commands.audit_database import Position, cursor_block, position
 from gateway.commands.audit_logs import ChainMoved
@@ -25,6 +25,7 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.loyalty.campaigns import mirror, promises
 from gateway.loyalty.campaigns.models import Campaign
+from gateway.loyalty.ledger.models import STREAM as LEDGER_STREAM
 from gateway.loyalty.ledger.models import ChainBadge, Holding, HubCampaign, LedgerEntry, LedgerTotal
 from gateway.loyalty.ledger.service import Ledger
 from gateway.models import metadata
@@ -33,7 +34,6 @@ Progress = Callable[[int, int], None]
 Row = tuple[Any, ...]
 #: Rows held of each side, and differences told of each table.
 PAGE, TOLD = 5_000, 20
-LEDGER = "ledger"
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,8 @@ def compare(live: Session, scratch: Database) -> Comparison:
     if block is None:
         raise CommandError("the gateway has not read the chain yet", "loyalty up", "not-indexed")
     found = Comparison(block.number)
-    cursor = live.scalar(sa.select(Subscription.last_event).where(Subscription.name == LEDGER)) or 0
     with scratch.begin() as session:
-        Ledger().rebuild(session, _id_at(session, position(live, cursor)))
+        Ledger().rebuild(session, _id_at(session, position(live, cursor_of(live, LEDGER_STREAM))))
     with scratch.read() as session:
         for name, (query, keys) in QUERIES.items():
             _compare(found, name, keys, _rows(session, query), _rows(live, query))
@@ -104,8 +103,8 @@ def mend(db: Database, rpc: Rpc, deployment: Deployment, found: Comparison) -> N
             pass
     if any(found.differing[name] for name in QUERIES.keys() - STREAM):
         with db.begin() as session:
-            cursor = hold(session, LEDGER)
-            cursor.last_event = mirror.newest_event(session)  # moved: what a reader has planned is void (decision 0140)
+            cursor = hold(session, LEDGER_STREAM)
+            cursor.last_event = newest_event(session)  # moved: what a reader has planned is void (decision 0140)
             session.flush()
             Ledger().rebuild(session, cursor.last_event)
     if found.differing["campaigns"]:

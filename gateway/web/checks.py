@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from gateway.chain.errors import BlockUnavailable, ChainError
 from gateway.chain.hexes import to_hex
-from gateway.chain.indexer.models import ChainEvent, IndexedBlock, Subscription
+from gateway.chain.indexer.models import IndexedBlock, Subscription
+from gateway.chain.indexer.stream import newest_event
 from gateway.chain.reads import Reads
 from gateway.chain.relayer import decisions
 from gateway.chain.relayer.fence import Fence
@@ -75,7 +76,7 @@ class Checks:
     def indexer(self) -> Finding:
         with self.db.read() as session:
             read = session.scalar(sa.select(IndexedBlock).order_by(IndexedBlock.number.desc()).limit(1))
-            newest = session.scalar(sa.select(sa.func.max(ChainEvent.id))) or 0
+            newest = newest_event(session)
             slowest = session.scalar(sa.select(sa.func.min(Subscription.last_event)))
         if read is None:
             return Finding(False, "has not begun: is a worker running?")

@@ -83,11 +83,21 @@ def hold(session: Session, name: str) -> Subscription:
     return get_or_add(session, Subscription, name, lambda: Subscription(name=name))
 
 
+def cursor_of(session: Session, name: str) -> int:
+    """Id of the last event that the reader called `name` has passed, 0 before the first."""
+    return session.scalar(_CURSOR, {"name": name}) or 0
+
+
+def newest_event(session: Session) -> int:
+    """Id of the last event in the stream, 0 before the first."""
+    return session.scalar(_NEWEST) or 0
+
+
 def applied_block(session: Session) -> int | None:
     """The last block read, when every reader has applied all of its events; None while one is behind."""
     # In this order: what is written between the statements makes a reader look late, never early.
     block = session.scalar(sa.select(sa.func.max(IndexedBlock.number)))
-    newest = _newest(session)
+    newest = newest_event(session)
     slowest = session.scalar(sa.select(sa.func.min(Subscription.last_event))) or 0
     return block if slowest >= newest else None
 
@@ -100,7 +110,7 @@ def time_read(session: Session) -> int:
 
 def _at_once(db: Database, name: str, apply: Apply, limit: int, kinds: Collection[EventKind] | None) -> int:
     with db.read() as session:
-        if _newest(session) <= _cursor(session, name):
+        if newest_event(session) <= cursor_of(session, name):
             return 0
     with db.begin() as session:
         row = hold(session, name)
@@ -113,7 +123,7 @@ def _at_once(db: Database, name: str, apply: Apply, limit: int, kinds: Collectio
 
 def _planned(db: Database, name: str, apply: Ahead, limit: int, kinds: Collection[EventKind] | None) -> int:
     with db.snapshot() as session:
-        after = _cursor(session, name)
+        after = cursor_of(session, name)
         events, upto = _next(session, after, limit, kinds)
         write = apply.plan(session, events) if events else None
     if upto == after:
@@ -134,20 +144,12 @@ def _move(session: Session, name: str, after: int, upto: int) -> bool:
     return session.connection().execute(_MOVE, {"reader": name, "after": after, "upto": upto}).rowcount > 0
 
 
-def _cursor(session: Session, name: str) -> int:
-    return session.scalar(_CURSOR, {"name": name}) or 0
-
-
-def _newest(session: Session) -> int:
-    return session.scalar(_NEWEST) or 0
-
-
 def _next(
     session: Session, after: int, limit: int, kinds: Collection[EventKind] | None
 ) -> tuple[Sequence[ChainEvent], int]:
     """What comes after a cursor and where it stands then. Bare rows: making objects of them took longer than reading
     them."""
-    newest = _newest(session)  # first: what is added after this is read in the next turn
+    newest = newest_event(session)  # first: what is added after this is read in the next turn
     if newest <= after:
         return (), after
     query = _events(None if kinds is None else frozenset(kinds))

@@ -11,7 +11,8 @@ from typing import Protocol
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gateway.chain.indexer.models import NONCED, ChainEvent, EventKind, Subscription
+from gateway.chain.indexer.models import NONCED, ChainEvent, EventKind
+from gateway.chain.indexer.stream import cursor_of, newest_event
 from gateway.core.db import Database
 from gateway.identity.wallets.models import UNEXPLAINED, OpenOrder
 from gateway.identity.wallets.orders import DAY, LONGEST, Horizon
@@ -23,8 +24,6 @@ USED = {
     True: (EventKind.ACCOUNT_ORDER, EventKind.SPENT),
     False: (EventKind.TOKEN_ORDER, EventKind.REDEEMED),
 }
-#: The ledger's cursor in the stream of chain events.
-LEDGER = "ledger"
 
 
 class Purse(Protocol):
@@ -53,10 +52,11 @@ class Whole(Protocol):
 
 
 class Explanations:
-    """Tells an order whose nonce something else used from one that landed while the node left out its event."""
+    """Tells an order whose nonce something else used from one that landed while the node left out its event. `stream`
+    names the ledger's cursor."""
 
-    def __init__(self, db: Database, reads: Balances, receipts: Whole, wallets: Wallets) -> None:
-        self.db, self.reads, self.receipts, self.wallets = db, reads, receipts, wallets
+    def __init__(self, db: Database, reads: Balances, receipts: Whole, wallets: Wallets, stream: str) -> None:
+        self.db, self.reads, self.receipts, self.wallets, self.stream = db, reads, receipts, wallets, stream
 
     def of(self, order: OpenOrder, horizon: Horizon) -> bool | None:
         """Whether it is certain that `order`, whose nonce has passed at `horizon`, did not land; None: ask again, the
@@ -93,9 +93,7 @@ class Explanations:
         return list(set(session.scalars(query)))
 
     def _behind(self, session: Session, horizon: Horizon) -> bool:
-        newest = session.scalar(sa.select(sa.func.max(ChainEvent.id))) or 0
-        booked = session.scalar(sa.select(Subscription.last_event).where(Subscription.name == LEDGER)) or 0
-        return not newest == booked == horizon.newest
+        return not newest_event(session) == cursor_of(session, self.stream) == horizon.newest
 
 
 def count(session: Session) -> int:

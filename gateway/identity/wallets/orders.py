@@ -14,7 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gateway.chain.errors import Permanent, Reverted
-from gateway.chain.indexer.models import ChainEvent, IndexedBlock, Subscription
+from gateway.chain.indexer.models import IndexedBlock
+from gateway.chain.indexer.stream import cursor_of, newest_event
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.identity.wallets.errors import (
@@ -264,9 +265,8 @@ class OpenOrders:
     def _horizon(self, session: Session, stream: str) -> Horizon | None:
         # In this order: what is written between the statements makes the reader look late, never early.
         block = session.scalar(sa.select(IndexedBlock).order_by(IndexedBlock.number.desc()).limit(1))
-        newest = session.scalar(sa.select(sa.func.max(ChainEvent.id))) or 0
-        cursor = session.scalar(sa.select(Subscription.last_event).where(Subscription.name == stream)) or 0
-        if block is None or cursor < newest:
+        newest = newest_event(session)
+        if block is None or cursor_of(session, stream) < newest:
             return None
         return Horizon(block.number, block.hash, block.time, newest)
 

@@ -15,8 +15,7 @@ from sqlalchemy.orm import Session
 from gateway.chain import signatures
 from gateway.chain.deployment import Deployment
 from gateway.chain.hexes import checksum
-from gateway.chain.indexer.models import Subscription
-from gateway.chain.indexer.stream import hold
+from gateway.chain.indexer.stream import cursor_of, hold
 from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database, get_or_add
@@ -37,6 +36,7 @@ from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.earning.errors import CAMPAIGN_ENDED
 from gateway.loyalty.earning.models import EARNED, Action
 from gateway.loyalty.ledger import badges as ledger
+from gateway.loyalty.ledger.models import STREAM as LEDGER_STREAM
 from gateway.loyalty.ledger.models import ChainBadge
 from gateway.loyalty.rules.badges import Badge
 
@@ -139,8 +139,7 @@ class Badges:
     def _wait_for_the_ledger(self, session: Session) -> None:
         """What this room's reader has passed, the ledger must know: else a badge that landed could be waited for."""
         passed = hold(session, STREAM).last_event
-        known = session.get(Subscription, "ledger", populate_existing=True)
-        if (known.last_event if known else 0) < passed:
+        if cursor_of(session, LEDGER_STREAM) < passed:
             raise BUSY.at(retry_after=1)
 
     def withdraw(self, session: Session, campaign: int, badge: int, wallet: bytes) -> None:

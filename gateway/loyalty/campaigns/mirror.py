@@ -95,11 +95,6 @@ def has_batches(session: Session, campaign: int, upto: int) -> bool:
     return any(event.kind in landed for event in _events(session, campaign, upto))
 
 
-def newest_event(session: Session) -> int:
-    """Id of the last event the indexer has appended, 0 before the first."""
-    return session.scalar(sa.select(sa.func.max(ChainEvent.id))) or 0
-
-
 def _events(session: Session, campaign: int, upto: int) -> Iterable[ChainEvent]:
     query = (
         sa.select(ChainEvent)

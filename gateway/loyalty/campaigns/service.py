@@ -14,7 +14,7 @@ from gateway.chain import reads as chain
 from gateway.chain.errors import ChainError, Reverted, Temporary
 from gateway.chain.hexes import keccak256
 from gateway.chain.indexer.models import ChainEvent, EventKind
-from gateway.chain.indexer.stream import hold
+from gateway.chain.indexer.stream import hold, newest_event
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.limits import FIRST_SECOND, LAST_SECOND, MAX_SUM
@@ -133,7 +133,7 @@ class Campaigns:
         )
         hold(session, STREAM)
         session.add(campaign)
-        newest = mirror.newest_event(session)
+        newest = newest_event(session)
         mirror.rebuild(session, campaign, newest, self.operators)
         campaign.searched = not mirror.has_batches(session, new.id, newest)
         session.flush()

@@ -11,6 +11,9 @@ from gateway.chain.indexer.models import EventKind
 from gateway.core.columns import Blob, Choice, Flag, Int, PrimaryKey, Seconds, Uint96, Uint256
 from gateway.core.db import Base
 
+#: The name of this room's cursor in the event stream.
+STREAM = "ledger"
+
 
 class HubCampaign(Base):
     """The terms that decide how an account matures, of every campaign on the hub: anybody may create one."""

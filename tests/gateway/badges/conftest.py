@@ -37,6 +37,7 @@ from gateway.loyalty.badges.settlement import Settlement
 from gateway.loyalty.badges.submission import Submission
 from gateway.loyalty.campaigns import routes as campaigns_routes
 from gateway.loyalty.earning.play.service import Play
+from gateway.loyalty.ledger.models import STREAM as LEDGER_STREAM
 from gateway.loyalty.ledger.service import Ledger
 from tests.gateway.earning.conftest import ASSET, CHAIN, DAY, HUB, OPERATOR, TOKEN, Room, build_room, clock
 
@@ -217,7 +218,7 @@ class Corner:
 
     def follow(self) -> None:
         """Everybody reads the stream, and jobs run."""
-        streams = {"ledger": Ledger().apply_events, STREAM: self.settlement.apply_events}
+        streams = {LEDGER_STREAM: Ledger().apply_events, STREAM: self.settlement.apply_events}
         streams["earning"] = self.room.landing.apply_events
         while any(drain(self.db, name, apply) for name, apply in streams.items()) or self.room.jobs.run_due(self.db):
             pass

@@ -35,6 +35,7 @@ from gateway.identity.wallets.proofs import Proofs
 from gateway.identity.wallets.shared import SharedBudget
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant
 from gateway.loyalty.campaigns.service import Campaigns
+from gateway.loyalty.ledger.models import STREAM as LEDGER_STREAM
 from gateway.loyalty.ledger.service import Ledger
 from gateway.loyalty.moves import routes as moves_routes
 from gateway.loyalty.moves import settlement as moves_settlement
@@ -106,7 +107,7 @@ class World:
         self.earned: set[bytes] | None = None
         self.shared = SharedBudget(clock, lambda _, holder: self.earned is None or holder in self.earned, 1)
         self.ledger = Ledger()
-        self.explained = Explanations(db, self.reads, Receipts(db, self.rpc, deployment), self.ledger)
+        self.explained = Explanations(db, self.reads, Receipts(db, self.rpc, deployment), self.ledger, LEDGER_STREAM)
         kept = (Move.__table__, Redemption.__table__)
         self.orders = OpenOrders(db, self.reads, clock, self.shared, self.explained.of, kept)
         self.codes = Codes(secrets, self.jobs, clock)
@@ -122,7 +123,7 @@ class World:
         self.moves = Moves(db, clock, self.domains, *common, contracts)
         self.moves_settlement = moves_settlement.Settlement(clock, self.orders)
         self.streams: dict[str, Apply] = {
-            "ledger": self.ledger.apply_events,
+            LEDGER_STREAM: self.ledger.apply_events,
             redemptions_settlement.STREAM: self.settlement.apply_events,
             moves_settlement.STREAM: self.moves_settlement.apply_events,
         }
