@@ -22,10 +22,10 @@ from gateway.chain.reads import Reads
 from gateway.chain.rpc import Rpc
 from gateway.core.clock import Clock
 from gateway.core.db import Database
-from gateway.web.checks import Checks
 from gateway.web.health import Finding
 from tests.gateway.chain.world import OWNER_KEY, FaultyRpc, World, build, connect, wallet
 from tests.support.anvil import anvil
+from tests.support.checks import checks
 
 K = EventKind
 
@@ -56,8 +56,7 @@ def mint(world: World, to: bytes, points: int = 100) -> None:
 
 def look(db: Database, rpc: Rpc, clock: Clock, world: World) -> Finding:
     """What /ready says of the indexer."""
-    reads = Reads(rpc, world.deployment)
-    return Checks(db, rpc, reads, clock, [], 0, 900, None).indexer()  # type: ignore[arg-type]
+    return checks(db, clock, rpc=rpc, reads=Reads(rpc, world.deployment)).indexer()
 
 
 @pytest.fixture

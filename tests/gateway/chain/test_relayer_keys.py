@@ -15,9 +15,9 @@ from gateway.chain.relayer import decisions
 from gateway.chain.relayer.models import Purpose, TxState
 from gateway.chain.relayer.store import View
 from gateway.chain.signatures import address_of
-from gateway.web.checks import Checks
 from tests.gateway.chain.pipeline import Pipeline, drive, nonces
 from tests.gateway.chain.world import FaultyRpc, wallet
+from tests.support.checks import checks
 
 SECOND = b"\x42" * 32
 CAP = 10**9
@@ -126,7 +126,7 @@ def test_a_poor_key_is_reported_and_the_rich_one_goes_on(pipeline: Pipeline, key
     let(pipeline, keys[1])
     base_fee = world.reads.head().base_fee
     nearly = decisions.FULL_BATCH * base_fee * (decisions.LOW - 1)
-    check = Checks(pipeline.db, world.rpc, world.reads, pipeline.clock, keys, 1, 900, None)  # type: ignore[arg-type]
+    check = checks(pipeline.db, pipeline.clock, rpc=world.rpc, reads=world.reads, senders=keys)
     assert check.gas().ok
     local.fund_gas(world.rpc, keys[0], nearly)
     low = check.gas()

@@ -14,8 +14,8 @@ from gateway.loyalty.earning.intake import Report
 from gateway.loyalty.earning.models import Action, Batch, BatchEntry, BatchState, LandingTime
 from gateway.loyalty.earning.schemas import ActionIn
 from gateway.loyalty.earning.settlement import Waiting
-from gateway.web.checks import Checks
 from tests.gateway.earning.conftest import DAY, OPERATOR, Room, address, batches, transactions, wallet
+from tests.support.checks import checks
 from tests.support.races import on_postgresql, overlap
 
 
@@ -229,7 +229,7 @@ def test_a_large_campaign_does_not_stand_before_a_small_one(room: Room, monkeypa
 
 
 def test_settlements_that_are_overdue_are_told(room: Room) -> None:
-    check = Checks(room.db, None, None, room.clock, [OPERATOR], 0, 900, None)  # type: ignore[arg-type]
+    check = checks(room.db, room.clock)
     room.campaign()
     room.campaign(2, settle_every=DAY)
     room.clock.offset += 3_600  # nobody did anything, so nothing is overdue

@@ -10,13 +10,13 @@ from gateway.chain.relayer.models import ChainTx, TxState
 from gateway.core.limits import MAX_ID
 from gateway.loyalty.earning.landing import STUCK_AFTER, WAIT_FOR_INDEXER
 from gateway.loyalty.earning.models import BatchState, StrayBatch
-from gateway.web.checks import Checks
-from tests.gateway.earning.conftest import OPERATOR, Room, address, batches, transactions
+from tests.gateway.earning.conftest import Room, address, batches, transactions
+from tests.support.checks import checks
 
 
 def stuck(room: Room) -> tuple[bool, int | None]:
     """What the health page says about batches."""
-    finding = Checks(room.db, None, None, room.clock, [OPERATOR], 0, 0, None).batches()  # type: ignore[arg-type]
+    finding = checks(room.db, room.clock).batches()
     return finding.ok, finding.value
 
 

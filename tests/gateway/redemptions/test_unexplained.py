@@ -26,10 +26,10 @@ from gateway.identity.wallets.orders import LOOK_EVERY
 from gateway.loyalty.moves.models import Move, MoveKind, MoveState
 from gateway.loyalty.offers.models import Code, CodeState
 from gateway.loyalty.redemptions.models import Redemption, RedemptionState
-from gateway.web.checks import Checks
 from tests.gateway.chain.world import FaultyRpc
 from tests.gateway.redemptions.market import CLOSED, OPEN, address_of, key_of
 from tests.gateway.redemptions.world import CONFIRMATIONS, World
+from tests.support.checks import checks
 from tests.support.plans import plan
 
 #: The last log of an order by the topic that begins with its event's signature.
@@ -90,7 +90,7 @@ def open_orders(world: World) -> int:
 
 def unexplained(world: World) -> float:
     """As readiness tells it."""
-    found = Checks(world.db, None, None, world.clock, [], 0, 900, None).orders()  # type: ignore[arg-type]
+    found = checks(world.db, world.clock).orders()
     assert found.ok == (found.value == 0)
     with world.db.read() as session:
         assert explained.count(session) == found.value
