@@ -16,6 +16,7 @@ from gateway.loyalty.earning.models import LandingTime
 from gateway.web.health import UNKNOWN, Check, Finding, look
 from gateway.web.metrics import Figures
 from gateway.web.pressure import REFUSALS, REGISTRY
+from tests.support.checks import checks
 
 DASHBOARD = Path(__file__).parents[3] / "docs/grafana.json"
 FUNCTIONS = {"histogram_quantile", "increase", "rate", "sum", "by", "le", "code"}
@@ -70,12 +71,22 @@ def test_a_broken_database_costs_no_more_than_its_figures(db: Database, clock: C
 
 def test_the_dashboard_names_only_what_there_is(db: Database, clock: Clock) -> None:
     REFUSALS.labels("busy")  # a counter without a label is not told
-    known = set(scrape(db, clock))
+    known, names = set(scrape(db, clock)), checks(db, clock).all().keys()
     for panel in json.loads(DASHBOARD.read_text())["panels"]:
         for target in panel["targets"]:
             bare = re.sub(r"\{.*?\}|\[.*?\]", "", target["expr"])
             assert set(re.findall(r"[a-z_]{2,}", bare)) - FUNCTIONS <= known, panel["title"]
-            assert set(re.findall(r'check="(\w+)"', target["expr"])) <= {"indexer", "gas", "restore"}
+            for named in re.findall(r'check=~?"(.+?)"', target["expr"]):
+                assert set(named.split("|")) <= names, panel["title"]
+
+
+def test_the_dashboard_draws_every_metric_of_ours(db: Database, clock: Clock) -> None:
+    REFUSALS.labels("busy")
+    drawn = DASHBOARD.read_text()
+    others = ("_created", "_sum", "_count")  # told beside each counter and histogram
+    ours = {name for name in scrape(db, clock) if name.startswith("loyalty_") and not name.endswith(others)}
+    assert len(ours) > 12
+    assert not {name for name in ours if name not in drawn}
 
 
 def test_a_node_that_hangs_is_waited_for_once() -> None:
