@@ -14,13 +14,11 @@ from typing import Protocol
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.orm import Session
 
 from gateway.chain import calls
-from gateway.chain.errors import ChainError, Temporary
 from gateway.chain.relayer.models import Purpose
-from gateway.core import crashes, logs
+from gateway.core import crashes
 from gateway.core.bulk import add_rows, any_of, listed, parts, table_of
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -29,6 +27,7 @@ from gateway.core.limits import MAX_HUNDREDTHS
 from gateway.loyalty.campaigns import promises, schedule, versions
 from gateway.loyalty.campaigns.models import Campaign, RuleVersion
 from gateway.loyalty.earning import counting, due, settlement
+from gateway.loyalty.earning.apart import settle_each
 from gateway.loyalty.earning.forgotten import HAPPENED
 from gateway.loyalty.earning.models import (
     Action,
@@ -48,8 +47,6 @@ log = structlog.get_logger(__name__)
 
 #: Batches of one campaign at most that wait for a key: a large campaign must not stand before a small one for hours.
 MAX_BATCHES = 40
-#: What keeps all campaigns waiting: node or database cannot be asked. Anything else is the trouble of one.
-EVERYBODY = (Temporary, OperationalError, InterfaceError, InternalError)
 #: Seconds until a campaign is looked at again that cannot be settled (the chain does not know it, say), one of which
 #: nothing could be settled, and one that has enough batches waiting.
 PUT_OFF, STALLED, ENOUGH = 600, 5, 1
@@ -113,16 +110,7 @@ class Settler:
             ids = list(session.scalars(due.CAMPAIGNS, {"now": now, "limit": limit}))
         if not ids or not self.whole():
             return 0
-        made = 0
-        for campaign in ids:
-            try:
-                made += self._settle(campaign, now)
-            except EVERYBODY:
-                raise
-            except Exception as error:  # its numbers, books or rules, or the chain does not know it: stop no other
-                tell_refused(campaign, error)
-                self._put_off(campaign, now + PUT_OFF)
-        return made
+        return settle_each(ids, lambda id: self._settle(id, now), lambda id: self._put_off(id, now + PUT_OFF))
 
     def _put_off(self, campaign: int, until: int) -> None:
         with self.db.begin() as session:
@@ -380,12 +368,6 @@ def shuffled(nets: Sequence[Net]) -> list[Net]:
     chance = secrets.token_bytes(16 * len(nets))
     keys = (chance[start : start + 16] for start in range(0, len(chance), 16))
     return [net for _, net in sorted(zip(keys, nets, strict=True), key=itemgetter(0))]
-
-
-def tell_refused(campaign: int, error: Exception) -> None:
-    """Says that a campaign cannot be settled. A database's error repeats the row, which is nobody's business."""
-    kind = str(error) if isinstance(error, ChainError) else type(error).__name__
-    log.error("settlement.refused", campaign=campaign, error=kind, where=logs.where(error))
 
 
 def send(session: Session, relayer: Enqueues, hub: bytes, batch: Batch, entries: Sequence[Entry]) -> None:

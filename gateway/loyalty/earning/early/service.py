@@ -20,7 +20,8 @@ from gateway.identity.wallets.errors import BAD_SIGNATURE
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.campaigns.service import Campaigns
-from gateway.loyalty.earning.batches import EVERYBODY, Settlement, Settler, tell_refused
+from gateway.loyalty.earning.apart import settle_each
+from gateway.loyalty.earning.batches import Settlement, Settler
 from gateway.loyalty.earning.early.errors import NOTHING_TO_SETTLE
 from gateway.loyalty.earning.early.messages import message
 from gateway.loyalty.earning.early.models import EarlyAsk
@@ -106,15 +107,7 @@ class Early:
                 session.execute(sa.delete(EarlyAsk).where(self._is_old()))
         if not ids or not self.settler.whole():
             return 0
-        made = 0
-        for campaign in ids:
-            try:
-                made += self._settle(campaign)
-            except EVERYBODY:
-                raise
-            except Exception as error:  # one campaign's trouble must not stop the others
-                tell_refused(campaign, error)
-        return made
+        return settle_each(ids, self._settle)
 
     def _is_old(self) -> sa.ColumnElement[bool]:
         return EarlyAsk.created_at <= self.clock.now() - DAY
