@@ -56,10 +56,6 @@ class Job(Base):
     run_at: Mapped[int] = mapped_column(Seconds(), index=True)
     attempts: Mapped[int] = mapped_column(Int(0, MOST), default=0)
 
-    @property
-    def refs(self) -> range:
-        return range(self.ref, self.ref + self.count)
-
 
 class Taken(NamedTuple):
     """A job that this transaction holds."""
@@ -191,14 +187,15 @@ class Jobs:
             wide = sa.select(Job).where(Job.id.in_(ids), Job.count > 1).with_for_update(skip_locked=True)
             left = list(ids)
             for job in session.scalars(wide).all():
-                parts = [Job(kind=job.kind, ref=ref, run_at=job.run_at, attempts=job.attempts) for ref in job.refs]
+                refs = range(job.ref, job.ref + job.count)
+                parts = [Job(kind=job.kind, ref=ref, run_at=job.run_at, attempts=job.attempts) for ref in refs]
                 session.delete(job)
                 session.add_all(parts)
                 session.flush()
                 left += [part.id for part in parts]
             return left
 
-    def _handle(self, session: Session, job: Job | Taken) -> None:
+    def _handle(self, session: Session, job: Taken) -> None:
         if job.kind in self.registry.bulk:
             self.registry.bulk[job.kind](session, list(job.refs))
         else:
@@ -207,15 +204,15 @@ class Jobs:
     def _run(self, db: Database, kind: str, job_id: int) -> bool:
         try:
             with db.begin() as session:
-                job = session.get(Job, job_id, with_for_update={"skip_locked": True})
-                if job is None or job.run_at > self.clock.now():
+                jobs = self._take(session, [job_id])
+                if not jobs:
                     return False
                 try:
-                    self._handle(session, job)
+                    self._handle(session, jobs[0])
                 except Unfinished:
-                    self._later(job)
+                    self._later(session.get_one(Job, job_id))
                     return False
-                session.delete(job)
+                session.execute(_DONE, {"ids": [job_id]})
                 crashes.reach("told", (kind.replace(".", "_"),))
             return True
         except Exception as error:  # whatever a handler raises, its job stays and is tried again
