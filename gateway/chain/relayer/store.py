@@ -288,8 +288,8 @@ class Store:
             session.get(KeyState, self._signer.address, with_for_update=True)
             self._pay(session, -sum(fee or 0 for fee in session.scalars(sa.select(ChainTx.fee).where(*settled))))
             opened = sa.update(ChainTx).where(*settled)
-            result = session.execute(opened.values(state=TxState.SIGNED, block=None, block_hash=None, fee=None))
-            return int(result.rowcount)  # type: ignore[attr-defined]
+            again = opened.values(state=TxState.SIGNED, block=None, block_hash=None, fee=None)
+            return session.connection().execute(again).rowcount
 
     def _pay(self, session: Session, wei: int) -> None:
         key = session.get(KeyState, self._signer.address, with_for_update=True) if wei else None
