@@ -141,7 +141,7 @@ def test_a_file_is_applied_once_and_a_dry_run_changes_nothing() -> None:
     gateway = Gateway()
     goals = {"challenges": [{"id": "came", "period": "campaign", "points": 0}]}
     badged = document(7, badges=[{"number": 1, "name": "Guest", "goal": "came"}], **goals)
-    file = CampaignFile(campaign=1, earning=badged, shares=[{"merchant": 2, "daily_quota": 100}])  # type: ignore[list-item]
+    file = CampaignFile(campaign=1, earning=badged, shares=[{"merchant": 2, "daily_quota": 100}])
     with Client("http://gateway", "key", transport=httpx.MockTransport(gateway)) as client:
         told = [change.told() for change in campaign_file.plan(client, 1, file, True, PUBLISHER)]
         assert [(t["section"], t["change"]) for t in told] == [
@@ -266,7 +266,7 @@ def terms(announced: Change = NOTHING, **changed: Any) -> tuple[list[str], list[
 
 def settling(coming: dict[str, int] | None = None, notice: int = 7 * DAY, **changed: Any) -> list[tuple[str, bool]]:
     """What is said of name and settlements, and whether something is done about it."""
-    owner = Owner(*[lambda: None] * 3)  # type: ignore[arg-type, list-item]
+    owner = Owner(*[lambda: None] * 3)  # type: ignore[arg-type]
     now, wanted = LAUNCHED | {"coming": coming, "notice": notice}, TermsItem.model_validate(TERMS | changed)
     with Client("http://gateway", "key", transport=httpx.MockTransport(Gateway())) as client:
         return [(change.what, change.do is not None) for change in terms_section.plan(client, owner, now, wanted)]

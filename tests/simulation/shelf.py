@@ -53,11 +53,11 @@ class RealShelf:
     def relayer(
         self, rpc: Rpc, keys: list[bytes], deployment: Deployment, settings: RelayerSettings, signer: MakeSigner
     ) -> Relayer:
-        original, service.Signer = service.Signer, signer  # type: ignore[misc, assignment]
+        original, service.Signer = service.Signer, signer  # type: ignore[assignment]
         try:
             return Relayer(self.db, rpc, self.clock, self.jobs, keys, deployment, settings)
         finally:
-            service.Signer = original  # type: ignore[misc]
+            service.Signer = original
 
     def enqueue(self, ref: int, to: bytes, data: bytes) -> None:
         with self.db.begin() as session:
@@ -137,14 +137,14 @@ class MemoryShelf:
         self, rpc: Rpc, keys: list[bytes], deployment: Deployment, settings: RelayerSettings, signer: MakeSigner
     ) -> Relayer:
         originals = service.Store, service.Waiting, service.Signer
-        service.Store = lambda db, clock, jobs, signer: MemoryStore(self, signer)  # type: ignore[misc, assignment]
-        service.Waiting = lambda db, clock, jobs: MemoryWaiting(self)  # type: ignore[misc, assignment]
-        service.Signer = signer  # type: ignore[misc, assignment]
+        service.Store = lambda db, clock, jobs, signer: MemoryStore(self, signer)  # type: ignore[assignment]
+        service.Waiting = lambda db, clock, jobs: MemoryWaiting(self)  # type: ignore[assignment]
+        service.Signer = signer  # type: ignore[assignment]
         try:
             nothing: Any = None
             return Relayer(nothing, rpc, self.clock, nothing, keys, deployment, settings)
         finally:
-            service.Store, service.Waiting, service.Signer = originals  # type: ignore[misc]
+            service.Store, service.Waiting, service.Signer = originals
 
     def add(self, purpose: Purpose, ref: int, to: bytes, data: bytes) -> Row:
         row = Row(len(self.rows) + 1, purpose, ref, to, data, self.clock.now())

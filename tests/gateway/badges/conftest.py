@@ -40,6 +40,7 @@ from gateway.loyalty.earning.play.service import Play
 from gateway.loyalty.ledger.models import STREAM as LEDGER_STREAM
 from gateway.loyalty.ledger.service import Ledger
 from tests.gateway.earning.conftest import ASSET, CHAIN, DAY, HUB, OPERATOR, TOKEN, Room, build_room, clock
+from tests.support.proving import proof
 
 __all__ = ["clock"]
 
@@ -116,9 +117,7 @@ class Corner:
         return self.room.http.delete(path, headers=self.proof(name, what or withdrawal(1, badge)))
 
     def proof(self, name: str, what: str = proofs.SHOW) -> dict[str, str]:
-        at = self.room.clock.now()
-        digest = signatures.personal(proofs.message(address(name), CHAIN, at, what).encode())
-        return {proofs.HEADER: f"{at}.{to_hex(signatures.sign(key(name), digest))}"}
+        return proof(key(name), CHAIN, self.room.clock.now(), what)
 
     def earned(self, name: str, asked: dict[str, Any]) -> Any:
         path = f"/v1/wallets/{checksum(address(name))}/badges/earned"

@@ -30,8 +30,9 @@ from gateway.loyalty.badges.service import LONGEST, SHORTEST
 from gateway.loyalty.badges.submission import AT_ONCE, SETTLES
 from gateway.loyalty.tiers.service import MAX_CHANGES
 from tests.gateway.badges.conftest import PROGRAMME, Corner, address, build
-from tests.gateway.earning.conftest import DAY, HUB, StoppedClock
+from tests.gateway.earning.conftest import DAY, HUB
 from tests.support import pages
+from tests.support.clocks import StoppedClock
 
 #: The same on every database, and others show that the statements are.
 ON_ONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

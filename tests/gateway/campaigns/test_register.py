@@ -295,7 +295,7 @@ def test_an_older_answer_of_a_slower_worker_is_not_believed(room: Room) -> None:
                 assert room.campaigns.refresh_due() == 1
             return old
 
-    room.campaigns.reads = Slow()  # type: ignore[assignment]
+    room.campaigns.reads = Slow()
     room.campaigns.refresh_due()
     assert room.call("PUT", path, key, {"daily_quota": 500}, once="again").json()["accepted"] is True
 

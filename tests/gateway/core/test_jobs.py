@@ -14,25 +14,15 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import IdempotentWrite, once
 from gateway.core.jobs import MOST, Job, Jobs, Registry, Unfinished
+from tests.support.clocks import StoppedClock
 from tests.support.races import on_postgresql, overlap
 
 NOW = 1_800_000_000
 
 
-class Still(Clock):
-    """Time that passes only when a test turns it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.started = super().now()
-
-    def now(self) -> int:
-        return self.started + self.offset
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Still()
+    return StoppedClock()
 
 
 class Rooms:

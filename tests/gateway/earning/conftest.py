@@ -55,6 +55,7 @@ from gateway.loyalty.tiers.service import Tiers
 from gateway.loyalty.tiers.vips import Vips
 from gateway.web import errors
 from gateway.web.guard import Guard
+from tests.support.clocks import StoppedClock
 
 DAY = 86_400
 CHAIN = 31_337
@@ -334,17 +335,6 @@ def build_room(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> Room
     room = Room(db, clock, jobs, hub, campaigns, earning, claims, settler, landing, tiers, early, TestClient(app))
     room.merchant, room.key = room.new_merchant()
     return room
-
-
-class StoppedClock(Clock):
-    """Time passes only when a test turns `offset`, so that a slow machine changes no figure."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.start = super().now()
-
-    def now(self) -> int:
-        return self.start + self.offset
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ from gateway.core.db import Database
 from gateway.core.jobs import Jobs
 from gateway.core.secrets import Secrets
 from gateway.models import metadata
-from tests.gateway.earning.conftest import Room, StoppedClock, build_room, wallet
+from tests.gateway.earning.conftest import Room, build_room, wallet
 from tests.support.client import client_over
+from tests.support.clocks import StoppedClock
 
 NUMBERS = itertools.count(1)
 PRODUCTS = st.sampled_from(["tea", "bun", "wine", "book"])

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gateway.chain import signatures
-from gateway.chain.hexes import checksum, to_hex
+from gateway.chain.hexes import checksum
 from gateway.chain.indexer.models import EventKind
 from gateway.core.jobs import Job
-from gateway.identity.wallets import proofs
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.earning.models import Action, ActionKind
 from gateway.loyalty.earning.play.goals import Deed, course
@@ -24,6 +23,7 @@ from gateway.loyalty.rules.document import RulesDocument
 from gateway.loyalty.rules.play import Challenge, Streak
 from tests.gateway.earning.conftest import CHAIN, DAY, Room
 from tests.support import pages
+from tests.support.proving import proof
 
 KEY = b"\x05" * 32
 HOLDER = signatures.address_of(KEY)
@@ -59,9 +59,7 @@ def rewards(room: Room) -> int:
 
 
 def goals(room: Room, asked: dict[str, Any]) -> Any:
-    at = room.clock.now()
-    signature = signatures.sign(KEY, signatures.personal(proofs.message(HOLDER, CHAIN, at).encode()))
-    headers = {proofs.HEADER: f"{at}.{to_hex(signature)}"}
+    headers = proof(KEY, CHAIN, room.clock.now())
     return room.http.get(f"/v1/wallets/{checksum(HOLDER)}/goals", headers=headers, params=asked)
 
 

@@ -8,13 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.chain.hexes import checksum, to_hex
-from gateway.chain.signatures import personal, sign
-from gateway.identity.wallets import proofs
+from gateway.chain.hexes import checksum
 from gateway.loyalty.offers.models import Offer
 from gateway.loyalty.redemptions.models import Redemption, RedemptionState
 from tests.gateway.redemptions.market import CLOSED, DAY, OPEN, address_of, key_of
 from tests.gateway.redemptions.world import World, refused
+from tests.support.proving import proof
 
 GOLD = {"campaign": OPEN, "ladder": "status", "rank": 2}
 
@@ -28,10 +27,9 @@ def stand(world: World, name: str, rank: int) -> None:
 
 
 def quote(world: World, offer: int, name: str = "ann", signer: str | None = None) -> Any:
-    at, address = world.clock.now(), address_of(name)
-    text = proofs.message(address, world.deployment.chain_id, at)
-    proof = f"{at}.{to_hex(sign(key_of(signer or name), personal(text.encode())))}"
-    return world.call("GET", f"/wallets/{checksum(address)}/offers/{offer}", headers={"Wallet-Proof": proof})
+    address = address_of(name)
+    headers = proof(key_of(signer or name), world.deployment.chain_id, world.clock.now(), of=address)
+    return world.call("GET", f"/wallets/{checksum(address)}/offers/{offer}", headers=headers)
 
 
 def test_who_stands_higher_may_pay_less_and_nobody_else(world: World) -> None:

@@ -13,7 +13,6 @@ from gateway.chain import signatures
 from gateway.chain.hexes import checksum, to_hex
 from gateway.core.problems import Problem
 from gateway.identity.merchants.models import Merchant
-from gateway.identity.wallets import proofs
 from gateway.loyalty.earning import counting
 from gateway.loyalty.earning.recount import Recounts
 from gateway.loyalty.rules.document import RulesDocument
@@ -21,6 +20,7 @@ from gateway.loyalty.tiers import messages
 from gateway.loyalty.tiers.models import TierBook, TierDay
 from tests.gateway.earning.conftest import CHAIN, DAY, Room
 from tests.support import pages
+from tests.support.proving import proof
 
 KEY = b"\x07" * 32
 HOLDER = signatures.address_of(KEY)
@@ -47,9 +47,7 @@ def earn(room: Room, amount: int | None, days_ago: int = 0, **fields: Any) -> di
 
 
 def tiers(room: Room, asked: dict[str, Any]) -> Any:
-    at = room.clock.now()
-    signature = signatures.sign(KEY, signatures.personal(proofs.message(HOLDER, CHAIN, at).encode()))
-    headers = {proofs.HEADER: f"{at}.{to_hex(signature)}"}
+    headers = proof(KEY, CHAIN, room.clock.now())
     return room.http.get(f"/v1/wallets/{checksum(HOLDER)}/tiers", headers=headers, params=asked)
 
 

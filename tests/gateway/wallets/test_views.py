@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.chain.hexes import checksum, to_hex
-from gateway.chain.signatures import personal, sign
-from gateway.identity.wallets.proofs import message
+from gateway.chain.hexes import checksum
 from gateway.loyalty.campaigns.models import RuleVersion
 from gateway.loyalty.earning.models import Action, ActionKind, ActionState, Batch, BatchKind, BatchState
 from tests.gateway.redemptions.market import CLOSED, IN_CLOSED, IN_OPEN, IN_WALLET, OPEN, address_of, key_of
 from tests.gateway.redemptions.world import World, refused
-from tests.support import pages
+from tests.support import pages, proving
 
 ANN = checksum(address_of("ann"))
 
 
 def proof(world: World, name: str = "ann", of: str = "ann", at: int | None = None, chain_id: int = 31337) -> str:
     at = world.clock.now() if at is None else at
-    return f"{at}.{to_hex(sign(key_of(name), personal(message(address_of(of), chain_id, at).encode())))}"
+    return proving.proof(key_of(name), chain_id, at, of=address_of(of))["Wallet-Proof"]
 
 
 def test_balance_accounts_and_nonces(world: World) -> None:
