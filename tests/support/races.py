@@ -1,9 +1,9 @@
-"""Two transactions that meet, one step after the other in an order that the test says."""
+"""What happens at once: as it comes, or one step after the other in an order that the test says."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,6 +16,15 @@ Work = Callable[[Session], object]
 
 #: SQLite has one writer at a time: there nobody meets.
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+def together(works: Iterable[Callable[[], object]]) -> None:
+    """Does each in a thread of its own, all at once. Raises what one of them raises, once all have ended."""
+    works = list(works)
+    with ThreadPoolExecutor(len(works)) as pool:
+        doing = [pool.submit(work) for work in works]
+    for done in doing:
+        done.result()
 
 
 def overlap(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 from gateway.chain.indexer.models import EventKind
 from gateway.core.problems import Problem
 from gateway.loyalty.campaigns import promises
 from tests.gateway.campaigns.conftest import OPERATOR, Room
+from tests.support.races import together
 
 
 def fund(room: Room, campaign: int, budget: int, cap: int) -> None:
@@ -85,11 +84,7 @@ def test_many_at_once_never_overspend(room: Room) -> None:
         for _ in range(6):
             answers.append(reserve(room, number, owner, 7))
 
-    threads = [threading.Thread(target=spend) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together([spend] * 6)
     assert answers.count("ok") == 14
     assert answers.count("budget-exhausted") == 22
     assert room.row(number).reserved == 98

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -15,6 +14,7 @@ from gateway.chain.indexer.stream import Ahead, drain
 from gateway.core.bulk import Write
 from gateway.core.db import Database, get_or_add
 from gateway.core.limits import FIRST_SECOND
+from tests.support.races import together
 
 COUNTED = sa.select(Subscription.last_event).where(Subscription.name == "room.count")
 
@@ -140,21 +140,12 @@ def test_one_place_holds_one_event(db: Database) -> None:
 @pytest.mark.parametrize("ahead", [False, True])
 def test_several_workers_apply_every_event_once(db: Database, ahead: bool) -> None:
     add(db, *(event(block) for block in range(1, 101)))
-    errors: list[BaseException] = []
 
     def work() -> None:
-        try:
-            while drain(db, "room", Ahead(Room().plan) if ahead else Room().apply, limit=7):
-                pass
-        except BaseException as error:
-            errors.append(error)
+        while drain(db, "room", Ahead(Room().plan) if ahead else Room().apply, limit=7):
+            pass
 
-    workers = [threading.Thread(target=work) for _ in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert errors == []
+    together([work] * 4)
     assert counted(db) == 100
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
 import pytest
@@ -15,7 +14,7 @@ from gateway.core.db import Database
 from gateway.core.idempotency import IdempotentWrite, once
 from gateway.core.jobs import MOST, Job, Jobs, Registry, Unfinished
 from tests.support.clocks import StoppedClock
-from tests.support.races import on_postgresql, overlap
+from tests.support.races import on_postgresql, overlap, together
 
 NOW = 1_800_000_000
 
@@ -172,11 +171,7 @@ def test_several_workers_run_each_job_once(rooms: Rooms, clock: Clock) -> None:
         for _ in range(3):
             rooms.jobs.run_due(rooms.db)
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together([work] * 4)
     clock.offset += 5
     rooms.jobs.run_due(rooms.db)
     assert rooms.waiting() == []

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from gateway.loyalty.earning.backlog import Backlog
 from gateway.loyalty.earning.desk import Report
 from gateway.loyalty.earning.schemas import ActionIn
 from tests.gateway.earning.conftest import ASSET, DAY, HUB, TOKEN, Room, address, wallet
+from tests.support.races import together
 
 
 def line(amount: int, product: str = "p", **more: Any) -> dict[str, Any]:
@@ -300,14 +301,6 @@ def report(key: str, now: int, amount: int, who: int = 5, campaign: int = 1) -> 
     return Report(key, action)
 
 
-def run(*targets: Any) -> None:
-    threads = [threading.Thread(target=target) for target in targets]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
 def test_many_tills_never_overspend_a_small_budget(room: Room) -> None:
     room.campaign(budget=1_000)
     now = room.clock.now()
@@ -320,7 +313,7 @@ def test_many_tills_never_overspend_a_small_budget(room: Room) -> None:
                 for result in room.earning.accept_bulk(session, room.merchant, items):
                     codes.append(result.refusal.code if isinstance(result, Problem) else "ok")
 
-    run(*(lambda number=number: till(number) for number in range(6)))
+    together(partial(till, number) for number in range(6))
     assert set(codes) == {"ok", "budget-exhausted"}
     assert 1_000 - 6 <= room.row().reserved <= 1_000
     room.check()
@@ -338,7 +331,7 @@ def test_one_key_at_once_is_one_action(room: Room) -> None:
                 room.earning.accept_bulk(session, room.merchant, [report("same", now, 10, campaign=campaign)])
             )
 
-    run(*(lambda campaign=campaign: till(campaign) for campaign in (1, 2, 1, 2, 1, 2)))
+    together(partial(till, campaign) for campaign in (1, 2, 1, 2, 1, 2))
     accepted = [answer for answer in answers if not isinstance(answer, Problem)]
     assert len({answer.id for answer in accepted}) == 1
     assert sum(not answer.repeated for answer in accepted) == 1

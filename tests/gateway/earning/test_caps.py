@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,7 @@ from gateway.loyalty.earning.desk import Report
 from gateway.loyalty.earning.models import CapUse
 from gateway.loyalty.earning.schemas import ActionIn
 from tests.gateway.earning.conftest import DAY, Room, address, wallet
-from tests.support.races import on_postgresql, overlap
+from tests.support.races import on_postgresql, overlap, together
 
 BASE = {"kind": "per_currency", "points": 100, "per": 100, "id": "base"}
 VISIT = {"kind": "per_visit", "points": 500, "id": "visit"}
@@ -180,11 +179,7 @@ def test_caps_hold_when_many_tills_report_at_once(room: Room, per: str) -> None:
             who = wallet(5 if per == "wallet" else 5 + number)
             given.append(room.report(f"t{number}-{n}", wallet=who, amount=130).json()["points"])
 
-    threads = [threading.Thread(target=till, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(partial(till, number) for number in range(4))
     assert sum(given) == 1_000
     assert used(room) == [1_000]
     room.check()

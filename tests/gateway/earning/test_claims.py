@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from gateway.loyalty.earning.models import Action
 from tests.gateway.earning.conftest import DAY, HUB, Room, wallet
+from tests.support.races import together
 
 
 def code(room: Room, amount: int = 1_000) -> str:
@@ -126,11 +127,7 @@ def test_a_code_claimed_by_many_at_once_has_one_owner(room: Room) -> None:
     def claim(who: int) -> None:
         answers.append(room.claim(text, who).status_code)
 
-    threads = [threading.Thread(target=claim, args=(who,)) for who in range(1, 7)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(partial(claim, who) for who in range(1, 7))
     assert sorted(answers) == [200, 409, 409, 409, 409, 409]
     room.settle()
     assert sum(room.hub.given.values()) == 1_000
@@ -140,14 +137,8 @@ def test_a_refund_and_a_claim_at_once_agree(room: Room) -> None:
     room.campaign()
     for turn in range(5):
         action = room.report(claim=True, amount=100).json()
-        threads = [
-            threading.Thread(target=room.claim, args=(action["claim"]["code"], turn + 1)),
-            threading.Thread(target=room.refund, args=(action["id"],), kwargs={"amount": 40}),
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        claim = partial(room.claim, action["claim"]["code"], turn + 1)
+        together([claim, partial(room.refund, action["id"], amount=40)])
     room.check()
     room.settle()
     assert sorted(room.hub.given.values()) == [60] * 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from gateway.identity.merchants.keys import ApiKeys
 from gateway.identity.merchants.models import Merchant, Scope
 from gateway.loyalty.campaigns.models import Campaign
 from tests.gateway.earning.conftest import DAY, HUB, Room, address, wallet
+from tests.support.races import together
 
 
 def adjust(room: Room, who: int, points: int, reason: str = "goodwill", **more: Any) -> Any:
@@ -218,11 +219,7 @@ def test_the_last_welcome_goes_to_one_of_many_at_once(room: Room) -> None:
                 answers.append(answer.status_code)
                 return
 
-    people = [threading.Thread(target=come, args=(who,)) for who in range(5, 13)]
-    for person in people:
-        person.start()
-    for person in people:
-        person.join()
+    together(partial(come, who) for who in range(5, 13))
     assert sorted(answers) == [200, 200] + [409] * 6
     assert room.row().reserved == 200
     room.check()

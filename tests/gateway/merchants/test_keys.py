@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from gateway.core.problems import Problem
 from gateway.identity.merchants.keys import TOKEN, ApiKeys, Caller
 from gateway.identity.merchants.models import ApiKey, Scope
 from tests.gateway.merchants.conftest import Room
-from tests.support.races import on_postgresql
+from tests.support.races import on_postgresql, together
 
 
 def test_only_a_hash_of_a_key_is_kept(room: Room) -> None:
@@ -129,11 +130,7 @@ def test_two_operators_cannot_revoke_each_other_at_once(room: Room) -> None:
         except Exception as error:
             refused.append(str(error))
 
-    threads = [threading.Thread(target=revoke, args=pair) for pair in ((1, 2), (2, 1))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together([partial(revoke, 1, 2), partial(revoke, 2, 1)])
     assert len(refused) == 1
     with room.db.read() as session:
         assert session.scalar(sa.select(sa.func.count()).where(ApiKey.revoked_at.is_(None))) == 1

@@ -19,6 +19,7 @@ from gateway.messaging.courier import LEASE, PAUSES, Courier
 from gateway.messaging.models import DeliveryState, MessageKind
 from tests.gateway.messaging.conftest import HOLDER, Scene
 from tests.gateway.messaging.receiver import PEM, Received, Receiver, listening
+from tests.support.races import together
 
 HOWTO = Path(__file__).parents[3] / "docs/howto/receive-webhooks.md"
 
@@ -199,11 +200,7 @@ def test_several_workers_send_each_message_once(scene: Scene, receiver: Receiver
         for _ in range(4):
             courier.deliver_due()
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together([work] * 4)
     ids = [received.headers["webhook-id"] for received in receiver.received]
     assert len(ids) == len(set(ids)) == len(MessageKind)
     assert states(scene) == [DeliveryState.DELIVERED] * len(MessageKind)

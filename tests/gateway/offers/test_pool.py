@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 
 import httpx
 import pytest
@@ -17,6 +16,7 @@ from gateway.loyalty.offers.pools import Filling, Pools
 from gateway.loyalty.offers.uploads import Uploads
 from tests.gateway.redemptions.market import address_of
 from tests.gateway.redemptions.world import World, refused
+from tests.support.races import together
 
 TOLD = {"pattern": None, "low_stock": 20}
 
@@ -114,11 +114,7 @@ def test_two_at_the_same_time_never_draw_the_same_code(world: World) -> None:
         for _ in range(10):
             drawn.append(draw(world, offer))
 
-    threads = [threading.Thread(target=take) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together([take] * 4)
     assert len(set(drawn)) == len(drawn) == 40
 
 

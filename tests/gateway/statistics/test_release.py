@@ -6,7 +6,6 @@ import os
 import random
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from gateway.statistics.models import Metric, Release, StatFact, StatWeek
 from gateway.statistics.release import BudgetSpent, Closing, spend
 from gateway.statistics.weeks import label, week_of
 from tests.gateway.statistics.conftest import MONDAY, QUIET, WEEK, Scene
+from tests.support.races import together
 
 ROOT = Path(__file__).parents[3]
 
@@ -225,11 +225,3 @@ def test_a_kill_after_the_budget_was_spent_spends_nothing_and_releases_nothing(s
     assert (scene.released(), spent(scene), count(scene, StatFact)) == ({}, [0], 80)
     assert scene.close() == 1
     assert (len(scene.released()), spent(scene)) == (5, [1_000])
-
-
-def together(calls: list) -> None:  # type: ignore[type-arg]
-    threads = [threading.Thread(target=call) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
