@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,10 @@ from tests.support.postgres import postgres_url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
-    return Database(f"sqlite:///{tmp_path / 'x.db'}" if request.param == "sqlite" else postgres_url())
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path / 'x.db'}" if request.param == "sqlite" else postgres_url())
+    yield database
+    database.dispose()
 
 
 def test_migrations_equal_the_models(empty: Database, db: Database) -> None:

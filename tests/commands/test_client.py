@@ -145,7 +145,11 @@ def test_both_clients_send_the_same_and_try_as_often(server: Server) -> None:
         async with AsyncClient(server.url, "loy_key") as client:
             return await client.send(request)
 
-    for answer in (lambda: Client(server.url, "loy_key").send(request), lambda: asyncio.run(send())):
+    def send_and_wait() -> ActionOut:
+        with Client(server.url, "loy_key") as client:
+            return client.send(request)
+
+    for answer in (send_and_wait, lambda: asyncio.run(send())):
         server.plan, server.asked = [(503, {}, {}), (0, {}, None), (202, {}, {"id": 7})], []
         assert answer()["id"] == 7
         assert [asked["headers"]["Idempotency-Key"] for asked in server.asked] == ["till-1"] * 3

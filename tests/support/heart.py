@@ -43,9 +43,10 @@ class Heart:
             self._thread.join()
 
     def _run(self) -> None:
-        rpc = Rpc(self._url)
-        while not self._ended.wait(self.pulse):
-            with self._mining, contextlib.suppress(ChainError):  # the node is down, which is what some tests are about
-                if self._beating.is_set():
-                    rpc.call("evm_mine")
+        with contextlib.closing(Rpc(self._url)) as rpc:
+            while not self._ended.wait(self.pulse):
+                # The node is down: that is what some tests are about.
+                with self._mining, contextlib.suppress(ChainError):
+                    if self._beating.is_set():
+                        rpc.call("evm_mine")
         rpc.close()

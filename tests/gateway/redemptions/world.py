@@ -362,7 +362,9 @@ def refused(answer: httpx.Response, status: int, code: str, field: str | None = 
 @pytest.fixture(scope="session")
 def market() -> Iterator[Market]:
     with anvil() as node:
-        yield Market(node)
+        made = Market(node)
+        yield made
+        made.rpc.close()
 
 
 @pytest.fixture
