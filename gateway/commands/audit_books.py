@@ -23,7 +23,7 @@ class Books:
         self.hub = hub
         self.differences: list[Difference] = []
         self.balances: Counter[bytes] = Counter()
-        self.supply = self.fees = 0
+        self.supply = 0
         #: The least that each wallet's nonce must be. Permits use nonces too, without a log that says so.
         self.nonces: dict[bytes, int] = {}
         self.campaigns: dict[int, Campaign] = {}
@@ -178,7 +178,6 @@ class Books:
     def _hub_Funded(self, log: Log, campaign: int, funder: bytes, budget: int, pot: int, fee: int) -> None:
         self.campaigns[campaign].budget += budget
         self.campaigns[campaign].pot += pot
-        self.fees += fee
         self._count("funded", budget + pot, campaign)
 
     def _hub_Swept(self, log: Log, campaign: int, to: bytes, points: int) -> None:

@@ -30,6 +30,8 @@ from gateway.commands.state import MerchantRecord
 
 #: Awards of the open campaign mature after 15 to 30 seconds: long enough to take refunds back, short enough to watch.
 HOLD = 15
+#: Seconds in which what the demo waits for must come.
+PATIENCE = 120
 FIRST_DAY = 1_291_161_600  # 1 December 2010
 BUDGET, POT = 250_000_00, 5_000_00
 BONUS = 1_000  # 10 % for points that enter the closed campaign
@@ -300,9 +302,9 @@ class Scenario:
     def _balance(self, holder: Holder) -> int:
         return int(self.public.wallet(holder.address)["balance"])
 
-    def _until(self, what: str, done: Callable[[], bool], seconds: float = 120) -> None:
-        deadline = time.monotonic() + seconds
+    def _until(self, what: str, done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE
         while not done():
             if time.monotonic() > deadline:
-                raise CommandError(f"waited {seconds:.0f} s in vain: {what}")
+                raise CommandError(f"waited {PATIENCE} s in vain: {what}")
             time.sleep(0.5)

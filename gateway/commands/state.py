@@ -123,10 +123,10 @@ class State:
         rpc = os.environ.get("LOYALTY_RPC_URL") or str(known.get("rpc", "http://127.0.0.1:8545"))
         return {"gateway": gateway, "rpc": rpc}
 
-    def secret(self, path: Path, size: int = 32) -> bytes:
-        """`size` random bytes that stay the same from the first call on, kept as hex in `path` (0600)."""
+    def secret(self, path: Path) -> bytes:
+        """32 random bytes that stay the same from the first call on, kept as hex in `path` (0600)."""
         if not path.exists():
-            write_private(path, secrets.token_hex(size).encode())
+            write_private(path, secrets.token_hex(32).encode())
         return bytes.fromhex(path.read_text().strip())
 
     def save_merchant(self, record: MerchantRecord) -> None:

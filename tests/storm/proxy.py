@@ -122,7 +122,6 @@ class FaultProxy:
         self._loop = asyncio.new_event_loop()
         self._listening = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
 
     @property

@@ -38,8 +38,9 @@ class Anvil:
             raise RuntimeError(f"{method}: {answer['error']}")
         return answer["result"]
 
-    def mine(self, blocks: int = 1, seconds_between: int = 1) -> None:
-        self.rpc("anvil_mine", hex(blocks), hex(seconds_between))
+    def mine(self, blocks: int = 1) -> None:
+        """Blocks a second apart, by the chain's clock."""
+        self.rpc("anvil_mine", hex(blocks), hex(1))
 
     def pass_time(self, seconds: int) -> None:
         """Turn the chain's clock forward and mine a block in the new time."""

@@ -82,12 +82,6 @@ class ApiKeys:
         session.flush()
         return Issued(key, token)
 
-    def issue_first_operator_key(self, session: Session, now: int) -> str | None:
-        """The text of a first operator key; None when there is a usable one already."""
-        if self._operator_keys(session, now):
-            return None
-        return self.issue(session, None, Scope.ADMIN, now).token
-
     def check(self, session: Session, token: str, now: int) -> Caller:
         """Who this key's text belongs to; `unauthenticated` when it is malformed, unknown, revoked or expired."""
         caller = self.check_all(session, [token], now)[token]

@@ -66,11 +66,11 @@ class Taken:
         return sum(count.points for count in self.counts)
 
 
-def sum_of(lines: Sequence[Line], field: str = "lines") -> int:
+def sum_of(lines: Sequence[Line]) -> int:
     """What the lines cost together; `invalid-request` above what one action may be worth."""
     total = sum(line.amount for line in lines)
     if total > MAX_HUNDREDTHS:
-        raise INVALID_REQUEST.at(field, f"more than {MAX_HUNDREDTHS} hundredths together")
+        raise INVALID_REQUEST.at("lines", f"more than {MAX_HUNDREDTHS} hundredths together")
     return total
 
 

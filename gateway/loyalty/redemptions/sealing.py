@@ -18,7 +18,6 @@ from gateway.core.secrets import Secrets
 from gateway.loyalty.redemptions.errors import SEAL_KEY_REFUSED
 
 SALT, MAX_CODE = 32, 127
-BOX = SALT + 1 + MAX_CODE + 48
 
 
 def salt_of(secrets: Secrets, order: bytes) -> bytes:

@@ -191,10 +191,10 @@ class Corner:
             new += 1
         return new
 
-    def renounce(self, name: str, badge: int = 1) -> None:
+    def renounce(self, name: str) -> None:
         self.block += 1
         with self.db.begin() as session:
-            self._emit(session, token_id(1, badge, address(name)), address(name), NOBODY, 0, 0)
+            self._emit(session, token_id(1, 1, address(name)), address(name), NOBODY, 0, 0)
         self.follow()
 
     def _emit(self, session: Any, number: int, origin: bytes, to: bytes, tx: int, log: int) -> None:

@@ -19,9 +19,9 @@ from tests.support.checks import checks
 from tests.support.races import on_postgresql, overlap
 
 
-def to_window(room: Room, campaign: int = 1) -> None:
+def to_window(room: Room) -> None:
     """Turns the clock to the campaign's next fixed time."""
-    room.clock.offset += room.row(campaign).settle_at - room.clock.now()
+    room.clock.offset += room.row().settle_at - room.clock.now()
 
 
 def test_a_wallets_actions_are_one_entry_and_every_action_is_in_one_batch(room: Room) -> None:
@@ -198,12 +198,12 @@ def test_without_a_cap_nothing_is_sent_and_nothing_lost(room: Room) -> None:
     room.check()
 
 
-def crowd(room: Room, count: int = 1_200) -> None:
-    """As many wallets earn 1, 2, … hundredths in campaign 1."""
+def crowd(room: Room) -> None:
+    """1,200 wallets earn 1, 2, … hundredths in campaign 1."""
     now = room.clock.now()
     items = [
         Report(f"k{n}", ActionIn(campaign=1, kind="purchase", occurred_at=now, wallet=wallet(n), amount=n))
-        for n in range(1, count + 1)
+        for n in range(1, 1_201)
     ]
     with room.db.begin() as session:
         room.earning.accept_bulk(session, room.merchant, items)

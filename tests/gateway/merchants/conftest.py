@@ -12,6 +12,7 @@ from gateway.core.secrets import Secrets
 from gateway.identity.merchants import routes
 from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import ApiKeys
+from gateway.identity.merchants.models import Scope
 from gateway.identity.merchants.service import Merchants
 from gateway.web import errors
 
@@ -54,6 +55,5 @@ def room(db: Database, clock: Clock, secrets: Secrets) -> Room:
     errors.install(app)
     app.include_router(routes.build(db, Auth(db, keys, clock), merchants, keys, secrets, clock))
     with db.begin() as session:
-        operator = keys.issue_first_operator_key(session, clock.now())
-    assert operator is not None
+        operator = keys.issue(session, None, Scope.ADMIN, clock.now()).token
     return Room(db, clock, keys, merchants, TestClient(app), operator)

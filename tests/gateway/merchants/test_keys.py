@@ -136,11 +136,6 @@ def test_two_operators_cannot_revoke_each_other_at_once(room: Room) -> None:
         assert session.scalar(sa.select(sa.func.count()).where(ApiKey.revoked_at.is_(None))) == 1
 
 
-def test_there_is_one_first_operator_key(room: Room) -> None:
-    with room.db.begin() as session:
-        assert room.keys.issue_first_operator_key(session, room.clock.now()) is None
-
-
 @on_postgresql
 def test_two_operators_who_revoke_each_other_do_not_wait_in_a_circle(room: Room) -> None:
     room.call("POST", "/keys", room.operator, {"scopes": ["admin"]})
