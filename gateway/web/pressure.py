@@ -66,7 +66,8 @@ def key_of(scope: Scope) -> bytes:
     Empty without one."""
     for name, value in scope["headers"]:
         if name == b"authorization":
-            return b"".join(value.split()[-1:])  # however the scheme before it is written
+            # However the scheme before it is written; FastAPI takes more for spaces than bytes.split does.
+            return "".join(value.decode("latin-1").split()[-1:]).encode()
     return b""
 
 

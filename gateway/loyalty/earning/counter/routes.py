@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 
 from gateway.core import crashes
 from gateway.core.db import Database
@@ -84,12 +85,12 @@ class Counter:
         if token is None:
             return None
         try:
-            bulk = BULK.validate_json(await request.body())
+            bulk = await run_in_threadpool(BULK.validate_json, await request.body())
         except ValidationError:
             return None
         results = await self._take((token, [Report(item.key, item) for item in bulk.actions]))
         told = zip((item.key for item in bulk.actions), results, strict=True)
-        return _json(wire.bulk_bytes(told, bulk.explain), 200)
+        return _json(await run_in_threadpool(wire.bulk_bytes, told, bulk.explain), 200)
 
     async def _take(self, call: Call) -> list[Result]:
         found = await self._groups.take(call)
@@ -117,8 +118,9 @@ class Counter:
 
 
 def _token(request: Request) -> str | None:
-    """The API key of a request that carries JSON."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    """The API key of a request that carries JSON, without spaces around it, as FastAPI reads it."""
+    scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+    token = rest.strip()
     is_json = request.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "application/json"
     return token if scheme.lower() == "bearer" and token and is_json else None
 
