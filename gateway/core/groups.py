@@ -13,6 +13,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -56,8 +57,9 @@ class Groups(Generic[Item, Result]):
     def _begin(self) -> None:
         with self._start:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+                thread.start()
+                self._thread = thread
 
     def _run(self) -> None:
         group: list[Waiting[Item]] = []
@@ -76,12 +78,19 @@ class Groups(Generic[Item, Result]):
             _answer(group, self._do([item for item, _, _ in group]))
 
     def _do(self, items: Sequence[Item]) -> Sequence[Result | BaseException]:
-        """All of them in one transaction; when that fails, each in its own, so that only the bad ones fail."""
+        """All of them in one transaction; when that fails, each half in its own, so that only the bad ones fail. Where
+        none can begin, all of them fail: each would wait for the database anew."""
+        begun = False
         try:
             with self.db.begin() as session:
+                session.connection()
+                begun = True
                 return self.work(session, items)
         except Exception as error:
-            return [error] if len(items) == 1 else [self._do([item])[0] for item in items]
+            if len(items) == 1 or not begun:
+                return [error] * len(items)
+        half = len(items) // 2
+        return [*self._do(items[:half]), *self._do(items[half:])]
 
 
 def _answer(group: Sequence[Waiting[Item]], results: Sequence[Any]) -> None:
@@ -90,7 +99,7 @@ def _answer(group: Sequence[Waiting[Item]], results: Sequence[Any]) -> None:
     for (_, loop, future), result in zip(group, results, strict=True):
         by_loop[loop].append((future, result))
     for loop, answers in by_loop.items():
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # it is closed: nobody waits there any more
             loop.call_soon_threadsafe(_resolve, answers)
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sqlite3
 import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from gateway.core.db import Database
@@ -103,3 +109,103 @@ def test_groups_of_several_event_loops(db: Database) -> None:
     for thread in threads:
         thread.join()
     assert sorted(answers) == [0, 2, 4, 6]
+
+
+def test_all_who_wait_for_a_locked_database_are_told_at_once(
+    sqlite_with_schema: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one after the other, each after a wait of its own: the last of a hundred would hear of it after an hour."""
+    monkeypatch.setattr("gateway.core.db.LOCKED", 0.5)
+    db = Database(f"sqlite:///{shutil.copy(sqlite_with_schema, tmp_path / 'locked.db')}")
+    writer = sqlite3.connect(tmp_path / "locked.db", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    groups: Groups[int, int] = Groups(db, write)
+
+    async def several() -> list[int | BaseException]:
+        return await asyncio.gather(*map(groups.take, range(9)), return_exceptions=True)
+
+    began = time.monotonic()
+    answers = asyncio.run(several())
+    assert [type(answer) for answer in answers] == [OperationalError] * 9
+    assert time.monotonic() - began < 2
+    writer.execute("ROLLBACK")
+    assert asyncio.run(several()) == [item * 2 for item in range(9)]
+    assert stored(db) == list(range(9))
+    writer.close()
+    db.dispose()
+
+
+def test_a_bad_one_among_many_costs_few_transactions(db: Database) -> None:
+    tries: list[int] = []
+
+    def counted(session: Session, items: Sequence[int]) -> list[int]:
+        tries.append(len(items))
+        if len(tries) == 1:
+            held.wait(10)
+        return write(session, items)
+
+    held = threading.Event()
+    groups: Groups[int, int] = Groups(db, counted)
+
+    async def one_bad() -> list[int | BaseException]:
+        first = asyncio.ensure_future(groups.take(100))
+        await asyncio.sleep(0.05)
+        others = [asyncio.ensure_future(groups.take(item)) for item in (*range(20), BAD, *range(20, 40))]
+        await asyncio.sleep(0.05)
+        held.set()
+        assert await first == 200
+        return await asyncio.gather(*others, return_exceptions=True)
+
+    answers = asyncio.run(one_bad())
+    assert [answer for answer in answers if not isinstance(answer, ValueError)] == [item * 2 for item in GOOD]
+    assert sorted(stored(db)) == [*GOOD, 100]
+    assert len(tries) < 16, tries
+
+
+def test_an_event_loop_that_closes_meanwhile_hinders_nobody(db: Database) -> None:
+    held = threading.Event()
+
+    def slow(session: Session, items: Sequence[int]) -> list[int]:
+        held.wait(10)
+        return write(session, items)
+
+    class Closing(asyncio.SelectorEventLoop):
+        """Closes just after it was asked whether it is closed."""
+
+        asked = False
+
+        def is_closed(self) -> bool:
+            closed, self.asked = self.asked and super().is_closed(), True
+            return closed
+
+    groups: Groups[int, int] = Groups(db, slow)
+
+    async def leave() -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(groups.take(1), 0.01)
+
+    with asyncio.Runner(loop_factory=Closing) as runner:
+        runner.run(leave())
+        loop = runner.get_loop()
+        assert isinstance(loop, Closing)
+    loop.asked = False
+    held.set()
+    assert asyncio.run(asyncio.wait_for(groups.take(2), 10)) == 4
+    loop.asked = True
+    assert stored(db) == [1, 2]
+
+
+def test_a_thread_that_could_not_be_started_is_started_by_the_next(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups: Groups[int, int] = Groups(db, write)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", _no_thread)
+        with pytest.raises(RuntimeError):
+            asyncio.run(groups.take(1))
+    assert asyncio.run(asyncio.wait_for(groups.take(2), 10)) == 4
+    assert stored(db) == [2]
+
+
+def _no_thread(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from gateway.identity.merchants.keys import ApiKeys
 from gateway.identity.merchants.models import Scope
 from gateway.loyalty.earning import wire
+from gateway.loyalty.earning.models import Action
 from gateway.web.guard import Guard
 from tests.gateway.earning.conftest import Room, wallet
 
@@ -66,7 +67,7 @@ def _without_ways(room: Room) -> ASGIApp:
 def told(room: Room, http: TestClient, path: str, body: bytes, headers: dict[str, bytes]) -> tuple[Any, ...]:
     """Status, headers and body of the answer, without what no two answers share, and what was taken."""
     before = taken(room)
-    answer = http.post(path, content=body, headers=headers)
+    answer = http.post(path, content=body, headers={name.encode(): value for name, value in headers.items()})
     text = re.sub(r'"(id|code)":("[A-Z2-7]{26}"|\d+)', r'"\1":0', answer.text)
     names = {name: value for name, value in answer.headers.items() if name != "content-length"}
     return answer.status_code, names, text, taken(room) - before
@@ -74,13 +75,13 @@ def told(room: Room, http: TestClient, path: str, body: bytes, headers: dict[str
 
 def taken(room: Room) -> int:
     with room.db.read() as session:
-        return session.execute(sa.text("SELECT count(*) FROM actions")).scalar_one()
+        return session.scalar(sa.select(sa.func.count()).select_from(Action)) or 0
 
 
 def cases(room: Room) -> Iterator[tuple[str, bytes, dict[str, bytes]]]:
     """Path, body and headers; `@` is what differs between the two ways: part of a key."""
     fields = f'"campaign": 1, "kind": "purchase", "occurred_at": {room.clock.now()}, "wallet": "{wallet(1)}"'
-    good = "{%s, %s}" % (fields, '"amount": 100')
+    good = f'{{{fields}, "amount": 100}}'
     for number, spelling in enumerate(SPELLINGS):
         bearer = f"Bearer {spelling.replace('{}', room.key)}".encode("latin-1")
         yield "/v1/actions", good.encode(), {"Authorization": bearer, "Idempotency-Key": b"@spelled-%d" % number}
