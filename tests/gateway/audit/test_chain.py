@@ -19,15 +19,13 @@ from gateway.commands.audit_books import Books
 from gateway.commands.audit_logs import Logs
 from gateway.commands.audit_model import Difference
 from tests.gateway.audit.scene import Scene
-from tests.support.anvil import Anvil
 
 #: Logs that no number hangs on: an allowance; who was offered what; an order that its own event tells of again.
 IDLE = {"Approval", "OwnershipOffered", "MerchantInvited", "EIP712DomainChanged"}
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_random_life_leaves_no_difference(node: Anvil, seed: int) -> None:
-    scene = Scene(node)
+def test_random_life_leaves_no_difference(scene: Scene, seed: int) -> None:
     assert scene.live(seed, 400) > 150
     report = run_audit(None, scene.rpc, scene.deployment)
     assert report.differences == []
