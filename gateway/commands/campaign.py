@@ -13,7 +13,17 @@ import yaml
 from gateway.chain import calls
 from gateway.chain.hexes import checksum, from_hex
 from gateway.client import Client, Document, Json, ProblemAnswer
-from gateway.commands import boards, campaign_badges, campaign_file, launching, rule_versions, vips, wallets, yaml_files
+from gateway.commands import (
+    boards,
+    campaign_badges,
+    campaign_file,
+    launching,
+    rule_versions,
+    sweeping,
+    vips,
+    wallets,
+    yaml_files,
+)
 from gateway.commands.chain import open_chain
 from gateway.commands.console import (
     AsJson,
@@ -39,6 +49,7 @@ app.command()(vips.vip)
 app.command()(boards.board)
 app.command()(campaign_badges.badges)
 app.command()(launching.launch)
+app.command()(sweeping.sweep)
 app.command()(rule_versions.versions)
 app.command("withdraw-rules")(rule_versions.withdraw)
 DAY = 86_400
@@ -118,11 +129,17 @@ def fund(
     if not budget + pot:
         raise CommandError("nothing to pay", f"loyalty campaign fund {campaign} --merchant {merchant} --budget 10000")
     own = own_key(local, chain, merchant)
-    owner = chain.reads.campaign(campaign).owner
+    terms = chain.reads.campaign(campaign)
+    owner = terms.owner
     if own.address != owner and not gift:
         raise CommandError(
             f"campaign {campaign} is {checksum(owner)}'s, not {merchant}'s; what is left at its end goes to its owner",
             f"loyalty campaign fund {campaign} --merchant {merchant} --gift …",
+        )
+    if chain.reads.head().time >= terms.end:
+        back = moment(sweeping.swept_from(terms))
+        out.note(
+            f"campaign {campaign} has ended: this pays only for what happened before, and comes back from {back} on"
         )
     before = _money(local, campaign)
     own.fund(campaign, budget, pot)
