@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from gateway.chain import calls
 from gateway.chain.hexes import checksum, from_hex
@@ -32,6 +31,7 @@ from gateway.commands.console import (
     amounts,
     duration,
     facts,
+    for_people,
     moment,
     out,
     parse_points,
@@ -329,14 +329,5 @@ def _loop(campaign: Json) -> str:
 
 def describe(campaign: Document) -> Any:
     """A campaign for people."""
-    money = {"budget", "pot", "daily_cap", "reserved", "step"}
-    pairs = []
-    for name, value in campaign.items():
-        if name in money:
-            value = points(value)
-        elif name in {"starts_at", "end", "expiry"} and value:
-            value = moment(value)
-        elif isinstance(value, dict | list):
-            value = yaml.safe_dump(value, sort_keys=False, allow_unicode=True).rstrip()
-        pairs.append((name.replace("_", " "), value))
-    return facts("Campaign", pairs)
+    shown = for_people(campaign, {"budget", "pot", "daily_cap", "reserved", "step"}, {"hold", "settle_every", "notice"})
+    return facts("Campaign", shown)

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from gateway.client import Document, calls
+from gateway.client import calls
 from gateway.commands import offline_codes
-from gateway.commands.console import AsJson, Group, facts, moment, out
+from gateway.commands.console import AsJson, Group, facts, for_people, out
 from gateway.commands.merchant_keys import client_of
 from gateway.commands.state import DEFAULT, State, StateDir
 
@@ -101,11 +101,4 @@ def _at_till(verb: Literal["check", "use", "undo"], code: str, merchant: str, ke
     local = State(state)
     with client_of(local, local.merchant(merchant)) as client:
         answer = client.code(verb, code, key)
-    out.result(answer, lambda: facts(answer["title"], _for_people(answer)))
-
-
-def _for_people(answer: Document) -> list[tuple[str, object]]:
-    return [
-        (name.replace("_", " "), moment(value)) if name.endswith("_at") and value else (name, value)
-        for name, value in answer.items()
-    ]
+    out.result(answer, lambda: facts(answer["title"], for_people({**answer, "reward": None})))

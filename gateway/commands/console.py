@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -20,6 +20,9 @@ from gateway.client import ProblemAnswer, Unreachable
 
 #: Commas part thousands, as `points` shows them, and nothing else: 1,50 must never be 150.
 POINTS = re.compile(r"(\d{1,12}|\d{1,3}(?:,\d{3}){1,3})(?:\.(\d{1,2}))?", re.ASCII)
+
+#: What is Unix seconds, beside all that ends in `_at`.
+MOMENTS = frozenset({"deadline", "end", "expiry", "valid_from", "valid_until"})
 
 
 class CommandError(Exception):
@@ -117,6 +120,12 @@ def duration(words: str, default: str | None = None) -> Any:
     return typer.Option(parser=parse_duration, metavar="TIME", help=words, show_default=default or True)
 
 
+def span(seconds: int) -> str:
+    """1,209,600 seconds → `14d`, in the largest unit that divides them; `parse_duration` reads it."""
+    units = (("d", 86_400), ("h", 3_600), ("m", 60))
+    return next((f"{seconds // size}{unit}" for unit, size in units if seconds and seconds % size == 0), f"{seconds}s")
+
+
 Points = Annotated[int, typer.Argument(parser=parse_points, metavar="POINTS", help="Points, e.g. 12.50")]
 
 
@@ -141,6 +150,40 @@ def facts(title: str | None, pairs: Iterable[tuple[str, object]]) -> Table:
     for name, value in pairs:
         result.add_row(Text(name), Text(str(value)))
     return result
+
+
+def for_people(
+    answer: Mapping[str, Any], money: Collection[str] = (), spans: Collection[str] = ()
+) -> list[tuple[str, object]]:
+    """A document for `facts`, without what is not there. `money` names what is in hundredths of a point, `spans` what
+    is in seconds; moments are known by their names."""
+    shown: list[tuple[str, object]] = []
+    for name, given in answer.items():
+        value: object = _present(given)
+        if value in (None, [], {}):
+            continue
+        if isinstance(given, bool):
+            value = "yes" if given else "no"
+        elif name in money:
+            value = points(given)
+        elif name in spans:
+            value = span(given)
+        elif given and (name.endswith("_at") or name in MOMENTS):
+            value = moment(given)
+        elif isinstance(value, dict | list):
+            import yaml  # few commands show any
+
+            value = yaml.safe_dump(value, sort_keys=False, allow_unicode=True).rstrip()
+        shown.append((name.replace("_", " "), value))
+    return shown
+
+
+def _present(value: Any) -> Any:
+    """Without members that say nothing."""
+    if isinstance(value, Mapping):
+        kept = {name: _present(each) for name, each in value.items()}
+        return {name: each for name, each in kept.items() if each not in (None, [], {})}
+    return [_present(each) for each in value] if isinstance(value, list) else value
 
 
 def fail(message: str, code: str, example: str | None = None, extra: dict[str, Any] | None = None) -> NoReturn:

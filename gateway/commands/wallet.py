@@ -12,7 +12,7 @@ from gateway.chain.hexes import checksum, from_hex
 from gateway.client import Client, Document
 from gateway.commands import badges, boards, direct, early, gifts, tiers, wallets
 from gateway.commands.chain import known_chain, open_chain
-from gateway.commands.console import AsJson, CommandError, Group, Points, facts, moment, out, points, table
+from gateway.commands.console import AsJson, CommandError, Group, Points, facts, for_people, moment, out, points, table
 from gateway.commands.holder import Holder
 from gateway.commands.state import DEFAULT, State, StateDir
 
@@ -156,7 +156,8 @@ def _moved(local: State, name: str, act: direct.Act, through: bool) -> None:
             holder = Holder(client, wallet, known_chain(local))
             with out.notes.status("waiting for the chain …"):
                 answer = holder.landed(act.by_order(holder))
-    out.result(answer, lambda: facts("Done", [(name_, value) for name_, value in answer.items() if value is not None]))
+    amounts = {"amount", "min_received", "received"}
+    out.result(answer, lambda: facts("Done", for_people(answer, amounts)))
 
 
 @app.command()
@@ -293,7 +294,7 @@ def redeem(
     if received.on_chain is False:
         raise CommandError("the chain does not show the commitment to this code", code="commitment-not-on-chain")
     answer = received.document()
-    out.result(answer, lambda: facts("Redeemed", answer.items()))
+    out.result(answer, lambda: facts("Redeemed", for_people(answer)))
 
 
 @app.command()

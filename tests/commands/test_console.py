@@ -3,17 +3,44 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
 
-from gateway.commands.console import facts, table
+from gateway.commands.console import facts, for_people, span, table
 
 
 @pytest.mark.parametrize("name", ["Spring [/]", "[red]Spring[/red]", "[link=https://x.example]Spring[/link]"])
 def test_somebody_s_name_is_shown_as_it_is(name: str) -> None:
     for shown in (table("Campaigns", ("id", "name"), [(1, name)]), facts(None, [("name", name)])):
         assert name in printed(shown)
+
+
+def test_amounts_and_times_are_shown_as_people_say_them() -> None:
+    answer: dict[str, Any] = {
+        "id": 1,
+        "amount": 1_250,
+        "fee": 0,
+        "deadline": 1_800_000_000,
+        "created_at": 1_800_000_000,
+        "used_at": None,
+        "hold": 3 * 86_400,
+        "done": True,
+        "rules": [{"kind": "per_visit", "hours": None, "caps": []}],
+        "parts": {},
+    }
+    assert for_people(answer, money={"amount", "fee"}, spans={"hold"}) == [
+        ("id", 1),
+        ("amount", "12.50"),
+        ("fee", "0.00"),
+        ("deadline", "2027-01-15 08:00 UTC"),
+        ("created at", "2027-01-15 08:00 UTC"),
+        ("hold", "3d"),
+        ("done", "yes"),
+        ("rules", "- kind: per_visit"),
+    ]
+    assert [span(seconds) for seconds in (0, 1, 90, 5_400, 86_400, 90_000)] == ["0s", "1s", "90s", "90m", "1d", "25h"]
 
 
 def printed(shown: RenderableType) -> str:

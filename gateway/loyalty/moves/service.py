@@ -146,7 +146,7 @@ class Moves:
         if order.kind == MoveKind.STAY:
             return
         if order.amount < RELAY_MINIMUM:
-            raise BELOW_RELAY_MINIMUM.at("amount", f"at least {RELAY_MINIMUM}")
+            raise BELOW_RELAY_MINIMUM.at("amount", f"at least {RELAY_MINIMUM} hundredths")
         quote = self.quote(order.kind, order.amount, order.source, order.target)
         if quote.received < order.min_received:
             raise BELOW_MINIMUM.at("min_received", f"{quote.received} now")
@@ -168,7 +168,7 @@ class Moves:
             if held.matured + held.pending == 0:
                 raise INSUFFICIENT_POINTS.at("source", "the account is empty")
             if held.matured + held.pending < RELAY_MINIMUM:
-                raise BELOW_RELAY_MINIMUM.at("source", f"at least {RELAY_MINIMUM} in the account")
+                raise BELOW_RELAY_MINIMUM.at("source", f"at least {RELAY_MINIMUM} hundredths in the account")
 
     def _check_choice(self, session: Session, order: MoveOrder, stays: bool) -> None:
         """Refuses what the chain, or the last choice that is on its way, says already. After the nonces: `stays` is of

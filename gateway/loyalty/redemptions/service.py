@@ -201,7 +201,7 @@ class Redemptions:
             raise WRONG_SOURCE.at("source", f"expected {offer.campaign_id or 0}")
         self.terms.check_price(session, offer, order.holder, order.amount)
         if order.amount < RELAY_MINIMUM:
-            raise BELOW_RELAY_MINIMUM.at("amount", f"at least {RELAY_MINIMUM}")
+            raise BELOW_RELAY_MINIMUM.at("amount", f"at least {RELAY_MINIMUM} hundredths")
         if not (offer.active and serving.active and offer.starts_at <= now < offer.ends_at):
             raise OFFER_NOT_OPEN.at("offer")
 
