@@ -170,7 +170,10 @@ def _header(line: bytes | Unreadable) -> list[str]:
     unknown = [place for place, name in enumerate(names, 1) if name not in COLUMNS]
     if unknown or len(set(names)) != len(names) or "occurred_at" not in names:
         wrong = f"column {unknown[0]} is unknown" if unknown else "occurred_at is missing, or a column comes twice"
-        raise BadFile(f"line 1: {wrong}; the columns are occurred_at and any of {', '.join(COLUMNS)}")
+        if len(names) == 1 and re.search(r"[;\t]", names[0]):
+            wrong = "columns are parted by commas, and amounts have a point"
+        others = ", ".join(name for name in COLUMNS if name != "occurred_at")
+        raise BadFile(f"line 1: {wrong}; the columns are occurred_at and any of {others}")
     return names
 
 

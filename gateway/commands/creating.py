@@ -67,6 +67,7 @@ def begin(
     own = own_key(local, chain, merchant)
     key = operator_address(local, operator)
     if on_chain is None:
+        _refuse_twin(local, chain, merchant, told.name)
         campaign = create_on_chain(chain, own, fixed, key, daily_cap)
         out.note(
             f"campaign {campaign} is on the chain; after a failure from here on: the same command with --id {campaign}"
@@ -78,6 +79,19 @@ def begin(
         prepare_on_chain(chain, own, campaign, key, daily_cap)
     with client_of(local, local.merchant(merchant)) as client:
         return register(client, campaign, fixed.text, told)
+
+
+def _refuse_twin(local: State, chain: Chain, merchant: str, name: str) -> None:
+    """CommandError where the merchant has a campaign of this name that goes on: customers see names alone."""
+    record, now = local.merchant(merchant), chain.reads.head().time
+    with client_of(local, record) as client:
+        for other in client.items("/v1/campaigns"):
+            if (other["merchant_id"], other["name"]) == (record.id, name) and other["end"] > now:
+                raise CommandError(
+                    f"{merchant} has a campaign named {name!r} already: number {other['id']}",
+                    f"loyalty campaign show {other['id']}   (or another name)",
+                    "same-name",
+                )
 
 
 def create_on_chain(chain: Chain, own: Own, terms: Terms, operator: bytes, daily_cap: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from gateway.chain import calls
 from gateway.chain.hexes import checksum, from_hex
-from gateway.client import Client, Document
+from gateway.client import Client, Document, ProblemAnswer, Unreachable
 from gateway.commands import badges, boards, direct, early, gifts, tiers, wallets
 from gateway.commands.chain import known_chain, open_chain
 from gateway.commands.console import AsJson, CommandError, Group, Points, facts, for_people, moment, out, points, table
@@ -141,9 +142,26 @@ def claim(
 
     Example: loyalty wallet claim alice WXEQK7MY4D6YY7VB72HV52DBRA"""
     local = State(state)
+    if not re.fullmatch(r"[A-Za-z2-7]{26}", code):
+        raise CommandError("a claim code has 26 letters and digits from 2 to 7, as on the receipt", code="invalid-code")
     with _client(local) as client:
         answer = client.claim(code, wallets.address_of_name(local, name))
     out.result(answer, lambda: facts("Claimed", [("points", points(answer["points"])), ("state", answer["state"])]))
+
+
+def _through_gateway(local: State, wallet: wallets.Wallet, act: direct.Act) -> Document:
+    alone = "the same with --direct: your own transaction, without the gateway"
+    try:
+        with _client(local) as client:
+            holder = Holder(client, wallet, known_chain(local))
+            with out.notes.status("waiting for the chain …"):
+                return holder.landed(act.by_order(holder))
+    except Unreachable as error:
+        raise CommandError(str(error), alone, "gateway-unreachable") from None
+    except ProblemAnswer as problem:
+        if problem.code == "below-relay-minimum":
+            out.note(f"smaller amounts: {alone}")
+        raise
 
 
 def _moved(local: State, name: str, act: direct.Act, through: bool) -> None:
@@ -152,10 +170,7 @@ def _moved(local: State, name: str, act: direct.Act, through: bool) -> None:
     if through:
         answer: Document = act.on_chain(open_chain(local), wallet.key)
     else:
-        with _client(local) as client:
-            holder = Holder(client, wallet, known_chain(local))
-            with out.notes.status("waiting for the chain …"):
-                answer = holder.landed(act.by_order(holder))
+        answer = _through_gateway(local, wallet, act)
     amounts = {"amount", "min_received", "received"}
     out.result(answer, lambda: facts("Done", for_people(answer, amounts)))
 

@@ -141,6 +141,12 @@ def test_columns_that_are_not_ours_are_refused_at_once(header: str) -> None:
         items(header.encode("latin-1") + b"\n1,2\n")
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_file_of_another_spreadsheet_is_told_what_parts_its_columns(mark: str) -> None:
+    with pytest.raises(BadFile, match="parted by commas"):
+        items(HEADER.replace(",", mark) + f"a{mark}1767225600\n")
+
+
 @pytest.mark.parametrize(
     "line", ["{", "[]", "1", '{"amount": NaN}', "[" * 100_000, "\ud800", '{"n": 1' + "0" * 5000 + "}"]
 )

@@ -74,3 +74,21 @@ def test_the_node_of_a_house_may_be_anywhere(tmp_path: Path, monkeypatch: pytest
     monkeypatch.delenv("LOYALTY_MASTER_SECRET", raising=False)
     monkeypatch.setenv("LOYALTY_RPC_URL", url)
     assert find_settings(state).rpc_url == url
+
+
+def test_a_holder_without_a_gateway_is_told_of_the_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = State(tmp_path)
+    monkeypatch.setenv(PASSWORD_VARIABLE, "x")
+    monkeypatch.setenv("LOYALTY_GATEWAY_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("LOYALTY_RPC_URL", "http://127.0.0.1:9")
+    state.wallets.mkdir()
+    keystore.create(state.keystore("wallets", "alice"), "x")
+    error, shown = refused("wallet", "cash-out", "alice", 1, "--state", tmp_path)
+    assert error["code"] == "gateway-unreachable"
+    assert "--direct" in shown
+
+
+@pytest.mark.parametrize("code", ["1234", "WXEQK7MY4D6YY7VB72HV52DBR0", ""])
+def test_a_code_that_is_none_is_told_before_anybody_is_asked(tmp_path: Path, code: str) -> None:
+    error, _ = refused("wallet", "claim", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", code, "--state", tmp_path)
+    assert error["message"].startswith("a claim code has 26 letters")

@@ -26,6 +26,14 @@ def test_everything_is_green_after_setting_up(shops: CommandLine) -> None:
     assert (campaigns["Hill"]["closed"], campaigns["Dale"]["closed"], campaigns["Dale"]["bonus"]) == (False, True, 1000)
 
 
+def test_a_second_campaign_of_the_same_name_is_refused(shops: CommandLine) -> None:
+    """Somebody typed the command again; customers would see two campaigns that they cannot tell apart."""
+    count = len(shops.run("campaign", "list").document)
+    again = shops.run("campaign", "create", "--merchant", "hill", "--name", "Hill", fails=1).document["error"]
+    assert (again["code"], "1" in again["message"]) == ("same-name", True)
+    assert len(shops.run("campaign", "list").document) == count
+
+
 def test_a_file_is_replayed_once_however_often_it_is_sent(shops: CommandLine, tmp_path: Path) -> None:
     file = tmp_path / "week.csv"
     file.write_text(
