@@ -6,6 +6,7 @@ import itertools
 import secrets as random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -197,9 +198,9 @@ class Codes:
         code = self._find(session, merchant_id, text, lock=True)
         now = self.clock.now()
         if code.state == CodeState.DELIVERED and code.expires_at is not None and code.expires_at < now:
-            raise CODE_EXPIRED.at("code", f"at {code.expires_at}")
+            raise CODE_EXPIRED.at("code", _when(code.expires_at))
         if code.state == CodeState.USED:
-            raise CODE_USED.at("code", f"at {code.used_at}")
+            raise CODE_USED.at("code", _when(code.used_at))
         code.state, code.used_at, code.used_by = CodeState.USED, now, key_id
         session.flush()
         self.jobs.publish(session, "code.used", code.id)
@@ -261,3 +262,8 @@ class Codes:
 
     def _seed(self, merchant_id: int) -> bytes:
         return self.secrets.mac("code signing", merchant_id.to_bytes(8, "big"))
+
+
+def _when(moment: int | None) -> str:
+    """For the people at the till."""
+    return f"on {datetime.fromtimestamp(moment, UTC):%Y-%m-%d at %H:%M} UTC" if moment else "at an unknown time"
