@@ -57,13 +57,15 @@ class Output:
 
     def progress(self) -> Progress:
         """A progress display on stderr; nothing is drawn where stderr is not a terminal."""
+        console = self.notes
         return Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=self.notes,
+            console=console,
+            disable=not console.is_terminal,
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from gateway.commands.console import facts, for_people, span, table
+from gateway.commands.console import facts, for_people, out, span, table
 
 
 @pytest.mark.parametrize("name", ["Spring [/]", "[red]Spring[/red]", "[link=https://x.example]Spring[/link]"])
@@ -41,6 +41,12 @@ def test_amounts_and_times_are_shown_as_people_say_them() -> None:
         ("rules", "- kind: per_visit"),
     ]
     assert [span(seconds) for seconds in (0, 1, 90, 5_400, 86_400, 90_000)] == ["0s", "1s", "90s", "90m", "1d", "25h"]
+
+
+def test_progress_is_for_terminals_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    with out.progress() as bar:
+        bar.add_task("sending", total=None)
+    assert capfd.readouterr().err == ""
 
 
 def printed(shown: RenderableType) -> str:
