@@ -60,6 +60,6 @@ def _read(content: bytes) -> dict[str, Any]:
         # What has code counts what it creates, or what it was authorised for.
         if account["code"] == "0x" and account["nonce"] > nonces.get(address, 0):
             raise TornState(
-                "was saved amid a block, before a kill: it holds what transactions did that are in no block"
+                "was saved amid a block, before a kill, and holds what transactions did that are in no block"
             )
     return state
