@@ -15,6 +15,7 @@ from gateway.core.jobs import Jobs
 from gateway.core.secrets import Secrets
 from gateway.models import metadata
 from tests.support.anvil import Anvil, anvil
+from tests.support.plans import Watch
 from tests.support.postgres import empty, postgres_url
 
 
@@ -106,3 +107,17 @@ def node() -> Iterator[Anvil]:
     """A fresh anvil that mines each transaction at once."""
     with anvil() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def statements() -> Iterator[Watch]:
+    watch = Watch()
+    with watch.listening():
+        yield watch
+
+
+@pytest.fixture(autouse=True)
+def nothing_that_grows_is_read_from_end_to_end(statements: Watch) -> Iterator[None]:
+    """A till's millionth purchase must cost what its first did."""
+    yield
+    statements.check()

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain.badges import parts
-from gateway.chain.indexer.models import ChainEvent
+from gateway.chain.indexer.models import STANDS, ChainEvent
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning.models import Batch
 from gateway.loyalty.ledger.badges import landed_with
@@ -123,7 +123,8 @@ def _badges(session: Session, ref: int) -> Message | None:
     campaign = session.get(Campaign, number)
     if campaign is None:
         return None
-    landed = sa.select(sa.func.count()).where(*landed_with(event), ChainEvent.orphaned == event.orphaned)
+    standing = ChainEvent.orphaned == 1 if event.orphaned else STANDS
+    landed = sa.select(sa.func.count()).where(*landed_with(event), standing)
     return Message(
         campaign.merchant_id,
         {"campaign": number, "badge": badge, "landed": session.scalar(landed) or 0, "block": event.block},

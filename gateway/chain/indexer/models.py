@@ -52,6 +52,10 @@ class EventKind(IntEnum):
 NONCED = sa.text("kind IN (3, 4, 40, 41, 42, 43)")
 #: What stands, in the words of the index on block and place.
 STANDS = sa.text("orphaned = 0 AND kind <> 0")
+#: What moves a campaign's own money, or says how much of it our keys may award; in the words of the index on campaigns.
+FLOWS = sa.text("kind IN (15, 19, 20, 30, 31, 34, 37, 39)")
+#: MOVED alone, in the words of the index on the campaigns that points moved to.
+MOVES = sa.text("kind = 37")
 
 
 class ChainEvent(Base):
@@ -68,10 +72,9 @@ class ChainEvent(Base):
             sqlite_where=STANDS,
             postgresql_where=STANDS,
         ),
-        # Caps of a campaign's operators: of OPERATOR_SET only.
-        sa.Index(
-            "ix_chain_events_caps", "campaign", sqlite_where=sa.text("kind = 15"), postgresql_where=sa.text("kind = 15")
-        ),
+        # Of a campaign's own money only: the many that each holder has pay nothing for these.
+        sa.Index("ix_chain_events_flows", "campaign", sqlite_where=FLOWS, postgresql_where=FLOWS),
+        sa.Index("ix_chain_events_moves", "other_campaign", sqlite_where=MOVES, postgresql_where=MOVES),
         # Reorganisations, of which there are few: for metrics.
         sa.Index(
             "ix_chain_events_rewinds", "kind", sqlite_where=sa.text("kind = 0"), postgresql_where=sa.text("kind = 0")

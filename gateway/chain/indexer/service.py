@@ -20,7 +20,7 @@ from gateway.chain.deployment import Deployment
 from gateway.chain.errors import BlockUnavailable, ChainError, NodeTimeout, RangeTooLarge, UnknownAnswer
 from gateway.chain.hexes import from_hex, to_hex
 from gateway.chain.indexer.events import clamp_time, columns
-from gateway.chain.indexer.models import ChainEvent, EventKind, IndexedBlock
+from gateway.chain.indexer.models import STANDS, ChainEvent, EventKind, IndexedBlock
 from gateway.chain.reads import Head, parse_head
 from gateway.chain.rpc import Rpc
 from gateway.core import crashes
@@ -191,11 +191,7 @@ class Indexer:
         with self._db.begin() as session:
             if self._hold(session, last) is None:
                 return 0
-            events = (
-                sa.update(ChainEvent)
-                .where(ChainEvent.block > fork, ChainEvent.orphaned == 0, ChainEvent.kind != EventKind.REWIND)
-                .values(orphaned=True)
-            )
+            events = sa.update(ChainEvent).where(ChainEvent.block > fork, STANDS).values(orphaned=True)
             count = session.connection().execute(events).rowcount
             session.execute(sa.delete(IndexedBlock).where(IndexedBlock.number > fork))
             if count or always:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.chain.badges import parts
-from gateway.chain.indexer.models import ChainEvent, EventKind, IndexedBlock
+from gateway.chain.indexer.models import STANDS, ChainEvent, EventKind, IndexedBlock
 from gateway.chain.indexer.stream import applied_block
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -46,7 +46,7 @@ class Settlement:
     def _is_first(self, session: Session, event: ChainEvent) -> bool:
         """Whether it is the first of its badge in its transaction: one message tells of them all."""
         same = sa.select(ChainEvent.id).where(*ledger.landed_with(event))
-        before = same.where(ChainEvent.orphaned == 0, ChainEvent.id < event.id)
+        before = same.where(STANDS, ChainEvent.id < event.id)
         return session.scalar(before.limit(1)) is None
 
     def _rewind(self, session: Session, fork: int) -> None:

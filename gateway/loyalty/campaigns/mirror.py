@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.chain.indexer.models import FLOWS, MOVES, ChainEvent, EventKind
 from gateway.core.limits import MAX_SUM
 from gateway.loyalty.campaigns.models import Campaign
 
@@ -64,6 +64,7 @@ def apply(campaign: Campaign, event: ChainEvent) -> None:
 def set_caps(session: Session, campaign: Campaign, upto: int, operators: Collection[bytes]) -> None:
     """What our keys may award a day, all together and the one that may most, by the events up to and with `upto`."""
     query = sa.select(ChainEvent.counterparty, ChainEvent.amount).where(
+        FLOWS,
         ChainEvent.kind == EventKind.OPERATOR_SET,
         ChainEvent.campaign == campaign.id,
         ChainEvent.counterparty.in_(operators),
@@ -96,14 +97,7 @@ def has_batches(session: Session, campaign: int, upto: int) -> bool:
 
 
 def _events(session: Session, campaign: int, upto: int) -> Iterable[ChainEvent]:
-    query = (
-        sa.select(ChainEvent)
-        .where(
-            sa.or_(ChainEvent.campaign == campaign, ChainEvent.other_campaign == campaign),
-            ChainEvent.kind.in_(sorted(MONEY)),
-            ChainEvent.orphaned == 0,
-            ChainEvent.id <= upto,
-        )
-        .order_by(ChainEvent.id)
-    )
+    sides = (ChainEvent.campaign == campaign, FLOWS), (ChainEvent.other_campaign == campaign, MOVES)
+    of_id = ChainEvent.id.in_(sa.union_all(*(sa.select(ChainEvent.id).where(*side) for side in sides)))
+    query = sa.select(ChainEvent).where(of_id, ChainEvent.orphaned == 0, ChainEvent.id <= upto).order_by(ChainEvent.id)
     return (event for event in session.scalars(query) if campaign_of(event) == campaign)

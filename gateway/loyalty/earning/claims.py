@@ -18,7 +18,7 @@ from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning import codes, forgotten
 from gateway.loyalty.earning.errors import CLAIM_IN_DOUBT, CLAIM_LAPSED, CLAIM_UNKNOWN, CLAIM_USED, WALLET_REFUSED
-from gateway.loyalty.earning.models import Action, ActionKind, ActionState
+from gateway.loyalty.earning.models import OUT, Action, ActionKind, ActionState
 from gateway.loyalty.earning.withholding import withhold
 
 
@@ -109,23 +109,16 @@ class Claims:
         now = self.clock.now()
         last_end = now - schedule.GRACE + schedule.LAST_CALL
         with self.db.read() as session:
-            query = (
-                sa.select(Action.campaign_id)
-                .join(Campaign, Campaign.id == Action.campaign_id)
-                .where(Action.claim_expires.is_not(None), Action.state == ActionState.UNCLAIMED)
-                .where(sa.or_(Action.claim_expires <= now, Campaign.end <= last_end))
-                .distinct()
-            )
-            campaigns = list(session.scalars(query))
+            out = sa.exists().where(Action.campaign_id == Campaign.id, OUT, Action.claim_expires.is_not(None))
+            late = sa.or_(out.where(Action.claim_expires <= now), sa.and_(Campaign.end <= last_end, out))
+            campaigns = list(session.scalars(sa.select(Campaign.id).where(late)))
         return sum(self._lapse(campaign, now, limit) for campaign in campaigns)
 
     def _lapse(self, campaign_id: int, now: int, limit: int) -> int:
         with self.db.begin() as session:
             campaign = promises.lock(session, [campaign_id])[campaign_id]
             query = sa.select(Action.id, Action.points).where(
-                Action.campaign_id == campaign_id,
-                Action.state == ActionState.UNCLAIMED,
-                Action.claim_hash.is_not(None),
+                Action.campaign_id == campaign_id, OUT, Action.claim_hash.is_not(None)
             )
             if now < schedule.last_call(campaign.end):
                 settled = schedule.settled_until(now, campaign.settle_every, campaign.settled_at, campaign.end)

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from gateway.chain.errors import Permanent
-from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.chain.indexer.models import STANDS, ChainEvent, EventKind
 from gateway.chain.relayer.models import ChainTx, Purpose, SignedTx, TxState
 from gateway.core.clock import Clock
 from gateway.core.db import Database, get_or_add
@@ -80,11 +80,8 @@ class Landing:
         if campaign is None:
             return
         number = int.from_bytes(event.number or b"", "big")
-        batch = session.scalar(
-            sa.select(Batch).where(Batch.campaign_id == campaign.id, Batch.number == number)
-            if number <= MAX_ID
-            else sa.select(Batch).where(sa.false())
-        )
+        mine = sa.select(Batch).where(Batch.campaign_id == campaign.id, Batch.number == number)
+        batch = session.scalar(mine) if number <= MAX_ID else None
         if batch is None or (batch.state == BatchState.QUEUED and not self._is_ours(session, batch, event)):
             stray(session, campaign, number, event)
         elif batch.state == BatchState.QUEUED:
@@ -125,7 +122,7 @@ class Landing:
             ChainEvent.tx_hash == event.tx_hash,
             ChainEvent.log_index < event.log_index,
             ChainEvent.campaign == event.campaign,
-            ChainEvent.orphaned == 0,
+            STANDS,
         )
         taken = {holder: amount or 0 for holder, amount in session.execute(query).tuples()}
         for entry in session.scalars(sa.select(BatchEntry).where(BatchEntry.batch_id == batch.id)):
@@ -164,8 +161,8 @@ class Landing:
                 self._owe(session, batch.campaign_id, entry.wallet, (entry.taken or 0) - entry.amount)
                 entry.taken = None
         session.flush()
-        lost = sa.select(ChainEvent.id).where(ChainEvent.orphaned == 1)
-        session.execute(sa.delete(StrayBatch).where(StrayBatch.event_id.in_(lost)))
+        lost = sa.exists().where(ChainEvent.id == StrayBatch.event_id, ChainEvent.orphaned == 1)
+        session.execute(sa.delete(StrayBatch).where(lost))
         on_its_way = sa.update(Batch).where(Batch.state == BatchState.QUEUED, Batch.retry_at.is_(None))
         session.execute(on_its_way.values(retry_at=later))
 

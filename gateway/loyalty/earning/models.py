@@ -32,6 +32,9 @@ class ActionState(IntEnum):
     LAPSED = 4  # the claim code was not used in time
 
 
+_OUT = sa.text("state = 1")
+
+
 class Action(Base):
     """One thing a customer did, or the refund of one. No product, price list or text is kept: only sums and points."""
 
@@ -49,8 +52,9 @@ class Action(Base):
                 sqlite_where=sa.text(f"{name} IS NOT NULL"),
                 postgresql_where=sa.text(f"{name} IS NOT NULL"),
             )
-            for name in ("refers_to", "claim_expires", "batch_id")
+            for name in ("refers_to", "batch_id")
         ),
+        sa.Index("ix_actions_out", "campaign_id", "claim_expires", sqlite_where=_OUT, postgresql_where=_OUT),
     )
 
     id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
@@ -81,6 +85,8 @@ class Action(Base):
     created_at: Mapped[int] = mapped_column(Seconds())
 
 
+#: Whose claim code is out, in the words of the index on when codes lapse.
+OUT = Action.state == sa.literal_column("1")
 #: What counts for goals and referrals: a code only from its settlement on (decision 0060).
 COUNTS = sa.or_(Action.claim_hash.is_(None), Action.state == ActionState.SETTLED)
 

@@ -146,7 +146,9 @@ class Earning:
     def underway(self, session: Session, wallet: bytes) -> list[Underway]:
         """What the wallet earned and does not have yet, by campaign."""
         waiting = self._sums(session, wallet)
-        carries = sa.select(Carry.campaign_id, Carry.points).where(Carry.wallet == wallet, Carry.points > 0)
+        # By campaign, because that is what the key begins with.
+        mine = (Carry.campaign_id.in_(sa.select(Campaign.id)), Carry.wallet == wallet)
+        carries = sa.select(Carry.campaign_id, Carry.points).where(*mine, Carry.points > 0)
         carried = dict(session.execute(carries).tuples().all())
         entries = (
             sa.select(Batch.campaign_id, sa.func.sum(BatchEntry.amount))

@@ -29,7 +29,11 @@ class MoveState(IntEnum):
 
 class Move(Base):
     __tablename__ = "moves"
-    __table_args__ = (sa.Index("ix_moves_holder", "holder", "id"), sa.Index("ix_moves_state", "state"))
+    __table_args__ = (
+        sa.Index("ix_moves_holder", "holder", "id"),
+        sa.Index("ix_moves_state", "state"),
+        sa.Index("ix_moves_done_block", "done_block"),
+    )
 
     id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
     kind: Mapped[MoveKind] = mapped_column(Choice(MoveKind))

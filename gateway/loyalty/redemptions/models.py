@@ -43,11 +43,17 @@ class StrayRedemption(Base):
     retry_at: Mapped[int] = mapped_column(Seconds())
 
 
+_BOXED = sa.text("box IS NOT NULL")
+
+
 class Redemption(Base):
     __tablename__ = "redemptions"
     __table_args__ = (
         sa.Index("ix_redemptions_holder", "holder", "id"),
         sa.Index("ix_redemptions_state", "state", "merchant_id"),
+        sa.Index("ix_redemptions_paid_block", "paid_block"),
+        # Whose box is to be wiped one day.
+        sa.Index("ix_redemptions_box", "expires_at", sqlite_where=_BOXED, postgresql_where=_BOXED),
     )
 
     id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)

@@ -97,9 +97,9 @@ class Settlement:
 
         What was delivered is flagged for a human and its payment sent again; what is open stays open.
         """
-        lost = sa.select(ChainEvent.id).where(ChainEvent.orphaned == 1)
-        session.execute(sa.delete(StrayRedemption).where(StrayRedemption.event_id.in_(lost)))
-        query = sa.select(Redemption).where(Redemption.paid_block > fork).order_by(Redemption.id)
+        lost = sa.exists().where(ChainEvent.id == StrayRedemption.event_id, ChainEvent.orphaned == 1)
+        session.execute(sa.delete(StrayRedemption).where(lost))
+        query = sa.select(Redemption).where(Redemption.paid_block > fork).order_by(Redemption.paid_block)
         for row in session.scalars(query.with_for_update()):
             row.paid_block = row.tx_id = None
             if row.state == RedemptionState.FLAGGED and row.expires_at is None:

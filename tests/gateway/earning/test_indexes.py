@@ -7,13 +7,13 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.core.db import Database
-from gateway.loyalty.earning.models import Action, Batch
+from gateway.loyalty.earning.models import OUT, Action, Batch
 from tests.support.plans import plan
 
 WAYS = {
     "refunds of many": ("refers_to", Action.refers_to.in_([1, 2])),
     "an action and its refunds": ("refers_to", sa.or_(Action.id == 1, Action.refers_to == 1)),
-    "codes that lapse": ("claim_expires", Action.claim_expires <= 1),
+    "codes that lapse": ("out", sa.and_(Action.campaign_id == 1, OUT, Action.claim_expires <= 1)),
     "a batch's actions": ("batch_id", Action.batch_id == 1),
 }
 

@@ -15,6 +15,7 @@ from gateway.chain import signatures
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.secrets import Secrets
+from gateway.identity.merchants.models import Merchant
 from gateway.identity.wallets.addresses import NOBODY
 from gateway.identity.wallets.errors import BAD_SIGNATURE
 from gateway.loyalty.campaigns import promises, schedule
@@ -118,7 +119,9 @@ class Referrals:
 
     def _named(self, session: Session, actions: Sequence[Action]) -> set[tuple[int, bytes | None]]:
         wallets = {action.wallet for action in actions if action.wallet is not None}
-        query = sa.select(Referral.campaign_id, Referral.wallet).where(Referral.wallet.in_(wallets))
+        campaigns = {action.campaign_id for action in actions}
+        both = (Referral.campaign_id.in_(campaigns), Referral.wallet.in_(wallets))
+        query = sa.select(Referral.campaign_id, Referral.wallet).where(*both)
         return {(campaign, wallet) for campaign, wallet in session.execute(query).tuples()}
 
     def _concerns(self, action: Action, named: set[tuple[int, bytes | None]]) -> bool:
@@ -191,7 +194,9 @@ class Referrals:
         due = self._due(session, action, row)
         stay = {} if due is None else {row.wallet: due[1], **dict(due[2])}
         policy = programme(session.get_one(RuleVersion, action.rule_version_id).document).document.refunds
-        query = sa.select(Action).where(Action.key_hash.in_(self._digests(action.id)), Action.kind == ActionKind.BONUS)
+        # They are of whoever owned the campaign then.
+        given = (Action.merchant_id.in_(sa.select(Merchant.id)), Action.key_hash.in_(self._digests(action.id)))
+        query = sa.select(Action).where(*given, Action.kind == ActionKind.BONUS)
         theirs = session.scalars(query.execution_options(populate_existing=True)).all()
         taken = sa.select(Action.refers_to, sa.func.sum(Action.points)).group_by(Action.refers_to)
         gone = dict(session.execute(taken.where(Action.refers_to.in_([bonus.id for bonus in theirs]))).tuples().all())
