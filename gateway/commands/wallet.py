@@ -142,10 +142,11 @@ def claim(
 
     Example: loyalty wallet claim alice WXEQK7MY4D6YY7VB72HV52DBRA"""
     local = State(state)
+    holder = wallets.address_of_name(local, name)
     if not re.fullmatch(r"[A-Za-z2-7]{26}", code):
         raise CommandError("a claim code has 26 letters and digits from 2 to 7, as on the receipt", code="invalid-code")
     with _client(local) as client:
-        answer = client.claim(code, wallets.address_of_name(local, name))
+        answer = client.claim(code, holder)
     out.result(answer, lambda: facts("Claimed", [("points", points(answer["points"])), ("state", answer["state"])]))
 
 
