@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.chain.indexer.models import EventKind
+from gateway.chain.indexer.models import MONEY, EventKind
 from gateway.loyalty.badges.models import STREAM as BADGE_STREAM
 from gateway.loyalty.campaigns import mirror
 from gateway.loyalty.campaigns.service import STREAM as EARNING_STREAM
@@ -14,7 +14,7 @@ from gateway.messaging.models import MessageKind
 
 #: Kinds of the chain's events that a room asks for; who is not named here reads all.
 WANTED: Mapping[str, frozenset[EventKind]] = {
-    EARNING_STREAM: mirror.MONEY | mirror.TERMS,
+    EARNING_STREAM: MONEY | mirror.TERMS,
     REDEMPTION_STREAM: frozenset({EventKind.REDEEMED, EventKind.SPENT}),
     MOVE_STREAM: frozenset({EventKind.TOKEN_ORDER, EventKind.ACCOUNT_ORDER}),
     BADGE_STREAM: frozenset({EventKind.BADGE}),

@@ -52,8 +52,21 @@ class EventKind(IntEnum):
 NONCED = sa.text("kind IN (3, 4, 40, 41, 42, 43)")
 #: What stands, in the words of the index on block and place.
 STANDS = sa.text("orphaned = 0 AND kind <> 0")
-#: What moves a campaign's own money, or says how much of it our keys may award; in the words of the index on campaigns.
-FLOWS = sa.text("kind IN (15, 19, 20, 30, 31, 34, 37, 39)")
+#: What moves a campaign's own money, or says how much of it our keys may award; and that in the words of the index on
+#: campaigns.
+MONEY = frozenset(
+    {
+        EventKind.OPERATOR_SET,
+        EventKind.FUNDED,
+        EventKind.SWEPT,
+        EventKind.AWARD_LANDED,
+        EventKind.CLAWBACK_LANDED,
+        EventKind.ENTERED,
+        EventKind.MOVED,
+        EventKind.EXPIRED,
+    }
+)
+FLOWS = sa.text(f"kind IN ({', '.join(str(kind.value) for kind in sorted(MONEY))})")
 #: MOVED alone, in the words of the index on the campaigns that points moved to.
 MOVES = sa.text("kind = 37")
 

@@ -24,18 +24,6 @@ TERMS = frozenset(
         EventKind.MERCHANT_ACCEPTED,
     }
 )
-MONEY = frozenset(
-    {
-        EventKind.FUNDED,
-        EventKind.SWEPT,
-        EventKind.AWARD_LANDED,
-        EventKind.CLAWBACK_LANDED,
-        EventKind.EXPIRED,
-        EventKind.ENTERED,
-        EventKind.MOVED,
-        EventKind.OPERATOR_SET,
-    }
-)
 
 
 def campaign_of(event: ChainEvent) -> int | None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from gateway.chain import reads as chain
 from gateway.chain.errors import ChainError, Reverted, Temporary
 from gateway.chain.hexes import keccak256
-from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.chain.indexer.models import MONEY, ChainEvent, EventKind
 from gateway.chain.indexer.stream import hold, newest_event
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -290,7 +290,7 @@ class Campaigns:
         if any(event.kind == EventKind.REWIND for event in events):
             ids = set(session.scalars(sa.select(Campaign.id)))
         else:
-            ids = {mirror.campaign_of(event) or 0 for event in events if event.kind in mirror.MONEY | mirror.TERMS}
+            ids = {mirror.campaign_of(event) or 0 for event in events if event.kind in MONEY | mirror.TERMS}
         rows = promises.lock(session, ids) if ids else {}
         for event in events:
             if event.kind == EventKind.REWIND:
