@@ -32,7 +32,8 @@ class ActionState(IntEnum):
     LAPSED = 4  # the claim code was not used in time
 
 
-_OUT = sa.text("state = 1")
+#: Whose claim code is out, in the words of the index on when codes lapse.
+OUT = sa.text("state = 1")
 
 
 class Action(Base):
@@ -54,7 +55,7 @@ class Action(Base):
             )
             for name in ("refers_to", "batch_id")
         ),
-        sa.Index("ix_actions_out", "campaign_id", "claim_expires", sqlite_where=_OUT, postgresql_where=_OUT),
+        sa.Index("ix_actions_out", "campaign_id", "claim_expires", sqlite_where=OUT, postgresql_where=OUT),
     )
 
     id: Mapped[int] = mapped_column(PrimaryKey(), primary_key=True)
@@ -85,8 +86,6 @@ class Action(Base):
     created_at: Mapped[int] = mapped_column(Seconds())
 
 
-#: Whose claim code is out, in the words of the index on when codes lapse.
-OUT = Action.state == sa.literal_column("1")
 #: What counts for goals and referrals: a code only from its settlement on (decision 0060).
 COUNTS = sa.or_(Action.claim_hash.is_(None), Action.state == ActionState.SETTLED)
 
