@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from typing import Any, cast
 
 from gateway.chain.errors import ChainError, Reverted
 from gateway.commands.chain import REASONS
@@ -31,7 +32,7 @@ def told(error: Exception) -> CommandError | None:
         return None
     if isinstance(error, exceptions.OperationalError) or type(error) is exceptions.DatabaseError:
         # What the driver says, without the statement and its values.
-        said = str(error.orig).strip().splitlines()[0]  # type: ignore[attr-defined]
+        said = str(cast(Any, error).orig).strip().splitlines()[0]
         return CommandError(f"the database: {said}", DATABASE, "database-failed")
     if isinstance(error, exceptions.ArgumentError):
         return CommandError(f"the database's URL: {error}", DATABASE, "database-failed")

@@ -8,11 +8,11 @@ import typer
 
 from gateway.chain import calls
 from gateway.chain.reads import Campaign
-from gateway.commands.audit_model import GRACE
 from gateway.commands.chain import open_chain
 from gateway.commands.console import AsJson, CommandError, facts, moment, out, points
 from gateway.commands.merchant import own_key
 from gateway.commands.state import DEFAULT, State, StateDir
+from gateway.loyalty.campaigns.schedule import GRACE
 
 
 def sweep(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from gateway.chain.reads import Reads
 from gateway.chain.rpc import Rpc
@@ -22,4 +23,5 @@ def checks(
     senders: Sequence[bytes] = (),
 ) -> Checks:
     """Those of the database; with `rpc` and `reads` those of the node too, but not `restore`, which asks the fence."""
-    return Checks(db, rpc, reads, clock, senders, 0, MAX_AGE, None)  # type: ignore[arg-type]
+    absent: Any = None  # in a house there is always a fence
+    return Checks(db, rpc or absent, reads or absent, clock, senders, 0, MAX_AGE, absent)
