@@ -38,7 +38,7 @@ def overlap(
             session.flush()
             following = pool.submit(second)
             deadline = time.monotonic() + 20
-            while not following.done() and _waiting(db) < waiting:
+            while not following.done() and waiting_for_locks(db) < waiting:
                 assert time.monotonic() < deadline, "the second neither ends nor waits"
                 time.sleep(0.01)
             if then is not None:
@@ -46,7 +46,7 @@ def overlap(
         following.result(timeout=30)
 
 
-def _waiting(db: Database) -> int:
+def waiting_for_locks(db: Database) -> int:
     """How many wait for another's lock. SQLite does not tell: there a moment is waited, and then the second does."""
     if db.sqlite:
         time.sleep(0.1)

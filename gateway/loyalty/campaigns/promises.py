@@ -1,8 +1,13 @@
 """Points promised against a campaign's budget, its daily cap and the merchant's quota.
 
-Whoever promises, settles, claims or takes back holds the lock on the campaign's row until its transaction ends, so that
-for each campaign these happen one after the other. Invariant at every commit that promises: reserved <= budget
-(after a restore: plus what was paid ahead, which no promise has to pay again).
+Whoever promises, settles, claims or takes back holds a campaign's locks until its transaction ends, so that for each
+campaign these happen one after the other. There are two, and `lock` takes both: the settlement's, without which nothing
+that waits is settled or taken back and nothing that wallets carry changed, and the lock on the campaign's row, without
+which nothing is promised or freed. Awards need the second alone, so that they pass while a settlement folds and writes.
+It commits with both, which makes it one moment for them, and what they add it has not read, as if they had come after
+it (docs/decisions/0143-awards-pass-a-settlement.md).
+Invariant at every commit that promises: reserved <= budget (after a restore: plus what was paid ahead, which no promise
+has to pay again).
 """
 
 from __future__ import annotations
@@ -14,20 +19,25 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.core.bulk import table_of, upsert
+from gateway.core.db import is_sqlite
 from gateway.core.limits import MAX_SUM
 from gateway.loyalty.campaigns.errors import BUDGET_EXHAUSTED, DAILY_CAP_REACHED, QUOTA_REACHED
 from gateway.loyalty.campaigns.models import Campaign, QuotaUse
 
 DAY = 86_400
+#: A campaign's settlement among PostgreSQL's advisory locks: this and the campaign's id.
+SETTLEMENTS = 0x10A2 << 40
 
 # Statements of a till's transaction are built once: to build one costs as much as to execute it.
 _LOCK = (
     sa.select(Campaign)
     .where(Campaign.id.in_(sa.bindparam("ids", expanding=True)))
     .order_by(Campaign.id)
-    .with_for_update()
+    # Whoever adds a row that names a campaign, as a settlement its batches, need not wait for it.
+    .with_for_update(key_share=True)
     .execution_options(populate_existing=True)
 )
+_SETTLEMENT = sa.select(sa.func.pg_advisory_xact_lock(sa.bindparam("key", type_=sa.BigInteger)))
 _USED = sa.select(QuotaUse.merchant_id, QuotaUse.points).where(
     QuotaUse.campaign_id == sa.bindparam("campaign"), QuotaUse.day == sa.bindparam("day")
 )
@@ -43,7 +53,21 @@ _FREED = _CHANGED.where(_C.c.reserved + sa.bindparam("points") >= 0)
 
 
 def lock(session: Session, ids: Collection[int]) -> dict[int, Campaign]:
-    """The campaigns that exist, locked and read anew; in the order of their ids, so that nobody waits in a circle."""
+    """The campaigns that exist, read anew, with both of their locks. Nobody waits in a circle: settlements come first,
+    and each kind in the order of the campaigns' ids."""
+    lock_settlements(session, ids)
+    return lock_promises(session, ids)
+
+
+def lock_settlements(session: Session, ids: Collection[int]) -> None:
+    """Nobody else settles these campaigns until the transaction ends. On SQLite nobody else writes anyway."""
+    if not is_sqlite(session.get_bind()):
+        for id in sorted(ids):
+            session.execute(_SETTLEMENT, {"key": SETTLEMENTS | id})
+
+
+def lock_promises(session: Session, ids: Collection[int]) -> dict[int, Campaign]:
+    """As `lock`, while others may settle: for awards, and for a settlement once it has its own lock."""
     return {campaign.id: campaign for campaign in session.scalars(_LOCK, {"ids": list(ids)})}
 
 

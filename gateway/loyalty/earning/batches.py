@@ -128,10 +128,11 @@ class Settler:
             self._put_off(campaign, now + ENOUGH)
             return 0
         with self.db.begin() as session:
-            locked = promises.lock(session, [campaign])[campaign]
-            if locked.settle_at > now:  # another worker was first
+            promises.lock_settlements(session, [campaign])
+            row = session.get_one(Campaign, campaign)
+            if row.settle_at > now:  # another worker was first
                 return 0
-            settling = Settlement(self, session, locked, now, [n for n in numbers if n >= locked.next_number])
+            settling = Settlement(self, session, row, now, [n for n in numbers if n >= row.next_number])
             made = settling.run()
             crashes.reach("folded", settling.kinds)
         crashes.reach("batched", settling.kinds)
@@ -158,7 +159,8 @@ class Settler:
 
 
 class Settlement:
-    """One campaign's settlement, inside one transaction that holds the campaign's lock. `asked`: for these wallets
+    """One campaign's settlement, inside one transaction that holds the settlement's lock. Promises are locked, and the
+    campaign is changed, only once all that takes long is written: tills wait for that lock. `asked`: for these wallets
     alone."""
 
     def __init__(
@@ -185,11 +187,9 @@ class Settlement:
         crowd = sum(1 for net in nets if net.award or net.shortfall)
         few = 0 < crowd < campaign.min_wallets and campaign.settle_every > 0
         if few and schedule.may_wait(self.now, campaign.settled_at, campaign.end):
-            self._next_time(waiting=True)
-            return 0
+            return self._wait(True)
         if not campaign.key_cap:  # no key of ours is authorised, or no longer: nothing could land
-            self._next_time(waiting=bool(nets))
-            return 0
+            return self._wait(bool(nets))
         made, left = self._write(nets)
         if left:
             return made  # settle_at stays: the rest follows in the next turn
@@ -199,6 +199,15 @@ class Settlement:
     def run_early(self) -> tuple[int, set[bytes]]:
         """Makes batches for those who asked; how many, and who must wait. Window and crowd of the others stay."""
         return self._write(self._nets())
+
+    def _wait(self, waiting: bool) -> int:
+        self._lock()
+        self._next_time(waiting)
+        return 0
+
+    def _lock(self) -> None:
+        """Locks the promises too, and reads the campaign anew: awards have passed meanwhile."""
+        promises.lock_promises(self.session, [self.campaign.id])
 
     def _next_time(self, waiting: bool, made: int = 0) -> None:
         campaign = self.campaign
@@ -293,9 +302,11 @@ class Settlement:
             self.kinds.add(kind.name.lower())
             batch_of |= dict.fromkeys((wallet for wallet, _ in entries), batch_id)
         self._settle_actions(kept, batch_of)
-        self._count_codes([id for net in kept for id in net.actions])
         self._write_carries(kept)
+        self._lock()
+        self._count_codes([id for net in kept for id in net.actions])
         promises.release(self.session, self.campaign.id, sum(net.released for net in kept))
+        self.campaign.ahead -= sum(net.ahead for net in kept)
         made = min(room, len(planned))
         if made:
             self.campaign.next_number = self.numbers[made - 1] + 1
@@ -355,7 +366,6 @@ class Settlement:
             if row is not None and (net.ahead or net.back):
                 row.ahead -= net.ahead
                 row.back -= net.back
-                self.campaign.ahead -= net.ahead
         self.session.flush()
 
     def _changes_carry(self, net: Net) -> bool:

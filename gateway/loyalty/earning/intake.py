@@ -74,14 +74,13 @@ class Intake:
         Purchases and the like are judged before refunds, so that a refund may name another report of the same call,
         and in the order in which they happened, so that caps do not depend on the order in the call.
         """
-        locked = promises.lock(session, {item.action.campaign for item in items})
-        return self._take(session, merchant_id, items, now, locked)
+        return self._take(session, merchant_id, items, now, _lock(session, items))
 
     def take_groups(
         self, session: Session, groups: Sequence[tuple[int, Sequence[Report]]], now: int
     ) -> list[list[Result]]:
         """As `take`, for several calls: those of one merchant are judged as if they were one."""
-        locked = promises.lock(session, {item.action.campaign for _, items in groups for item in items})
+        locked = _lock(session, [item for _, items in groups for item in items])
         by_merchant: dict[int, list[int]] = {}
         for place, (merchant_id, _) in enumerate(groups):
             by_merchant.setdefault(merchant_id, []).append(place)
@@ -302,3 +301,9 @@ class Intake:
             draft.place: draft.answer(id, items[draft.place].action.campaign)
             for id, draft in zip(ids, drafts, strict=True)
         }
+
+
+def _lock(session: Session, items: Sequence[Report]) -> dict[int, Campaign]:
+    """The campaigns, locked for these reports: what a refund takes back must not be settled at that moment."""
+    promises.lock_settlements(session, {item.action.campaign for item in items if item.action.kind == "refund"})
+    return promises.lock_promises(session, {item.action.campaign for item in items})

@@ -115,12 +115,13 @@ class Early:
     def _settle(self, campaign: int) -> int:
         numbers = self.settler.numbers(campaign, batches=2)  # of awards and of clawbacks
         with self.db.begin() as session:
-            locked = promises.lock(session, [campaign])[campaign]
+            promises.lock_settlements(session, [campaign])
+            row = session.get_one(Campaign, campaign)
             mine = sa.select(EarlyAsk).where(_OPEN, EarlyAsk.campaign_id == campaign).limit(MAX_ENTRIES)
             asks = session.scalars(mine.with_for_update())
             of = {ask.holder: ask for ask in asks}
-            free = [number for number in numbers if number >= locked.next_number]
-            settling = Settlement(self.settler, session, locked, self.clock.now(), free, of.keys())
+            free = [number for number in numbers if number >= row.next_number]
+            settling = Settlement(self.settler, session, row, self.clock.now(), free, of.keys())
             made, left_out = settling.run_early()
             for holder in of.keys() - left_out:
                 of[holder].open = False

@@ -1,0 +1,120 @@
+"""What passes a settlement that is being written, and what waits for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from gateway.loyalty.earning.batches import PUT_OFF, Settlement
+from gateway.loyalty.earning.models import Action, ActionKind, ActionState
+from tests.gateway.earning.conftest import Room, address, batches
+from tests.support.races import on_postgresql, waiting_for_locks
+
+pytestmark = on_postgresql
+PATIENCE = 20.0
+Begin = Callable[[Callable[[], Any]], "Future[Any]"]
+
+
+@contextmanager
+def written(room: Room, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
+    """Everything of a settlement is written but what needs the promises' lock; at the end it goes on. Gives what begins
+    something beside it, in a thread of its own."""
+    reached, go_on = threading.Event(), threading.Event()
+    lock = Settlement._lock
+
+    def halt(self: Settlement) -> None:
+        reached.set()
+        assert go_on.wait(PATIENCE)
+        lock(self)
+
+    monkeypatch.setattr(Settlement, "_lock", halt)
+    with ThreadPoolExecutor(4) as pool:
+        settling = pool.submit(room.settler.settle_due)
+        assert reached.wait(PATIENCE)
+        try:
+            yield pool.submit
+        finally:
+            go_on.set()
+            monkeypatch.undo()
+        assert settling.result(PATIENCE) == 1
+
+
+def until_it_waits(room: Room, done: Future[Any]) -> None:
+    """Until somebody waits for a lock of somebody else."""
+    clock = threading.Event()
+    for _ in range(int(PATIENCE / 0.01)):
+        assert not done.done(), "it did not wait"
+        if waiting_for_locks(room.db):
+            return
+        clock.wait(0.01)
+    raise AssertionError("it neither ends nor waits")
+
+
+def test_awards_pass_a_settlement_that_is_being_written(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.campaign()
+    room.buy(1, 100)
+    with written(room, monkeypatch) as begin:
+        assert begin(lambda: room.buy(2, 300)).result(PATIENCE)
+        assert begin(lambda: room.buy(1, 50)).result(PATIENCE)
+        assert room.row().reserved == 450
+    room.hub.mine()
+    room.drain()
+    assert room.hub.given == {(1, address(1)): 100}
+    assert room.row().reserved == 350
+    room.check()
+    assert room.settle() == 1
+    assert room.hub.given == {(1, address(1)): 150, (1, address(2)): 300}
+    assert [batch.number for batch in batches(room)] == [1, 2]
+    assert room.row().reserved == 0
+    room.check()
+
+
+def test_what_is_being_settled_is_not_taken_back_at_that_moment(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a programme that takes nothing back once it is settled, a refund must not see it as it was before."""
+    room.campaign(programme={"refunds": "nothing"})
+    bought = room.buy(1, 100)
+    with written(room, monkeypatch) as begin:
+        refunding = begin(lambda: room.refund(bought))
+        until_it_waits(room, refunding)
+    assert refunding.result(PATIENCE).status_code == 202
+    with room.db.read() as session:
+        (refund,) = session.scalars(sa.select(Action).where(Action.kind == ActionKind.REFUND))
+    assert (refund.state, refund.withheld) == (ActionState.SETTLED, 100)
+    room.settle()
+    assert room.hub.given == {(1, address(1)): 100}
+    room.check()
+
+
+def test_another_settlement_waits_and_finds_nothing_to_do(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.campaign()
+    room.buy(1, 100)
+    with written(room, monkeypatch) as begin:
+        second = begin(room.settler.settle_due)
+        until_it_waits(room, second)
+    assert second.result(PATIENCE) == 0
+    assert len(batches(room)) == 1
+    assert room.row().settle_at < room.clock.now() + PUT_OFF, "it ran into the first one"
+    room.check()
+
+
+def test_what_landed_is_followed_once_the_next_settlement_is_written(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have to change what wallets carry and owe, with which the settlement counts."""
+    room.campaign()
+    room.buy(1, 100)
+    room.settler.settle_due()
+    room.hub.mine()
+    room.buy(1, 200)
+    with written(room, monkeypatch) as begin:
+        landing = begin(room.drain)
+        until_it_waits(room, landing)
+    landing.result(PATIENCE)
+    assert room.row().reserved == 200
+    room.check()
