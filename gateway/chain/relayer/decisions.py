@@ -32,6 +32,8 @@ GAS_SPARE = 100_000
 
 #: Refusals of one key where another may do: not authorised, spent for today, no delegate of the merchant.
 WRONG_KEY = frozenset({"NotOperator", "OverDailyCap", "NotDelegate"})
+#: Fences of a key that follow each other as they come, and seconds between later ones at most.
+FEW_FENCES, LONGEST_PAUSE = 3, 3_600
 #: Gas of one full batch of fresh holders, and of how many a key should be able to pay.
 FULL_BATCH, LOW = 14_000_000, 10
 
@@ -141,6 +143,12 @@ def outcome(receipts: Sequence[Receipt]) -> Outcome:
         done = receipt.success and not receipt.empty
         return Outcome(TxState.DONE if done else TxState.REVERTED, receipt.block, receipt.block_hash, receipt.fee)
     return Outcome(TxState.REVERTED, None, None)
+
+
+def fence_pause(fences: int) -> int:
+    """Seconds until a key may put up its next fence, after so many. A restore needs few. Where another database uses
+    the same key neither knows what the other sends, and they would fence each other out as long as there is gas."""
+    return 0 if fences < FEW_FENCES else min(60 << min(fences - FEW_FENCES, 10), LONGEST_PAUSE)
 
 
 def missing_nonces(chain_nonce: int, taken: Sequence[int], limit: int) -> list[int]:

@@ -50,6 +50,7 @@ class Lane:
         self._missing: dict[int, int] = {}
         self._not_mine: dict[int, int] = {}
         self._low = False
+        self._fences, self._next_fence = 0, 0
 
     def view(self) -> View:
         """What there is to do."""
@@ -69,9 +70,10 @@ class Lane:
         return Turn(view, chain, moved)
 
     def room(self, turn: Turn) -> int:
-        """How many more transactions this key may send now: 0 also when it cannot pay or gas is too dear."""
+        """How many more transactions this key may send now: 0 also when it cannot pay, gas is too dear, or others may
+        have its next nonces."""
         fee = self._fee(turn.chain)
-        room = max(0, self._settings.in_flight - len(turn.in_air))
+        room = 0 if _is_behind(turn.view, turn.chain) else max(0, self._settings.in_flight - len(turn.in_air))
         if not room or fee is None:
             return 0
         out = turn.view.out_of_gas
@@ -187,12 +189,17 @@ class Lane:
     def _put_up_fence(self, view: View, chain: Chain) -> int:
         """What the chain knows of this key and we do not was sent before the database was restored; more of it may be
         on its way. See fence.py."""
-        if view.fence != 0 and chain.pooled <= view.next_nonce:
+        now, fee = self._clock.now(), self._fee(chain)
+        rests = 0 < self._next_fence - now <= decisions.LONGEST_PAUSE
+        if not _is_behind(view, chain) or rests or fee is None:
             return 0
-        fee = self._fee(chain)
-        taken = self._store.fence(chain.nonce, chain.pooled, self._settings.in_flight, fee) if fee else 0
+        taken = self._store.fence(chain.nonce, chain.pooled, self._settings.in_flight, fee)
         if taken:
-            log.error("relayer.database_is_behind", nonce=view.next_nonce, on_chain=chain.nonce, pooled=chain.pooled)
+            calm = now - self._next_fence > 2 * decisions.LONGEST_PAUSE
+            self._fences = 1 if calm else self._fences + 1
+            self._next_fence = now + decisions.fence_pause(self._fences)
+            nonces = {"nonce": view.next_nonce, "on_chain": chain.nonce, "pooled": chain.pooled}
+            log.error("relayer.database_is_behind", fences=self._fences, **nonces)
         return taken
 
     def _fill_gaps(self, view: View, chain: Chain) -> int:
@@ -352,6 +359,11 @@ class Lane:
         self._sent.pop(tx_hash, None)
         self._underpriced.discard(tx_hash)
         self._impossible.discard(tx_hash)
+
+
+def _is_behind(view: View, chain: Chain) -> bool:
+    """Whether the key has sent what the database does not know of, and no fence stands before it."""
+    return view.fence == 0 or chain.pooled > view.next_nonce
 
 
 def _receipt(answer: dict[str, Any], empty: bool) -> Receipt:
