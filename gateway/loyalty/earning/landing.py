@@ -151,8 +151,7 @@ class Landing:
         after a while: also one that landed and vanished before this room had read of it.
         """
         later = self.clock.now() + FIRST_RETRY
-        gone = sa.select(Batch).where(Batch.state == BatchState.LANDED, Batch.landed_block > block)
-        for batch in session.scalars(gone):
+        for batch in session.scalars(sa.select(Batch).where(Batch.landed_block > block)):
             batch.state, batch.landed_block = BatchState.QUEUED, None
             if batch.kind == BatchKind.AWARD:
                 promises.restore(session, batch.campaign_id, batch.total)

@@ -139,7 +139,7 @@ class Batch(Base):
     #: How often the chain refused it, and when to hand the same batch to the relayer again (empty: the relayer has it).
     refusals: Mapped[int] = mapped_column(Int(0, 10_000), default=0)
     retry_at: Mapped[int | None] = mapped_column(Seconds(), index=True)
-    landed_block: Mapped[int | None] = mapped_column(Int())
+    landed_block: Mapped[int | None] = mapped_column(Int(), index=True)
 
 
 class BatchEntry(Base):

@@ -27,3 +27,7 @@ def test_an_index_of_what_is_there_is_used(db: Database, way: str) -> None:
 def test_the_actions_of_several_batches_are_found_by_their_index(db: Database) -> None:
     query = sa.select(Action.points).join(Batch, Batch.id == Action.batch_id).where(Batch.id.in_([1, 2]))
     assert "ix_actions_batch_id" in plan(db, query)
+
+
+def test_what_a_reorganisation_takes_back_is_found_by_its_blocks(db: Database) -> None:
+    assert "ix_batches_landed_block" in plan(db, sa.select(Batch).where(Batch.landed_block > 1))
