@@ -26,8 +26,8 @@ class Mark:
 
     def found(self, figures: dict[str, Any], kind: str) -> float | None:
         if self.path[0] == "growth":
-            grown = list(figures.get("growth", {}).get(self.path[1], {}).values())
-            return grown[-1]["together"] / grown[0]["together"] if grown and kind == "sqlite" else None
+            grown = list(figures.get(kind, {}).get("growth", {}).get(self.path[1], {}).values())
+            return grown[-1]["together"] / grown[0]["together"] if grown else None
         return _look({**figures.get(kind, {}), "ratios": figures.get("ratios", {}).get(kind, {})}, self.path)
 
     def cell(self, figures: dict[str, Any], kind: str) -> str:
@@ -92,7 +92,7 @@ def save(figures: dict[str, Any]) -> None:
     with its own commit; ratios are of one run only."""
     kept = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     older = kept.get("older", {})
-    for name in ("growth", "peers", "node", "ratios"):
+    for name in ("peers", "node", "ratios"):
         if name in kept and name not in figures:
             figures[name] = kept[name]
             figures.setdefault("older", {})[name] = older.get(name, kept["machine"]["commit"])
@@ -127,8 +127,9 @@ def tables(figures: dict[str, Any]) -> str:
     ]
     if others:
         parts.append(_table(["mints a second", ""], others))
-    if "growth" in figures:
-        parts += [_growth(ROWS[name], grown) for name, grown in figures["growth"].items()]
+    for kind in kinds:
+        for name, grown in figures[kind].get("growth", {}).items():
+            parts.append(_growth(f"{ROWS[name]}, processor time in microseconds; {kind}", grown))
     parts.append(_where(figures))
     return "\n\n".join(parts)
 
@@ -142,7 +143,7 @@ def _look(figures: Any, path: tuple[str, ...]) -> float | None:
 def _growth(name: str, grown: dict[str, Any]) -> str:
     rows = [[step, *(_n(grown[size][step]) for size in grown)] for step in next(iter(grown.values()))]
     heads = [f"{int(size):,} there already" for size in grown]
-    return _table([f"{name}, processor time in microseconds; SQLite", *heads], rows)
+    return _table([name, *heads], rows)
 
 
 def _mark(mark: Mark, figures: dict[str, Any], kinds: list[str]) -> list[str]:

@@ -41,9 +41,6 @@ def measure(
         say("a chain's history, read")
         for kind, figures in reading.measure(size, databases).items():
             found[kind]["history"] = figures
-    if "growth" in parts:
-        say("with many actions there already")
-        found["growth"] = growth.measure(size.growth)
     if "peers" in parts and "ceilings" in parts and "ours" in parts:
         found["ratios"] = {kind: ratios(found, kind) for kind in databases}
     return found
@@ -63,6 +60,9 @@ def _of_database(kind: str, size: Size, parts: Collection[str], say: Callable[[s
             if "redemptions" in parts:
                 part["redemptions"] = redeeming.measure(shop, size)
             part["memory_mb"] = ours.memory(shop)
+    if "growth" in parts:
+        say(f"with many actions there already, on {kind}")
+        part["growth"] = growth.measure(kind, size.growth)
     return part
 
 
