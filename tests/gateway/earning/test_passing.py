@@ -10,11 +10,17 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
+from gateway.loyalty.campaigns import promises
 from gateway.loyalty.earning.batches import PUT_OFF, Settlement
+from gateway.loyalty.earning.desk import Report
 from gateway.loyalty.earning.models import Action, ActionKind, ActionState
-from tests.gateway.earning.conftest import Room, address, batches
-from tests.support.races import on_postgresql, waiting_for_locks
+from gateway.loyalty.earning.recount import Recounts
+from gateway.loyalty.earning.schemas import ActionIn
+from gateway.loyalty.tiers.models import TierDay
+from tests.gateway.earning.conftest import Room, address, batches, wallet
+from tests.support.races import on_postgresql, overlap, waiting_for_locks
 
 pytestmark = on_postgresql
 PATIENCE = 20.0
@@ -118,3 +124,32 @@ def test_what_landed_is_followed_once_the_next_settlement_is_written(
     landing.result(PATIENCE)
     assert room.row().reserved == 200
     room.check()
+
+
+def test_codes_count_for_ladders_after_an_award_that_counts_there(room: Room) -> None:
+    """Both read what was counted, add to it and write it again."""
+    rungs = [{"id": "a", "at": 0}, {"id": "b", "at": 10_000}]
+    room.campaign(programme={"ladders": [{"id": "status", "by": "points", "window": "ever", "rungs": rungs}]})
+    Recounts(room.db, room.tiers).recount_due()
+    room.buy(1, 100)
+    code = room.report(claim=True, amount=200).json()["claim"]["code"]
+    assert room.claim(code, 1).status_code == 200
+
+    def award(session: Session) -> None:
+        fields: dict[str, Any] = {"occurred_at": room.clock.now(), "wallet": wallet(1), "amount": 400}
+        action = ActionIn(campaign=1, kind="purchase", **fields)
+        room.earning.accept_bulk(session, room.merchant, [Report("till", action)])
+
+    overlap(room.db, award, room.settler.settle_due)
+    with room.db.read() as session:
+        assert list(session.scalars(sa.select(TierDay.points))) == [700]
+    assert len(batches(room)) == 1
+    room.check()
+
+
+def test_however_many_campaigns_there_are_all_can_be_locked_at_once(room: Room) -> None:
+    """As a reorganisation does. PostgreSQL keeps its advisory locks in a table of a fixed size."""
+    with room.db.begin() as session:
+        promises.lock_settlements(session, range(1, 50_001))
+        kept = session.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"))
+    assert kept == promises.SLOTS
