@@ -97,6 +97,21 @@ def test_what_is_being_settled_is_not_taken_back_at_that_moment(room: Room, monk
     room.check()
 
 
+def test_a_refund_that_waits_keeps_no_award_waiting(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.campaign()
+    bought = room.buy(1, 100)
+    with written(room, monkeypatch) as begin:
+        refunding = begin(lambda: room.refund(bought))
+        until_it_waits(room, refunding)
+        assert begin(lambda: room.buy(2, 300)).result(PATIENCE)
+        assert not refunding.done()
+    assert refunding.result(PATIENCE).status_code == 202
+    room.settle()
+    room.settle()
+    assert room.hub.given == {(1, address(1)): 100, (1, address(2)): 300}
+    room.check()
+
+
 def test_another_settlement_waits_and_finds_nothing_to_do(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     room.campaign()
     room.buy(1, 100)

@@ -56,13 +56,15 @@ def ways(routers: Iterable[APIRouter]) -> dict[tuple[str, str], Quick]:
 
 
 class Counter:
-    """Where reports wait for the next transaction."""
+    """Where reports wait for the next transaction: those with refunds in a place of their own, because refunds wait for
+    settlements and awards do not (decision 0143)."""
 
     def __init__(self, db: Database, auth: Auth, earning: Earning) -> None:
         self._auth, self._earning = auth, earning
-        self._groups: Groups[Call, list[Result] | Problem] = Groups(
-            db, self._work, size=lambda call: len(call[1]), most=MOST, name="counter"
-        )
+        self._awards, self._refunds = self._place(db, "awards"), self._place(db, "refunds")
+
+    def _place(self, db: Database, name: str) -> Groups[Call, list[Result] | Problem]:
+        return Groups(db, self._work, size=lambda call: len(call[1]), most=MOST, name=f"counter-{name}")
 
     async def one(self, request: Request) -> Response | None:
         """`POST /v1/actions`."""
@@ -93,7 +95,8 @@ class Counter:
         return _json(await run_in_threadpool(wire.bulk_bytes, told, bulk.explain), 200)
 
     async def _take(self, call: Call) -> list[Result]:
-        found = await self._groups.take(call)
+        refunds = any(report.action.kind == "refund" for report in call[1])
+        found = await (self._refunds if refunds else self._awards).take(call)
         if isinstance(found, Problem):
             raise found
         return found
