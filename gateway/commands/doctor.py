@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,6 @@ from pathlib import Path
 
 import sqlalchemy as sa
 import typer
-from pydantic import ValidationError
 from rich.table import Table
 
 from gateway import migrations
@@ -27,15 +25,15 @@ from gateway.chain.rpc import Rpc
 from gateway.chain.signatures import address_of
 from gateway.client import Client
 from gateway.commands import restored
-from gateway.commands.console import AsJson, CommandError, out, points
-from gateway.commands.house import House
+from gateway.commands.configured import find_settings
+from gateway.commands.console import AsJson, out, points
 from gateway.commands.state import DEFAULT, State, StateDir
 from gateway.core.db import Database
 from gateway.identity.merchants.models import Merchant
 from gateway.identity.wallets import explained
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.offers.models import Offer
-from gateway.settings import Settings, UnsafeSettings
+from gateway.settings import Settings
 
 #: Seconds that this machine's clock may differ from the newest block's time.
 MAX_SKEW = 60
@@ -66,21 +64,6 @@ def doctor(state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def find_settings(state: State) -> Settings:
-    """From the environment where a master secret is set there, else those of the local house."""
-    try:
-        if "LOYALTY_MASTER_SECRET" in os.environ:
-            return Settings()
-        if not state.master.exists():
-            raise CommandError(f"no house in {state.root} and no settings in the environment", "loyalty up")
-        environment = House(state, 0, 0, {"LOYALTY_RPC_URL": state.endpoints()["rpc"]}).environment()
-        return Settings.model_validate(
-            {name.removeprefix("LOYALTY_").lower(): value for name, value in environment.items()}
-        )
-    except (ValidationError, UnsafeSettings) as error:
-        raise CommandError(f"the settings are refused: {error}", code="unsafe-settings") from None
-
-
 def examine(state: State, settings: Settings) -> Iterator[Check]:
     """Every check, in an order in which a red one explains those after it."""
     yield from _files(state, settings)
@@ -91,20 +74,22 @@ def examine(state: State, settings: Settings) -> Iterator[Check]:
 def _house(state: State, settings: Settings, rpc: Rpc) -> Iterator[Check]:
     deployment = None
     try:
-        deployment = Deployment.load(settings.deployment_file)
-        deployment.verify(rpc)
+        found = Deployment.load(settings.deployment_file)
+        found.verify(rpc)
+        deployment = found
         yield Check("chain and contracts", True, f"chain {deployment.chain_id}, genesis and both codes as deployed")
     except WrongDeployment as error:
-        yield Check("chain and contracts", False, str(error))
+        fits = "is LOYALTY_RPC_URL the node of LOYALTY_DEPLOYMENT_FILE?"
+        yield Check("chain and contracts", False, f"{error}: {fits}")
     except ChainError as error:
         yield Check(
             "chain and contracts", False, f"the node does not answer ({error}): start it, or set LOYALTY_RPC_URL"
         )
-        deployment = None
     database = Database(settings.database_url)
     try:
         yield _ask("database schema", lambda: _schema(database))
-        yield _ask("nothing forgotten", lambda: _restored(database))
+        node = rpc if deployment else None  # of another chain, its nonces say nothing
+        yield _ask("nothing forgotten", lambda: _restored(database, node, settings.relayer_keystore))
         yield _ask("orders explained", lambda: _explained(database))
         if deployment is None:
             yield Check("relayer, roles and clock", None, "needs the chain")
@@ -126,11 +111,20 @@ def _ask(name: str, ask: Callable[[], tuple[bool, str]]) -> Check:
 
 
 def _files(state: State, settings: Settings) -> Iterator[Check]:
-    secret = [settings.relayer_keystore, state.master, state.relayer_password, state.operator_key, state.crowd_seed]
+    folder = settings.relayer_keystore
+    secret = [
+        folder,
+        *folder.glob("*.json"),
+        state.master,
+        state.relayer_password,
+        state.operator_key,
+        state.crowd_seed,
+    ]
     secret += [*state.root.glob("wallets/*"), *state.root.glob("merchants/*")]
     for path in secret:
+        good = 700 if path.is_dir() else 600
         if path.exists() and (mode := stat.S_IMODE(path.stat().st_mode)) & 0o077:
-            yield Check("secrets", False, f"{_short(path, state)} can be read by others (mode {mode:o}): chmod 600")
+            yield Check("secrets", False, f"{_short(path, state)} can be read by others (mode {mode:o}): chmod {good}")
             return
     if not settings.relayer_keystore.exists():
         yield Check("secrets", False, f"{settings.relayer_keystore} is missing")
@@ -147,15 +141,16 @@ def _schema(database: Database) -> tuple[bool, str]:
     return current, "newest revision" if current else "old or empty: start `loyalty up`, or run the migrations"
 
 
-def _restored(database: Database) -> tuple[bool, str]:
+def _restored(database: Database, rpc: Rpc | None, keys: Path) -> tuple[bool, str]:
     """After a restore: is everything that our keys had sent taken back in?"""
-    with database.read() as session:
-        found = restored.look(session)
+    found = restored.look(database, rpc, keys)
     ahead = sum(each["points"] for each in found["ahead"])
     told = f"; {points(ahead)} points were paid for actions that were not told again" if ahead else ""
     lost = found["payments_without_code"]
     told += f"; {lost} paid codes were not found: upload their pool again" if lost else ""
     whole = found["whole"] and not lost
+    if found["behind_the_chain"] is None:
+        told += "; whether our keys have sent more, only the chain knows"
     return whole, f"{'yes' if whole else 'no: `loyalty restored` tells what is missing'}{told}"
 
 
@@ -208,12 +203,21 @@ def _operator(reads: Reads, campaign: int, addresses: Sequence[bytes]) -> tuple[
     cap = sum(operator.daily_cap for operator in operators)
     if not cap:
         return False, "no key of the gateway is authorised"
-    return True, f"{points(sum(operator.used_today for operator in operators))} of {points(cap)} points used today"
+    used = sum(operator.used_today for operator in operators)
+    keys = _how_many([operator.daily_cap > 0 for operator in operators], "are authorised")
+    return True, f"{points(used)} of {points(cap)} points used today{keys}"
 
 
 def _delegate(reads: Reads, merchant: Merchant, addresses: Sequence[bytes]) -> tuple[bool, str]:
-    allowed = any(reads.is_delegate(merchant.address, address) for address in addresses)
-    return allowed, "may execute its redemptions" if allowed else "sells codes, but has not delegated to the gateway"
+    allowed = [reads.is_delegate(merchant.address, address) for address in addresses]
+    if not any(allowed):
+        return False, "sells codes, but has not delegated to the gateway"
+    return True, f"may execute its redemptions{_how_many(allowed, 'may')}"
+
+
+def _how_many(keys: Sequence[bool], what: str) -> str:
+    """Of several keys those that may not wait beside the others: told, but nothing is wrong with it."""
+    return "" if all(keys) else f"; {sum(keys)} of {len(keys)} keys {what}"
 
 
 def _gateway(state: State) -> tuple[bool, str]:

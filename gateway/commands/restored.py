@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -9,11 +11,18 @@ import typer
 from rich.console import Group
 from sqlalchemy.orm import Session
 
+from gateway.chain import keystore
+from gateway.chain.deployment import Deployment, WrongDeployment
+from gateway.chain.errors import ChainError
+from gateway.chain.relayer.fence import Fence
 from gateway.chain.relayer.models import KeyState
+from gateway.chain.rpc import Rpc
 from gateway.client import Json
+from gateway.commands.configured import find_settings
 from gateway.commands.console import AsJson, CommandError, facts, out, points, table
 from gateway.commands.databases import open_database
 from gateway.commands.state import DEFAULT, State, StateDir
+from gateway.core.db import Database
 from gateway.loyalty.campaigns import promises
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning import forgotten
@@ -42,17 +51,50 @@ def restored(
                 if row is None:
                     raise CommandError(f"there is no campaign {trust_codes} here", "loyalty restored")
                 row.codes_trusted = True
-        with database.read() as session:
-            found = look(session)
+        found = _look(State(state), database)
     finally:
         database.dispose()
     out.result(found, lambda: _render(found))
+    if found["behind_the_chain"]:
+        out.note("the chain knows more than the database: start gateway and worker, and look again some blocks later")
+    elif any(each["points"] for each in found["ahead"]):
+        out.note("let every till send again what it sent since the backup, under the same idempotency keys")
     if not found["whole"]:
         raise typer.Exit(1)
 
 
-def look(session: Session) -> Json:
-    """What is known in the database alone; a process that sends also compares its keys' nonces with the chain."""
+def _look(local: State, database: Database) -> Json:
+    try:
+        settings = find_settings(local)
+        deployment = Deployment.load(settings.deployment_file)
+    except (CommandError, WrongDeployment):  # no more is known here than a database
+        return look(database)
+    with closing(Rpc(settings.rpc_url, timeout=5)) as rpc:
+        try:
+            deployment.verify(rpc)
+        except (WrongDeployment, ChainError):
+            return look(database)
+        return look(database, rpc, settings.relayer_keystore)
+
+
+def look(database: Database, rpc: Rpc | None = None, keys: Path | None = None) -> Json:
+    """How far the database is. `behind_the_chain`: the node knows of transactions of the keys in `keys` that it does
+    not; None where nobody could be asked."""
+    with database.read() as session:
+        found = _known(session)
+    behind = None if rpc is None or keys is None else _behind(database, rpc, keys)
+    return found | {"whole": found["whole"] and not behind, "behind_the_chain": behind}
+
+
+def _behind(database: Database, rpc: Rpc, keys: Path) -> bool | None:
+    try:
+        senders = [keystore.address(path) for path in keystore.files(keys)]
+        return not Fence(database, rpc, senders, lambda _: None).complete()
+    except (ChainError, keystore.KeystoreError):
+        return None
+
+
+def _known(session: Session) -> Json:
     fences = session.scalar(sa.select(sa.func.count()).where(KeyState.fence.is_not(None))) or 0
     batches = _count(session, StrayBatch.state == StrayState.SEEN)
     foreign = _count(session, StrayBatch.state == StrayState.FOREIGN)
@@ -78,8 +120,13 @@ def _count(session: Session, which: sa.ColumnElement[bool]) -> int:
     return session.scalar(sa.select(sa.func.count()).where(which)) or 0
 
 
+_SHOWN_APART = ("whole", "ahead", "behind_the_chain")
+
+
 def _render(found: Json) -> Group:
-    pairs = [(name.replace("_", " "), value) for name, value in found.items() if name not in ("whole", "ahead")]
+    shown = {True: "yes", False: "no", None: "not known: the chain could not be asked"}
+    pairs = [(name.replace("_", " "), value) for name, value in found.items() if name not in _SHOWN_APART]
+    pairs.append(("behind the chain", shown[found["behind_the_chain"]]))
     parts = [facts("Whole" if found["whole"] else "Not yet whole", pairs)]
     rows = [
         (each["campaign"], points(each["points"]), each["wallets"], "yes" if each["codes_in_doubt"] else "no")

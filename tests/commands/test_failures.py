@@ -15,7 +15,7 @@ from gateway.chain.rpc import Rpc
 from gateway.chain.signatures import address_of
 from gateway.cli import app
 from gateway.client import Json
-from gateway.commands.doctor import find_settings
+from gateway.commands.configured import find_settings
 from gateway.commands.state import PASSWORD_VARIABLE, State
 from tests.support.anvil import anvil
 
