@@ -22,6 +22,7 @@ COMMANDS = {
     "doctor": "doctor:doctor",
     "migrate": "migrate:migrate",
     "restored": "restored:restored",
+    "relayer": "relayer:app",
     "faucet": "merchant:faucet",
     "merchant": "merchant:app",
     "campaign": "campaign:app",

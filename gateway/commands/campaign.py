@@ -13,6 +13,7 @@ from gateway.chain import calls
 from gateway.chain.hexes import checksum, from_hex
 from gateway.client import Client, Document, Json, ProblemAnswer
 from gateway.commands import (
+    authorising,
     boards,
     campaign_badges,
     campaign_file,
@@ -49,6 +50,7 @@ app.command()(vips.vip)
 app.command()(boards.board)
 app.command()(campaign_badges.badges)
 app.command()(launching.launch)
+app.command()(authorising.authorise)
 app.command()(sweeping.sweep)
 app.command()(rule_versions.versions)
 app.command("withdraw-rules")(rule_versions.withdraw)

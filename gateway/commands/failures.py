@@ -24,6 +24,9 @@ def told(error: Exception) -> CommandError | None:
             "loyalty doctor   (or set LOYALTY_RPC_URL)",
             "node",
         )
+    keystores = sys.modules.get("gateway.chain.keystore")
+    if keystores is not None and isinstance(error, keystores.KeystoreError):
+        return CommandError(str(error), "loyalty doctor", "keystore-failed")
     if isinstance(error, OSError) and error.strerror and error.errno != errno.EPIPE:
         return CommandError(f"{error.filename or 'a file'}: {error.strerror}", code="file-failed")
     # Not imported here: where no command needed it, nothing of it was raised.

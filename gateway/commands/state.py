@@ -86,7 +86,12 @@ class State:
 
     @property
     def relayer(self) -> Path:
-        return self.root / "secrets" / "relayer.json"
+        """The gateway's key, or from the second one on the folder of all."""
+        return self.relayers if self.relayers.is_dir() else self.root / "secrets" / "relayer.json"
+
+    @property
+    def relayers(self) -> Path:
+        return self.root / "secrets" / "relayers"
 
     @property
     def relayer_password(self) -> Path:
