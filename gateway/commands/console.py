@@ -21,6 +21,15 @@ from gateway.client import ProblemAnswer, Unreachable
 #: Commas part thousands, as `points` shows them, and nothing else: 1,50 must never be 150.
 POINTS = re.compile(r"(\d{1,12}|\d{1,3}(?:,\d{3}){1,3})(?:\.(\d{1,2}))?", re.ASCII)
 
+HUNDREDTHS = re.compile(r"\b(\d+) hundredths\b", re.ASCII)
+#: Refusals whose hundredths are of a currency.
+MONEY = frozenset({"invalid-request", "refund-exceeds-purchase"})
+
+#: What would help against some refusals.
+HINTS = {
+    "unauthenticated": "loyalty merchant new NAME   (a merchant whose key the gateway knows no more gets a new one)"
+}
+
 #: What is Unix seconds, beside all that ends in `_at`.
 MOMENTS = frozenset({"deadline", "end", "expiry", "valid_from", "valid_until"})
 
@@ -97,6 +106,12 @@ def points(hundredths: int) -> str:
     return f"{sign}{whole:,}.{rest:02}"
 
 
+def in_points(problem: ProblemAnswer) -> str:
+    """A refusal as people read it: the API speaks of hundredths, who types speaks of points."""
+    unit = "" if problem.code in MONEY else " points"
+    return HUNDREDTHS.sub(lambda found: f"{points(int(found[1]))}{unit}", str(problem))
+
+
 def parse_duration(text: str | int) -> int:
     """`90`, `90s`, `15m`, `12h`, `30d` → seconds. An option's default is seconds already."""
     if isinstance(text, int):
@@ -131,11 +146,17 @@ def span(seconds: int) -> str:
 Points = Annotated[int, typer.Argument(parser=parse_points, metavar="POINTS", help="Points, e.g. 12.50")]
 
 
+def _titled(title: str | None, **options: Any) -> Table:
+    """As wide as its title where the screen is: half an address cannot be copied."""
+    width = len(title) if title else None
+    return Table(title=title, title_justify="left", title_style="bold", min_width=width, **options)
+
+
 def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A table whose columns after the first are right-aligned where they hold numbers. Cells are shown as they are:
     names of campaigns and offers are other people's texts, and `[/]` in one is no markup."""
     made = [[("" if cell is None else str(cell)) for cell in row] for row in rows]
-    result = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    result = _titled(title, header_style="bold")
     for index, column in enumerate(columns):
         numeric = bool(made) and all(re.fullmatch(r"-?[\d,.]*%?", row[index]) for row in made)
         result.add_column(column, justify="right" if numeric and index else "left", overflow="fold")
@@ -146,7 +167,7 @@ def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[obj
 
 def facts(title: str | None, pairs: Iterable[tuple[str, object]]) -> Table:
     """A two-column list of names and values."""
-    result = Table(title=title, title_justify="left", title_style="bold", show_header=False)
+    result = _titled(title, show_header=False)
     result.add_column(style="dim")
     result.add_column(overflow="fold")
     for name, value in pairs:
@@ -209,7 +230,7 @@ class Group(TyperGroup):
         except CommandError as error:
             fail(str(error), error.code, error.example)
         except ProblemAnswer as problem:
-            fail(str(problem), problem.code, None, {"problem": problem.body})
+            fail(in_points(problem), problem.code, HINTS.get(problem.code), {"problem": problem.body})
         except Unreachable as error:
             fail(str(error), "gateway-unreachable", "loyalty up   (or set LOYALTY_GATEWAY_URL)")
         except typer.Exit:

@@ -15,7 +15,7 @@ import typer
 from gateway.chain.hexes import checksum, from_hex
 from gateway.chain.signatures import address_of
 from gateway.client import Client, Json
-from gateway.commands import wallets
+from gateway.commands import histories, wallets
 from gateway.commands.chain import known_chain
 from gateway.commands.console import AsJson, CommandError, Points, facts, out, points, table
 from gateway.commands.holder import Holder
@@ -56,13 +56,19 @@ def gifts(
     Example: loyalty wallet gifts --links"""
     local = State(state)
     with Client(local.endpoints()["gateway"]) as client:
-        found: list[Json] = [
-            {"gift": kept, "points": client.wallet(address)["balance"]}
-            | ({"link": _link(wallets.load_key(local, kept, KIND))} if links else {})
+        found = [
+            _seen(client, kept, address) | ({"link": _link(wallets.load_key(local, kept, KIND))} if links else {})
             for kept, address in wallets.listed(local, KIND)
         ]
-    rows = [(each["gift"], points(each["points"]), each.get("link", "")) for each in found]
-    out.result(found, lambda: table("Gifts", ("gift", "left", "link"), rows))
+    columns = ("gift", "left", "state", *(["link"] if links else []))
+    rows = [(each["gift"], points(each["points"]), *list(each.values())[2:]) for each in found]
+    out.result(found, lambda: table("Gifts", columns, rows))
+
+
+def _seen(client: Client, kept: str, address: str) -> Json:
+    left = int(client.wallet(address)["balance"])
+    past = client.get(f"/v1/wallets/{address}/history", anonymous=True, limit=1)["items"]
+    return {"gift": kept, "points": left, "state": histories.gift_state(left, past)}
 
 
 def take(

@@ -24,6 +24,14 @@ SPENT = keccak256(b"Spent(uint256,address,address,uint256,uint256,bytes32,bytes3
 #: Blocks in one search for a redemption's event.
 WINDOW = 10_000
 PAUSE = 0.3
+#: Why an order comes to nothing, by its state, and what would help.
+NOT_LANDED = {
+    "refused": (
+        "the contracts refuse it, for what it relied on has changed meanwhile (its points, or a campaign's bonus)",
+        "the same command again: it signs for what there is now",
+    ),
+    "dead": ("its number was used by another order of this wallet, or cancelled, or its time is over", None),
+}
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,8 @@ class Holder:
         """Waits until a posted move is done; CommandError when it can be done no more."""
         answer = self._wait(lambda: self.client.move_state(move["id"]), {"done", "dead", "refused"}, "the order")
         if answer["state"] != "done":
-            raise CommandError(f"the order did not land: {answer['state']}", code=f"move-{answer['state']}")
+            why, example = NOT_LANDED[answer["state"]]
+            raise CommandError(f"the order did not land: {why}; nothing was moved", example, f"move-{answer['state']}")
         return answer
 
     # ------------------------------------------------------------- redemptions

@@ -11,7 +11,7 @@ import typer
 
 from gateway.chain import calls, keystore, local
 from gateway.chain.hexes import checksum, from_hex
-from gateway.client import Client, Json
+from gateway.client import Client, Json, ProblemAnswer
 from gateway.commands import merchant_keys, wallets
 from gateway.commands.chain import Chain, Own, open_chain
 from gateway.commands.console import AsJson, CommandError, Group, Points, facts, out, table
@@ -51,25 +51,44 @@ def new(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key for a merchant, admit it at the gateway and keep its API key. Needs the operator's API key.
+    """Make a key for a merchant, admit it at the gateway and keep its API key. Needs the operator's API key. The same
+    name again changes nothing, or gives it a new API key where the gateway knows its own no more.
 
     Example: loyalty merchant new cafe --title 'The Café'"""
     local_state = State(state)
     # There is a key already after a failure between it and the gateway's answer: this is the second try.
     address = wallets.ensure(local_state, name, KIND)
     known = {record.name: record for record in local_state.merchants()}
-    record = known.get(name) or admit(local_state, name, title or name, checksum(address))
+    record = known.get(name)
+    if record is None or not _knows(local_state, record):
+        record = admit(local_state, name, title or name, checksum(address))
     keystore = str(local_state.keystore(KIND, name))
     answer = {"name": name, "id": record.id, "address": record.address, "keystore": keystore}
     out.result(answer, lambda: facts("Merchant", answer.items()))
 
 
+def _knows(state: State, record: MerchantRecord) -> bool:
+    """False where the gateway refuses the merchant's API key: it was revoked, or the database is from before it."""
+    with client_of(state, record) as client:
+        try:
+            client.get("/v1/keys", limit=1)
+        except ProblemAnswer as problem:
+            if problem.code != "unauthenticated":
+                raise
+            return False
+    return True
+
+
 def admit(state: State, name: str, title: str, address: str) -> MerchantRecord:
-    """Registers a merchant's address and keeps an API key with every scope of a merchant."""
+    """Registers a merchant's address, unless it is, and keeps an API key with every scope of a merchant."""
     with Client(state.endpoints()["gateway"], state.operator_token()) as client:
-        merchant = client.create_merchant(title, address, idempotency_key=f"merchant-{address.lower()}")
-        token = client.create_key(SCOPES, merchant["id"])["key"]
-    record = MerchantRecord(name, int(merchant["id"]), checksum(from_hex(address)), str(token))
+        there = (int(m["id"]) for m in client.items("/v1/merchants") if from_hex(m["address"]) == from_hex(address))
+        number = next(there, None)
+        if number is None:
+            made = client.create_merchant(title, address, idempotency_key=f"merchant-{address.lower()}")
+            number = int(made["id"])
+        token = client.create_key(SCOPES, number)["key"]
+    record = MerchantRecord(name, number, checksum(from_hex(address)), str(token))
     state.save_merchant(record)
     return record
 

@@ -11,7 +11,7 @@ import typer
 from gateway.chain import calls
 from gateway.chain.hexes import checksum, from_hex
 from gateway.client import Client, Document, ProblemAnswer, Unreachable
-from gateway.commands import badges, boards, direct, early, gifts, tiers, wallets
+from gateway.commands import badges, boards, direct, early, gifts, histories, tiers, wallets
 from gateway.commands.chain import known_chain, open_chain
 from gateway.commands.console import AsJson, CommandError, Group, Points, facts, for_people, moment, out, points, table
 from gateway.commands.holder import Holder
@@ -119,16 +119,9 @@ def history(who: Who, state: StateDir = DEFAULT, as_json: AsJson = False) -> Non
     address = wallets.address_of_name(local, who)
     with _client(local) as client:
         found = list(client.items(f"/v1/wallets/{address}/history", anonymous=True))
-    rows = [
-        (
-            time.strftime("%Y-%m-%d %H:%M", time.gmtime(entry["at"])),
-            entry["kind"].replace("_", " "),
-            entry["campaign"] or "wallet",
-            points(entry["credit"] - entry["debit"]),
-        )
-        for entry in found
-    ]
-    out.result(found, lambda: table(f"History of {address}", ("time (UTC)", "what", "where", "points"), rows))
+    names = {known: name for name, known in wallets.listed(local)}
+    columns = ("time (UTC)", "what", "where", "points", "with")
+    out.result(found, lambda: table(f"History of {address}", columns, histories.rows(found, names)))
 
 
 @app.command()
@@ -173,7 +166,9 @@ def _moved(local: State, name: str, act: direct.Act, through: bool) -> None:
     else:
         answer = _through_gateway(local, wallet, act)
     amounts = {"amount", "min_received", "received"}
-    out.result(answer, lambda: facts("Done", for_people(answer, amounts)))
+    # Only what enters a campaign names a minimum.
+    told = {name: value for name, value in answer.items() if name != "min_received" or value}
+    out.result(answer, lambda: facts("Done", for_people(told, amounts)))
 
 
 @app.command()

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from gateway.commands.console import facts, for_people, out, span, table
+from gateway.client import ProblemAnswer
+from gateway.commands.console import facts, for_people, in_points, out, span, table
 
 
 @pytest.mark.parametrize("name", ["Spring [/]", "[red]Spring[/red]", "[link=https://x.example]Spring[/link]"])
@@ -41,6 +42,27 @@ def test_amounts_and_times_are_shown_as_people_say_them() -> None:
         ("rules", "- kind: per_visit"),
     ]
     assert [span(seconds) for seconds in (0, 1, 90, 5_400, 86_400, 90_000)] == ["0s", "1s", "90s", "90m", "1d", "25h"]
+
+
+@pytest.mark.parametrize(
+    ("code", "detail", "shown"),
+    [
+        ("insufficient-points", "3000 hundredths are free", "30.00 points are free"),
+        ("budget-exhausted", "1250 hundredths are left", "12.50 points are left"),
+        ("refund-exceeds-purchase", "1250 hundredths are left", "12.50 are left"),  # money, in whatever currency
+        ("nonce-gap", "expected 2", "expected 2"),
+    ],
+)
+def test_a_refusal_speaks_of_points_as_they_are_typed(code: str, detail: str, shown: str) -> None:
+    problem = ProblemAnswer(422, {"code": code, "title": "No", "field": "amount", "detail": detail})
+    assert in_points(problem) == f"{code}: No — field amount — {shown}"
+    assert problem.body["detail"] == detail
+
+
+def test_an_address_in_a_title_can_be_copied() -> None:
+    title = "Points of 0xE12eD35f22491dEcD5094bD01B5e71c5eA09ae35"
+    for shown in (table(title, ("where", "free"), []), facts(title, [("a", 1)])):
+        assert title in printed(shown)
 
 
 def test_progress_is_for_terminals_alone(capfd: pytest.CaptureFixture[str]) -> None:

@@ -228,7 +228,7 @@ REFUSALS: dict[str, tuple[Make, int, str, str | None]] = {
         "recipient",
     ),
     "to nobody": (lambda b: b.signer.send(bytes(20), 1_000, b.nonce), 422, "recipient-refused", "recipient"),
-    "to oneself": (lambda b: b.signer.send(b.holder.address, 1_000, b.nonce), 422, "recipient-refused", "recipient"),
+    "to oneself": (lambda b: b.signer.send(b.holder.address, 1_000, b.nonce), 422, "same-wallet", "recipient"),
     "out of a closed campaign": (lambda b: b.signer.leave(b.closed, 1_000, 0), 422, "closed-loop", "source"),
     "into no campaign": (lambda b: b.signer.enter(999_999, 1_000, 1_000, b.nonce), 404, "unknown-campaign", "target"),
     "into itself": (lambda b: b.signer.move(b.source, b.source, 1_000, 1_000, 0), 422, "same-campaign", "target"),

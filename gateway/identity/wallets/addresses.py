@@ -27,6 +27,6 @@ def parse(text: object) -> bytes:
 
 
 def refuse_recipient(address: bytes, refused: Iterable[bytes], field: str) -> None:
-    """Raises `recipient-refused` for the zero address and for each of `refused` (the contracts, or the sender)."""
+    """Raises `recipient-refused` for the zero address and for each of `refused` (the contracts)."""
     if address == NOBODY or address in refused:
         raise RECIPIENT_REFUSED.at(field)

@@ -34,7 +34,8 @@ class Account:
 
 @dataclass(frozen=True)
 class HistoryItem:
-    """One entry of a holder. `credit` and `debit` are what it changed; `amount` is what the event said."""
+    """One entry of a holder. `credit` and `debit` are what it changed; `amount` is what the event said.
+    `counterparty`: whom it went to, and of a transfer to the holder whom it came from (zero: issued, burnt)."""
 
     id: int
     kind: EventKind
@@ -134,7 +135,7 @@ class Ledger:
     def history(self, session: Session, holder: bytes, cursor: int | None, limit: int) -> list[HistoryItem]:
         """At most `limit` entries, newest first, those with an id below `cursor`."""
         query = (
-            sa.select(LedgerEntry, ChainEvent.amount, ChainEvent.counterparty)
+            sa.select(LedgerEntry, ChainEvent.amount, ChainEvent.holder, ChainEvent.counterparty)
             .join(ChainEvent, ChainEvent.id == LedgerEntry.event_id)
             .where(LedgerEntry.holder == holder)
             .order_by(LedgerEntry.id.desc())
@@ -143,8 +144,11 @@ class Ledger:
         if cursor is not None:
             query = query.where(LedgerEntry.id < cursor)
         return [
-            HistoryItem(e.id, e.kind, e.block, e.at, e.campaign, e.credit, e.debit, amount or 0, counterparty)
-            for e, amount, counterparty in session.execute(query)
+            HistoryItem(
+                *(e.id, e.kind, e.block, e.at, e.campaign, e.credit, e.debit, amount or 0),
+                counterparty=source if e.kind == EventKind.TRANSFER and e.credit else counterparty,
+            )
+            for e, amount, source, counterparty in session.execute(query)
         ]
 
     def matured_holders(self, session: Session, campaign: int, now: int, limit: int) -> list[bytes]:

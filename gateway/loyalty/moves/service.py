@@ -28,7 +28,14 @@ from gateway.loyalty.campaigns.errors import UNKNOWN_CAMPAIGN
 from gateway.loyalty.ledger.service import Ledger
 from gateway.loyalty.moves import orders as kinds
 from gateway.loyalty.moves import pricing
-from gateway.loyalty.moves.errors import BELOW_MINIMUM, CLOSED_LOOP, ENTRY_CLOSED, SAME_CAMPAIGN, STAY_UNCHANGED
+from gateway.loyalty.moves.errors import (
+    BELOW_MINIMUM,
+    CLOSED_LOOP,
+    ENTRY_CLOSED,
+    SAME_CAMPAIGN,
+    SAME_WALLET,
+    STAY_UNCHANGED,
+)
 from gateway.loyalty.moves.models import Move, MoveKind, MoveState
 from gateway.loyalty.moves.orders import MoveOrder
 
@@ -93,9 +100,9 @@ class Moves:
         """Verifies an order and keeps it for the relayer. The same order again gives the first answer.
 
         Opens its own transactions, because the chain is asked between them and not inside. Raises what `quote` raises
-        and `bad-signature`, `recipient-refused`, `below-relay-minimum`, `below-minimum`, `order-expired`,
-        `stale-nonce`, `nonce-gap`, `too-many-orders`, `orders-used-up`, `shared-orders-used-up`, `insufficient-points`,
-        `stay-unchanged`.
+        and `bad-signature`, `recipient-refused`, `same-wallet`, `below-relay-minimum`, `below-minimum`,
+        `order-expired`, `stale-nonce`, `nonce-gap`, `too-many-orders`, `orders-used-up`, `shared-orders-used-up`,
+        `insufficient-points`, `stay-unchanged`.
         """
         digest = order.digest(self.domains)
         if signatures.recover(digest, order.signature) != order.holder:
@@ -140,16 +147,17 @@ class Moves:
     def _check_terms(self, order: MoveOrder) -> None:
         self.orders.check_deadline(order.deadline)
         if order.kind in PAYING:
-            # Cashing out to oneself is the rule; sending to oneself is a mistake.
-            sender = (order.holder,) if order.kind == MoveKind.SEND else ()
-            refuse_recipient(order.recipient, (*self.contracts, *sender), "recipient")
+            refuse_recipient(order.recipient, self.contracts, "recipient")
+        # Cashing out to oneself is the rule; sending to oneself is a mistake.
+        if order.kind == MoveKind.SEND and order.recipient == order.holder:
+            raise SAME_WALLET.at("recipient")
         if order.kind == MoveKind.STAY:
             return
         if order.amount < RELAY_MINIMUM:
             raise BELOW_RELAY_MINIMUM.at("amount", f"at least {RELAY_MINIMUM} hundredths")
         quote = self.quote(order.kind, order.amount, order.source, order.target)
         if quote.received < order.min_received:
-            raise BELOW_MINIMUM.at("min_received", f"{quote.received} now")
+            raise BELOW_MINIMUM.at("min_received", f"{quote.received} hundredths now")
 
     def _on_chain(self, order: MoveOrder) -> tuple[int, bool]:
         """The nonce that the chain expects next, and whether the account stays: of one moment."""

@@ -70,7 +70,10 @@ class HistoryEntry(BaseModel):
     campaign: Annotated[int, Field(description="0: the wallet itself")]
     credit: int
     debit: int
-    counterparty: Address | None
+    counterparty: Annotated[
+        Address | None,
+        Field(description="The other side of a transfer (zero: issued, burnt); merchant paid, or who got the asset"),
+    ]
 
     @classmethod
     def of(cls, item: HistoryItem) -> HistoryEntry:

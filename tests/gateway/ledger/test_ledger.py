@@ -151,7 +151,7 @@ def test_history_shows_both_legs_and_pages_downwards(db: Database) -> None:
         (EventKind.TRANSFER, 0, 0, 100, 100, HUB),
         (EventKind.ENTERED, 3, 440, 0, 400, None),
         (EventKind.TRANSFER, 0, 0, 400, 400, HUB),
-        (EventKind.TRANSFER, 0, 900, 0, 900, anna),
+        (EventKind.TRANSFER, 0, 900, 0, 900, bytes(20)),
     ]
 
 

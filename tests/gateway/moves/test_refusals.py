@@ -109,7 +109,7 @@ def test_recipients(world: World) -> None:
     for recipient in (bytes(20), *contracts):
         refused(world.move("send", recipient=recipient, amount=1_000), 422, "recipient-refused", "recipient")
         refused(world.move("cash_out", recipient=recipient, amount=1_000), 422, "recipient-refused", "recipient")
-    refused(world.move("send", recipient=address_of("ann"), amount=1_000), 422, "recipient-refused", "recipient")
+    refused(world.move("send", recipient=address_of("ann"), amount=1_000), 422, "same-wallet", "recipient")
 
 
 def test_amounts(world: World) -> None:

@@ -87,7 +87,7 @@ class Early:
         step = 1 if now >= campaign.end else campaign.step
         points = {each.campaign: each.waiting for each in self.earning.underway(session, wallet)}.get(campaign.id, 0)
         if points < step:
-            raise NOTHING_TO_SETTLE.at("campaign", f"{points} hundredths wait; sent are multiples of {step}")
+            raise NOTHING_TO_SETTLE.at("campaign", f"{points} hundredths wait; sent are multiples of {step} hundredths")
         return points
 
     # ---------------------------------------------------------------- settle
