@@ -45,7 +45,8 @@ def list_(state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
     Example: loyalty relayer list"""
     files = keystore.files(find_settings(State(state)).relayer_keystore)
     found = [{"address": checksum(keystore.address(path)), "keystore": str(path)} for path in files]
-    out.result(found, lambda: table("Relayer keys", ("address", "keystore"), [list(key.values()) for key in found]))
+    rows = [(key["address"], path.name) for key, path in zip(found, files, strict=True)]
+    out.result(found, lambda: table("Relayer keys", ("address", "keystore"), rows))
 
 
 def _folder(local: State, path: Path) -> Path:

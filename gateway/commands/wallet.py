@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gateway.chain import calls
+from gateway.chain.deployment import Deployment
 from gateway.chain.hexes import checksum, from_hex
 from gateway.client import Client, Document, ProblemAnswer, Unreachable
 from gateway.commands import badges, boards, direct, early, gifts, histories, tiers, wallets
@@ -120,6 +121,8 @@ def history(who: Who, state: StateDir = DEFAULT, as_json: AsJson = False) -> Non
     with _client(local) as client:
         found = list(client.items(f"/v1/wallets/{address}/history", anonymous=True))
     names = {known: name for name, known in wallets.listed(local)}
+    if local.deployment.exists():
+        names[checksum(Deployment.load(local.deployment).hub)] = "the campaigns"
     columns = ("time (UTC)", "what", "where", "points", "with")
     out.result(found, lambda: table(f"History of {address}", columns, histories.rows(found, names)))
 
