@@ -1,4 +1,4 @@
-"""What a wallet's history says to its holder: who gave what to whom, by the names of this machine. Pure."""
+"""What a wallet's history says to its holder: who gave what to whom, by the names of this machine."""
 
 from __future__ import annotations
 
