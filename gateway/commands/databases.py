@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gateway import models
+import gateway.models  # noqa: F401 - rows name rows of other rooms: to write one, all tables must be known
 from gateway.commands.console import CommandError
 from gateway.commands.state import State
 from gateway.core.db import Database
@@ -16,6 +16,4 @@ def open_database(state: State, instead: str = "loyalty up") -> Database:
     url = os.environ.get("LOYALTY_DATABASE_URL")
     if url is None and not state.database.exists():
         raise CommandError("there is no database here", f"{instead}   (or set LOYALTY_DATABASE_URL)")
-    # Rows name rows of other rooms: to write one, all tables must be known.
-    models.metadata.sorted_tables  # noqa: B018
     return Database(url or f"sqlite:///{state.database}")

@@ -23,6 +23,8 @@ from gateway.commands.state import DEFAULT, MerchantRecord, State, StateDir
 
 app = typer.Typer(cls=Group, help="Merchants: their names, keys and delegates.", no_args_is_help=True)
 KIND = "merchants"
+#: Refusals of a merchant who was admitted before, perhaps under another name.
+ADMITTED = frozenset({"merchant-exists", "idempotency-conflict"})
 
 
 def own_key(state: State, chain: Chain, name: str) -> Own:
@@ -82,11 +84,13 @@ def _knows(state: State, record: MerchantRecord) -> bool:
 def admit(state: State, name: str, title: str, address: str) -> MerchantRecord:
     """Registers a merchant's address, unless it is, and keeps an API key with every scope of a merchant."""
     with Client(state.endpoints()["gateway"], state.operator_token()) as client:
-        there = (int(m["id"]) for m in client.items("/v1/merchants") if from_hex(m["address"]) == from_hex(address))
-        number = next(there, None)
-        if number is None:
-            made = client.create_merchant(title, address, idempotency_key=f"merchant-{address.lower()}")
-            number = int(made["id"])
+        try:
+            number = client.create_merchant(title, address, idempotency_key=f"merchant-{address.lower()}")["id"]
+        except ProblemAnswer as problem:
+            if problem.code not in ADMITTED:
+                raise
+            mine = (m for m in client.items("/v1/merchants") if from_hex(m["address"]) == from_hex(address))
+            number = int(next(mine)["id"])
         token = client.create_key(SCOPES, number)["key"]
     record = MerchantRecord(name, number, checksum(from_hex(address)), str(token))
     state.save_merchant(record)
