@@ -371,7 +371,7 @@ def open_house(settings: Settings, clock: Clock | None = None) -> House:
         probe=Rpc(settings.rpc_url, timeout=2),
         deployment=deployment,
         reads=Reads(rpc, deployment),
-        desk=Queue(clock, tuple(map(keystore.address, keystore.files(settings.relayer_keystore)))),
+        desk=Queue(clock, tuple(keystore.addresses(settings.relayer_keystore))),
     )
     return House(ground)
 

@@ -44,6 +44,11 @@ def files(path: Path) -> list[Path]:
     return found
 
 
+def addresses(path: Path) -> list[bytes]:
+    """The addresses of `files`, in their order; KeystoreError as there, or when one of them names none."""
+    return list(map(address, files(path)))
+
+
 def load(path: Path, password: str) -> bytes:
     """The private key (32 bytes) in the keystore file; KeystoreError when it cannot be had."""
     try:

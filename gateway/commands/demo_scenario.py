@@ -139,9 +139,7 @@ class Scenario:
         own = self.chain.own(key)
         with self._lock:  # one giver of mock assets after the other
             merchants.give(self.chain, address, 2 * (BUDGET + pot) * self.chain.deployment.par)
-        number = create_on_chain(
-            self.chain, own, terms, keystore.address(keystore.files(self.state.relayer)[0]), BUDGET
-        )
+        number = create_on_chain(self.chain, own, terms, keystore.addresses(self.state.relayer)[0], BUDGET)
         own.fund(number, BUDGET, pot)
         return Founded(name, key, own, number)
 

@@ -61,7 +61,7 @@ def gifts(
             for kept, address in wallets.listed(local, KIND)
         ]
     columns = ("gift", "left", "state", *(["link"] if links else []))
-    rows = [(each["gift"], points(each["points"]), *list(each.values())[2:]) for each in found]
+    rows = [(each["gift"], points(each["points"]), each["state"], *([each["link"]] if links else [])) for each in found]
     out.result(found, lambda: table("Gifts", columns, rows))
 
 

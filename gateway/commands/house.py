@@ -147,8 +147,8 @@ class House:
             self.state.relayer.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             keystore.create(self.state.relayer, self.state.secret(self.state.relayer_password).hex())
         with closing(Rpc(self.rpc_url)) as rpc:
-            for path in keystore.files(self.state.relayer):
-                local.fund_gas(rpc, keystore.address(path))
+            for address in keystore.addresses(self.state.relayer):
+                local.fund_gas(rpc, address)
         database = Database(self.environment()["LOYALTY_DATABASE_URL"])
         try:
             migrations.upgrade(database)

@@ -38,7 +38,7 @@ def operator_address(state: State, given: str | None) -> bytes:
         return wallets.parsed(given)
     if not state.relayer.exists():
         raise CommandError("the gateway's address is not known here", "--operator 0x…   (the gateway's operator knows)")
-    keys = [keystore.address(path) for path in keystore.files(state.relayer)]
+    keys = keystore.addresses(state.relayer)
     if len(keys) > 1:
         raise CommandError(
             "the gateway has several keys: say which", " or ".join(f"--operator {checksum(key)}" for key in keys)

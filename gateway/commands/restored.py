@@ -88,8 +88,7 @@ def look(database: Database, rpc: Rpc | None = None, keys: Path | None = None) -
 
 def _behind(database: Database, rpc: Rpc, keys: Path) -> bool | None:
     try:
-        senders = [keystore.address(path) for path in keystore.files(keys)]
-        return not Fence(database, rpc, senders, lambda _: None).complete()
+        return not Fence(database, rpc, keystore.addresses(keys), lambda _: None).complete()
     except (ChainError, keystore.KeystoreError):
         return None
 

@@ -65,7 +65,7 @@ def places(house: House) -> Json:
         "token": checksum(deployment.token),
         "hub": checksum(deployment.hub),
         "asset": checksum(deployment.asset),
-        "relayer": ", ".join(checksum(keystore.address(path)) for path in keystore.files(house.state.relayer)),
+        "relayer": ", ".join(map(checksum, keystore.addresses(house.state.relayer))),
         "deployment_file": str(house.state.deployment),
         "operator_key_file": str(house.state.operator_key),
         "logs": str(house.state.logs),

@@ -159,17 +159,14 @@ def server_of(database: Database) -> list[int]:
         return []
     with database.read() as session:
         backend = session.scalar(sa.text("SELECT pg_backend_pid()"))
-    children = Path(f"/proc/{_parent(backend)}/task/{_parent(backend)}/children")
-    return [int(pid) for pid in children.read_text().split()]
+    # In /proc/PID/stat, after the name in brackets: state and parent.
+    parent = Path(f"/proc/{backend}/stat").read_text().rsplit(")", 1)[1].split()[1]
+    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
 
 
 def on_processor(pids: Sequence[int]) -> float:
     """Seconds that processes of one thread each have had a processor, to the nanosecond."""
     return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in pids) / 1e9
-
-
-def _parent(pid: int | None) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
 
 
 def median(values: Sequence[float]) -> float:

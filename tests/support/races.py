@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -37,16 +37,21 @@ def overlap(
             first(session)
             session.flush()
             following = pool.submit(second)
-            deadline = time.monotonic() + 20
-            while not following.done() and waiting_for_locks(db) < waiting:
-                assert time.monotonic() < deadline, "the second neither ends nor waits"
-                time.sleep(0.01)
+            until_ended_or_waiting(db, following, waiting)
             if then is not None:
                 then(session)
         following.result(timeout=30)
 
 
-def waiting_for_locks(db: Database) -> int:
+def until_ended_or_waiting(db: Database, doing: Future[object], waiting: int = 1) -> None:
+    """Until what another thread does has ended, or so many wait for locks."""
+    deadline = time.monotonic() + 20
+    while not doing.done() and _waiting(db) < waiting:
+        assert time.monotonic() < deadline, "it neither ends nor waits"
+        time.sleep(0.01)
+
+
+def _waiting(db: Database) -> int:
     """How many wait for another's lock. SQLite does not tell: there a moment is waited, and then the second does."""
     if db.sqlite:
         time.sleep(0.1)

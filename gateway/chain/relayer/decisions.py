@@ -148,7 +148,7 @@ def outcome(receipts: Sequence[Receipt]) -> Outcome:
 def fence_pause(fences: int) -> int:
     """Seconds until a key may put up its next fence, after so many. A restore needs few. Where another database uses
     the same key neither knows what the other sends, and they would fence each other out as long as there is gas."""
-    return 0 if fences < FEW_FENCES else min(60 << min(fences - FEW_FENCES, 10), LONGEST_PAUSE)
+    return 0 if fences < FEW_FENCES else min(60 << (fences - FEW_FENCES), LONGEST_PAUSE)
 
 
 def missing_nonces(chain_nonce: int, taken: Sequence[int], limit: int) -> list[int]:

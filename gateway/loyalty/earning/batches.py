@@ -132,7 +132,7 @@ class Settler:
             row = session.get_one(Campaign, campaign)
             if row.settle_at > now:  # another worker was first
                 return 0
-            settling = Settlement(self, session, row, now, [n for n in numbers if n >= row.next_number])
+            settling = Settlement(self, session, row, now, numbers)
             made = settling.run()
             crashes.reach("folded", settling.kinds)
         crashes.reach("batched", settling.kinds)
@@ -172,7 +172,8 @@ class Settlement:
         numbers: list[int],
         asked: Collection[bytes] | None = None,
     ) -> None:
-        self.settler, self.session, self.campaign, self.now, self.numbers = settler, session, campaign, now, numbers
+        self.settler, self.session, self.campaign, self.now = settler, session, campaign, now
+        self.numbers = [number for number in numbers if number >= campaign.next_number]
         self.asked = asked
         self.open = now < schedule.closes_at(campaign.end)
         self.final = asked is None and self.open and now >= schedule.last_call(campaign.end)

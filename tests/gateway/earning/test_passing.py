@@ -20,7 +20,7 @@ from gateway.loyalty.earning.recount import Recounts
 from gateway.loyalty.earning.schemas import ActionIn
 from gateway.loyalty.tiers.models import TierDay
 from tests.gateway.earning.conftest import Room, address, batches, wallet
-from tests.support.races import on_postgresql, overlap, waiting_for_locks
+from tests.support.races import on_postgresql, overlap, until_ended_or_waiting
 
 pytestmark = on_postgresql
 PATIENCE = 20.0
@@ -51,15 +51,10 @@ def written(room: Room, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
         assert settling.result(PATIENCE) == 1
 
 
-def until_it_waits(room: Room, done: Future[Any]) -> None:
-    """Until somebody waits for a lock of somebody else."""
-    clock = threading.Event()
-    for _ in range(int(PATIENCE / 0.01)):
-        assert not done.done(), "it did not wait"
-        if waiting_for_locks(room.db):
-            return
-        clock.wait(0.01)
-    raise AssertionError("it neither ends nor waits")
+def until_it_waits(room: Room, doing: Future[Any]) -> None:
+    """Until it waits for a lock of somebody else."""
+    until_ended_or_waiting(room.db, doing)
+    assert not doing.done(), "it did not wait"
 
 
 def test_awards_pass_a_settlement_that_is_being_written(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:

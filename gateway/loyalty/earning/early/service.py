@@ -120,8 +120,7 @@ class Early:
             mine = sa.select(EarlyAsk).where(_OPEN, EarlyAsk.campaign_id == campaign).limit(MAX_ENTRIES)
             asks = session.scalars(mine.with_for_update())
             of = {ask.holder: ask for ask in asks}
-            free = [number for number in numbers if number >= row.next_number]
-            settling = Settlement(self.settler, session, row, self.clock.now(), free, of.keys())
+            settling = Settlement(self.settler, session, row, self.clock.now(), numbers, of.keys())
             made, left_out = settling.run_early()
             for holder in of.keys() - left_out:
                 of[holder].open = False
