@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
+from gateway.chain.hexes import checksum
 from gateway.client import Document
 from gateway.commands.console import points
+from gateway.identity.wallets import addresses
 
-NOBODY = f"0x{'0' * 40}"
+#: As the API writes it.
+NOBODY = checksum(addresses.NOBODY)
 
 
 def rows(entries: Sequence[Document], names: Mapping[str, str]) -> list[tuple[object, ...]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from gateway.chain.hexes import checksum
 from gateway.identity.wallets.errors import RECIPIENT_REFUSED
 
+#: The zero address: what is minted comes from it, what is burnt goes to it, and no key has it.
 NOBODY = bytes(20)
 _HEX = re.compile(r"0x[0-9a-fA-F]{40}")
 

@@ -13,11 +13,11 @@ from gateway.chain.indexer.stream import applied_block
 from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Jobs
+from gateway.identity.wallets.addresses import NOBODY
 from gateway.loyalty.badges.models import BadgeWish
 from gateway.loyalty.badges.submission import SETTLES
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.ledger import badges as ledger
-from gateway.loyalty.ledger.postings import NOBODY
 
 
 class Settlement:

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from gateway.chain.badges import alike, parts
 from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.identity.wallets.addresses import NOBODY
 from gateway.loyalty.ledger.models import ChainBadge
-from gateway.loyalty.ledger.postings import NOBODY
 
 
 def append(session: Session, events: Sequence[ChainEvent]) -> None:

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 from gateway.chain.indexer.models import ChainEvent, EventKind
 from gateway.core.bulk import Write, adding, any_of, parts, table_of, upserting
 from gateway.core.limits import LAST_SECOND
+from gateway.identity.wallets.addresses import NOBODY
 from gateway.loyalty.ledger import maturity
 from gateway.loyalty.ledger.maturity import Slot
 from gateway.loyalty.ledger.models import Holding, HubCampaign, LedgerEntry, LedgerTotal, Measure
-from gateway.loyalty.ledger.postings import NOBODY, WALLETS, measured, of_kind, post, postings
+from gateway.loyalty.ledger.postings import WALLETS, measured, of_kind, post, postings
 
 Place = tuple[bytes, int]  # holder, campaign
 PLACE = ["holder", "campaign"]

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 from gateway.chain.indexer.models import ChainEvent, EventKind
+from gateway.identity.wallets.addresses import NOBODY
 from gateway.loyalty.ledger import maturity
 from gateway.loyalty.ledger.maturity import Short, Slot
 from gateway.loyalty.ledger.models import Measure
 
-NOBODY = bytes(20)
 #: As a campaign number: the wallets.
 WALLETS = 0
 
