@@ -15,7 +15,7 @@ from gateway.client import Client, Json
 from gateway.client import calls as requests
 from gateway.commands import wallets
 from gateway.commands.chain import open_chain
-from gateway.commands.console import AsJson, CommandError, facts, out, table
+from gateway.commands.console import AsJson, CommandError, facts, moment, out, table
 from gateway.commands.holder import Holder
 from gateway.commands.merchant import give
 from gateway.commands.processes import CHAIN_ID
@@ -57,8 +57,10 @@ def badges(
     address = wallets.address_of_name(local, who)
     with _client(state) as client:
         held = list(client.items(f"/v1/wallets/{address}/badges", anonymous=True))
-    shown = [(b["campaign"], b["badge"], b["name"], _day(b["at"]), "renounced" if b["renounced"] else "") for b in held]
-    out.result(held, lambda: table(f"Badges of {address}", ("campaign", "badge", "name", "since (UTC)", ""), shown))
+    shown = [
+        (b["campaign"], b["badge"], b["name"], moment(b["at"]), "renounced" if b["renounced"] else "") for b in held
+    ]
+    out.result(held, lambda: table(f"Badges of {address}", ("campaign", "badge", "name", "since", ""), shown))
 
 
 def ask_badge(
@@ -130,8 +132,4 @@ def _sure(question: str, yes: bool) -> None:
 
 def _state(status: Json) -> str:
     at = status["sends_at"]
-    return f"asked, to be sent {_day(at)}" if at and status["state"] == "asked" else str(status["state"])
-
-
-def _day(at: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(at))
+    return f"asked, to be sent {moment(at)}" if at and status["state"] == "asked" else str(status["state"])

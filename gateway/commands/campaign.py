@@ -184,7 +184,7 @@ def list_(state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
     Example: loyalty campaign list"""
     with Client(State(state).endpoints()["gateway"]) as client:
         found = list(client.items("/v1/campaigns"))
-    rows = [(c["id"], c["name"], _loop(c), day(c["end"]), points(c["budget"])) for c in found]
+    rows = [(c["id"], c["name"], _loop(c), moment(c["end"]), points(c["budget"])) for c in found]
     out.result(found, lambda: table("Campaigns", ("id", "name", "loop", "end", "budget"), rows))
 
 
@@ -318,11 +318,6 @@ def invite(
 def set_quota(client: Client, campaign: int, merchant_id: int, daily_quota: int) -> None:
     """The most that a merchant's actions may earn a day in this campaign."""
     client.write("PUT", f"/v1/campaigns/{campaign}/merchants/{merchant_id}", {"daily_quota": daily_quota})
-
-
-def day(moment: int) -> str:
-    """Unix seconds as a UTC date."""
-    return datetime.fromtimestamp(moment, UTC).date().isoformat() if moment else ""
 
 
 def _loop(campaign: Json) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 
 from gateway.chain.hexes import checksum
 from gateway.client import Document
-from gateway.commands.console import points
+from gateway.commands.console import moment, points
 from gateway.identity.wallets import addresses
 
 #: As the API writes it.
@@ -18,7 +17,7 @@ def rows(entries: Sequence[Document], names: Mapping[str, str]) -> list[tuple[ob
     """(time, what, where, points, with whom) of each entry; `names` by address."""
     return [
         (
-            time.strftime("%Y-%m-%d %H:%M", time.gmtime(entry["at"])),
+            moment(entry["at"]),
             _what(entry),
             entry["campaign"] or "wallet",
             # Some events only tell of a change; what they moved stands in another line.

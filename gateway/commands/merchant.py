@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from gateway.chain.hexes import checksum, from_hex
 from gateway.client import Client, Json, ProblemAnswer
 from gateway.commands import merchant_keys, wallets
 from gateway.commands.chain import Chain, Own, open_chain
-from gateway.commands.console import AsJson, CommandError, Group, Points, facts, out, table
+from gateway.commands.console import AsJson, CommandError, Group, Points, facts, moment, out, table
 from gateway.commands.console import points as shown
 from gateway.commands.differences import differences
 from gateway.commands.merchant_keys import SCOPES, Name, client_of
@@ -127,14 +126,14 @@ def log(
         found = list(islice(client.items("/v1/audit-log", what=what, limit=min(most, 200)), most))
     rows = [
         (
-            datetime.fromtimestamp(c["at"], UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            moment(c["at"]),
             f"{c['key']}{' (operator)' if c['operator'] else ''}",
             f"{c['what']} {c['subject']}",
             "\n".join(differences(c["before"] or {}, c["after"] or {})),
         )
         for c in found
     ]
-    out.result(found, lambda: table("Changes", ("at (UTC)", "API key", "what", "change"), rows))
+    out.result(found, lambda: table("Changes", ("at", "API key", "what", "change"), rows))
 
 
 @app.command()

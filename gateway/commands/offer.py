@@ -15,7 +15,7 @@ from gateway.chain.signatures import address_of, personal, recover, sign
 from gateway.chain.typed_data import Domains
 from gateway.client import Client, Document, Json
 from gateway.commands import offer_terms, wallets
-from gateway.commands.campaign import DAY, day
+from gateway.commands.campaign import DAY
 from gateway.commands.console import (
     AsJson,
     CommandError,
@@ -23,6 +23,7 @@ from gateway.commands.console import (
     amounts,
     duration,
     facts,
+    moment,
     out,
     points,
     table,
@@ -195,7 +196,7 @@ def list_(
             json.loads(offer["document"])["title"],
             points(offer["price"]),
             offer["campaign"] or "wallet",
-            day(offer["ends_at"]),
+            moment(offer["ends_at"]),
             offer["availability"],
         )
         for offer in found
@@ -248,7 +249,7 @@ def describe(offer: Document) -> Any:
             ("price", points(offer["price"])),
             ("paid from", f"campaign {offer['campaign']}" if offer["campaign"] else "wallet"),
             ("merchant", offer["merchant"]),
-            ("until", day(offer["ends_at"])),
+            ("until", moment(offer["ends_at"])),
             ("left", offer["availability"]),
             ("open", "yes" if offer["active"] else "no"),
             ("hash", offer["hash"]),

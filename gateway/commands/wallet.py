@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import Annotated
 
 import typer
@@ -102,13 +101,11 @@ def pending(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> N
             entry["campaign"],
             entry["kind"],
             points(entry["points"]),
-            time.strftime("%Y-%m-%d %H:%M", time.gmtime(entry["expected_at"]))
-            if entry["expected_at"]
-            else "on its way",
+            moment(entry["expected_at"]) if entry["expected_at"] else "on its way",
         )
         for entry in found
     ]
-    out.result(found, lambda: table("Not yet settled", ("campaign", "what", "points", "expected (UTC)"), rows))
+    out.result(found, lambda: table("Not yet settled", ("campaign", "what", "points", "expected"), rows))
 
 
 @app.command()
@@ -123,7 +120,7 @@ def history(who: Who, state: StateDir = DEFAULT, as_json: AsJson = False) -> Non
     names = {known: name for name, known in wallets.listed(local)}
     if local.deployment.exists():
         names[checksum(Deployment.load(local.deployment).hub)] = "the campaigns"
-    columns = ("time (UTC)", "what", "where", "points", "with")
+    columns = ("time", "what", "where", "points", "with")
     out.result(found, lambda: table(f"History of {address}", columns, histories.rows(found, names)))
 
 

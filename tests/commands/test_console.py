@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
 
 from gateway.client import ProblemAnswer
-from gateway.commands.console import facts, for_people, in_points, out, span, table
+from gateway.commands.console import facts, for_people, in_points, moment, out, span, table
 
 
 @pytest.mark.parametrize("name", ["Spring [/]", "[red]Spring[/red]", "[link=https://x.example]Spring[/link]"])
@@ -57,6 +59,14 @@ def test_a_refusal_speaks_of_points_as_they_are_typed(code: str, detail: str, sh
     problem = ProblemAnswer(422, {"code": code, "title": "No", "field": "amount", "detail": detail})
     assert in_points(problem) == f"{code}: No — field amount — {shown}"
     assert problem.body["detail"] == detail
+
+
+def test_a_moment_is_written_in_one_form() -> None:
+    """A time or a day without its zone is another one to who reads it elsewhere; `console.moment` tells it."""
+    assert moment(1_800_000_000) == "2027-01-15 08:00 UTC"
+    own = re.compile(r"gmtime|fromtimestamp|\(UTC\)\"")
+    files = sorted((Path(__file__).parents[2] / "gateway/commands").glob("*.py"))
+    assert [path.name for path in files if own.search(path.read_text())] == ["console.py"]
 
 
 def test_an_address_in_a_title_can_be_copied() -> None:

@@ -33,7 +33,7 @@ def entry(kind: str, credit: int = 0, debit: int = 0, counterparty: str | None =
 )
 def test_a_line_of_history(seen: Any, what: str, points: str, other: str) -> None:
     names = {BOB: "bob", ME: "alice"}
-    assert rows([seen], names) == [("2027-01-15 08:00", what, seen["campaign"] or "wallet", points, other)]
+    assert rows([seen], names) == [("2027-01-15 08:00 UTC", what, seen["campaign"] or "wallet", points, other)]
 
 
 @pytest.mark.parametrize(
