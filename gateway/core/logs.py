@@ -1,4 +1,5 @@
-"""Structured logs: one JSON object a line on stderr. Ids and counts only; no address, key, code or request body."""
+"""Structured logs: one JSON object a line on stderr. Ids and counts only; no key, code or request body, and no
+address but those of the gateway's own keys, which everybody sees on the chain."""
 
 from __future__ import annotations
 

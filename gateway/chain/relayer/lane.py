@@ -19,7 +19,7 @@ from gateway.chain.errors import (
     Reverted,
     Temporary,
 )
-from gateway.chain.hexes import from_hex, to_hex
+from gateway.chain.hexes import checksum, from_hex, to_hex
 from gateway.chain.reads import Head, parse_head
 from gateway.chain.relayer import decisions
 from gateway.chain.relayer.decisions import Fee, Outcome, Receipt, RelayerSettings
@@ -199,7 +199,7 @@ class Lane:
             self._fences = 1 if calm else self._fences + 1
             self._next_fence = now + decisions.fence_pause(self._fences)
             nonces = {"nonce": view.next_nonce, "on_chain": chain.nonce, "pooled": chain.pooled}
-            log.error("relayer.database_is_behind", fences=self._fences, **nonces)
+            log.error("relayer.database_is_behind", key=checksum(self.address), fences=self._fences, **nonces)
         return taken
 
     def _fill_gaps(self, view: View, chain: Chain) -> int:
@@ -297,7 +297,7 @@ class Lane:
         if out_of_gas != view.out_of_gas:
             self._store.set_out_of_gas(out_of_gas)
             if out_of_gas:
-                log.error("relayer.out_of_gas")
+                log.error("relayer.out_of_gas", key=checksum(self.address))
 
     # ------------------------------------------------------------------ sending
 
@@ -336,7 +336,7 @@ class Lane:
         left = decisions.full_batches(chain.balance, chain.head.base_fee)
         low = left < decisions.LOW
         if low and not self._low:
-            log.warning("relayer.low_on_gas", full_batches=left)
+            log.warning("relayer.low_on_gas", key=checksum(self.address), full_batches=left)
         self._low = low
 
     def _keep_to(self, view: View) -> None:
