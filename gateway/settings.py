@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     )
     webhooks_private: bool = Field(False, description="Allow http and private addresses for webhooks")
     max_body: int = Field(16 * 2**20, ge=1_024, le=256 * 2**20, description="Largest request body, bytes")
-    max_requests: int = Field(200, ge=1, le=100_000, description="Requests at work at once; more are told to come back")
+    max_requests: int = Field(1_000, ge=1, le=100_000, description="Requests at work at once; more must come back")
     max_bytes: int = Field(64 * 2**20, ge=1_024, le=2**36, description="Bytes of their bodies together")
     crash_at: str = Field("", description="For tests only: the place in the code at which the process kills itself")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")

@@ -17,8 +17,11 @@ from gateway.commands.orders import Signer
 from gateway.loyalty.redemptions.models import Redemption, RedemptionState
 from gateway.loyalty.redemptions.sealing import unseal
 from tests.bench import load, world
-from tests.bench.ours import POINTS, TILLS, Size, median, spending
+from tests.bench.ours import POINTS, Size, median, spending
 from tests.bench.world import Shop
+
+#: Connections of the holders' wallets at once.
+HOLDERS = 64
 
 
 def measure(shop: Shop, size: Size) -> dict[str, float]:
@@ -49,7 +52,7 @@ def _once(shop: Shop, offer: dict[str, Any], holders: Sequence[bytes]) -> dict[s
     before = _delivered(shop)
     with spending(shop, len(requests)) as spent:
         started = time.monotonic()
-        answers = load.closed(shop.house.url, requests, TILLS, keep=True)
+        answers = load.closed(shop.house.url, requests, HOLDERS, keep=True)
         if set(answers.statuses) != {202}:
             raise RuntimeError(f"refused: {answers.statuses} {answers.bodies[-1]!r}")
         _until_delivered(shop, before + len(requests))

@@ -8,6 +8,7 @@ from html import escape
 from math import log10
 from typing import Any
 
+from tests.bench.ours import LOADS
 from tests.bench.world import ROOT
 
 DOCS = ROOT / "docs"
@@ -44,8 +45,11 @@ MARKS = (
     Mark("bulk, of the node's own limit", ("ratios", "bulk_of_node"), 0.2),
     Mark("bulk, times web3.py and wait", ("ratios", "bulk_of_naive"), 500),
     Mark("single, times web3.py and wait", ("ratios", "single_of_naive"), 40),
-    Mark("accepted to minted, median, seconds", ("paced", "minted_p50_s"), 0.9, False),
-    Mark("accepted to minted, 99 %, seconds", ("paced", "minted_p99_s"), 2.0, False),
+    *(
+        Mark(f"accepted to minted at half of what is {what} a second, {part}, seconds", (load, key), most, False)
+        for load, what in LOADS.items()
+        for part, key, most in (("median", "minted_p50_s", 0.9), ("99 %", "minted_p99_s", 2.0))
+    ),
     Mark("acceptance at half of what is accepted a second, 99 %, ms", ("paced", "accept_p99_ms"), 50, False),
     Mark("acceptance at half of what is credited a second, 99 %, ms", ("steady", "accept_p99_ms"), 50, False),
     Mark("a chain's history read, events a second", ("history", "read"), 20_000),
