@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.chain.errors import Reverted
+from gateway.chain.errors import ChainError, Malformed, NotANode, Reverted
 from gateway.chain.hexes import checksum, from_hex, keccak256, to_hex
 from gateway.chain.rpc import Rpc
 from gateway.chain.typed_data import Domains
@@ -93,8 +93,8 @@ class Deployment:
 
     def verify(self, rpc: Rpc) -> None:
         """Raises WrongDeployment when the node is on another chain or other code stands at the addresses; ChainError
-        when it cannot be asked."""
-        chain_id, genesis, token_code, hub_code = rpc.strict_batch(
+        when it cannot be asked, NotANode among them."""
+        chain_id, genesis, token_code, hub_code = answers = rpc.batch(
             [
                 ("eth_chainId", []),
                 ("eth_getBlockByNumber", ["0x0", False]),
@@ -102,8 +102,14 @@ class Deployment:
                 ("eth_getCode", [to_hex(self.hub), "latest"]),
             ]
         )
-        if int(chain_id, 16) != self.chain_id:
-            raise WrongDeployment(f"chain id: the node says {int(chain_id, 16)}, the file {self.chain_id}")
+        if isinstance(chain_id, Malformed):  # every Ethereum node knows the question
+            raise NotANode
+        for answer in answers:
+            if isinstance(answer, ChainError):
+                raise answer
+        number = _number(chain_id)
+        if number != self.chain_id:
+            raise WrongDeployment(f"chain id: the node says {number}, the file {self.chain_id}")
         if genesis is None or from_hex(genesis["hash"]) != self.genesis_hash:
             raise WrongDeployment("genesis hash: another chain with the same id")
         for name, code, expected in (
@@ -143,6 +149,13 @@ class Deployment:
 
 def _view(contract: bytes, function: str) -> dict[str, str]:
     return {"to": to_hex(contract), "data": to_hex(keccak256(function.encode())[:4])}
+
+
+def _number(chain_id: Any) -> int:
+    try:
+        return int(chain_id, 16)
+    except (TypeError, ValueError):
+        raise NotANode from None
 
 
 def _bytes(content: dict[str, Any], key: str, size: int) -> bytes:

@@ -49,6 +49,10 @@ class UnknownAnswer(Temporary):
     delay = 5
 
 
+class NotANode(UnknownAnswer):
+    """What answers at the URL is no Ethereum node: another server, a proxy's page, or one that wants an access key."""
+
+
 class BlockUnavailable(Temporary):
     """The node does not have this block or its state, or not yet."""
 

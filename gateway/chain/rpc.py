@@ -79,9 +79,22 @@ class Rpc:
         if response.status_code == 413:
             raise errors.RangeTooLarge
         try:
-            return msgspec.json.decode(response.content)
+            answer = msgspec.json.decode(response.content)
         except msgspec.DecodeError:
-            raise (errors.UnknownAnswer if response.is_success else errors.NodeDown) from None
+            answer = None
+        if not _is_rpc(answer):
+            raise errors.NodeDown if response.is_server_error else errors.NotANode
+        return answer
+
+
+def _is_rpc(answer: Any) -> bool:
+    """Whether it is JSON-RPC, or nearly. A document of something else has no `result` either, and taken for one would
+    say `null`: no such transaction, no such block."""
+    if isinstance(answer, list):
+        return not answer or any(isinstance(each, dict) and _is_rpc(each) for each in answer)
+    if not isinstance(answer, dict):
+        return False
+    return "jsonrpc" in answer or "result" in answer or isinstance(answer.get("error"), dict)
 
 
 def _result(answer: Any) -> Any:

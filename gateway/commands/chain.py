@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.chain import calls
 from gateway.chain.deployment import Deployment, WrongDeployment
-from gateway.chain.errors import ChainError, InsufficientFunds, NodeDown, NodeTimeout, Reverted
+from gateway.chain.errors import ChainError, InsufficientFunds, NodeDown, NodeTimeout, NotANode, Reverted
 from gateway.chain.hexes import checksum, from_hex, keccak256
 from gateway.chain.reads import Reads
 from gateway.chain.rpc import Rpc
@@ -59,6 +59,13 @@ class Chain:
         return Own(self, Sender(self.rpc, key, self.deployment.chain_id))
 
 
+def no_answer(error: ChainError) -> str:
+    """Why the node cannot be asked, in words, without its URL, which may hold an access key."""
+    if isinstance(error, NotANode):
+        return "what answers at the node's URL is no Ethereum node, or does not take the access key"
+    return f"the chain's node does not answer ({error})"
+
+
 def open_chain(state: State) -> Chain:
     """The chain of this state, checked against its deployment file (LOYALTY_DEPLOYMENT_FILE names another)."""
     path = Path(os.environ.get("LOYALTY_DEPLOYMENT_FILE") or state.deployment)
@@ -69,9 +76,8 @@ def open_chain(state: State) -> Chain:
     except WrongDeployment as error:
         raise CommandError(str(error), "loyalty up   (or set LOYALTY_DEPLOYMENT_FILE)", "wrong-deployment") from None
     except ChainError as error:
-        raise CommandError(
-            f"the chain's node does not answer ({error})", "loyalty up   (or set LOYALTY_RPC_URL)", "node-down"
-        ) from None
+        code = "not-a-node" if isinstance(error, NotANode) else "node-down"
+        raise CommandError(no_answer(error), "loyalty up   (or set LOYALTY_RPC_URL)", code) from None
     chain = Chain(rpc, deployment)
     weakref.finalize(chain, rpc.close)
     return chain

@@ -25,6 +25,7 @@ from gateway.chain.rpc import Rpc
 from gateway.chain.signatures import address_of
 from gateway.client import Client
 from gateway.commands import restored
+from gateway.commands.chain import no_answer
 from gateway.commands.configured import find_settings
 from gateway.commands.console import AsJson, out, points
 from gateway.commands.state import DEFAULT, State, StateDir
@@ -82,9 +83,7 @@ def _house(state: State, settings: Settings, rpc: Rpc) -> Iterator[Check]:
         fits = "is LOYALTY_RPC_URL the node of LOYALTY_DEPLOYMENT_FILE?"
         yield Check("chain and contracts", False, f"{error}: {fits}")
     except ChainError as error:
-        yield Check(
-            "chain and contracts", False, f"the node does not answer ({error}): start it, or set LOYALTY_RPC_URL"
-        )
+        yield Check("chain and contracts", False, f"{no_answer(error)}: start it, or set LOYALTY_RPC_URL")
     database = Database(settings.database_url)
     try:
         yield _ask("database schema", lambda: _schema(database))

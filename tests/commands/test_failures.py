@@ -18,6 +18,7 @@ from gateway.client import Json
 from gateway.commands.configured import find_settings
 from gateway.commands.state import PASSWORD_VARIABLE, State
 from tests.support.anvil import anvil
+from tests.support.servers import answering
 
 
 def refused(*words: object) -> tuple[Json, str]:
@@ -65,6 +66,24 @@ def test_what_the_chain_refuses_is_told_in_words(tmp_path: Path, monkeypatch: py
         error, shown = refused("wallet", "enter", "alice", 99, 1, "--direct", "--state", tmp_path)
     assert error == {"code": "UnknownCampaign", "message": "there is no such campaign on this chain"}
     assert "approved" not in shown
+
+
+def test_a_server_that_is_no_node_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = State(tmp_path)
+    monkeypatch.setenv(PASSWORD_VARIABLE, "x")
+    state.wallets.mkdir()
+    keystore.create(state.keystore("wallets", "alice"), "x")
+    with anvil() as node, closing(Rpc(node.url)) as rpc:
+        key = secrets.token_bytes(32)
+        local.fund_gas(rpc, address_of(key))
+        local.deploy(rpc, key).save(state.deployment)
+    with answering(200, '{"hello": "world"}') as url:
+        monkeypatch.setenv("LOYALTY_RPC_URL", f"{url}/an-access-key")
+        error, shown = refused("wallet", "balance", "alice", "--direct", "--state", tmp_path)
+    assert error["code"] == "not-a-node"
+    assert error["message"].startswith("what answers at the node's URL is no Ethereum node")
+    assert "LOYALTY_RPC_URL" in shown
+    assert "an-access-key" not in shown
 
 
 @pytest.mark.parametrize("url", ["https://node.example/a-key", "nonsense"])

@@ -25,6 +25,7 @@ from gateway.core.db import Database
 from gateway.identity.merchants.models import Merchant
 from gateway.loyalty.campaigns.models import Campaign
 from tests.support.anvil import anvil
+from tests.support.servers import answering
 
 
 @pytest.fixture
@@ -98,6 +99,17 @@ def test_the_doctor_sees_it_too_and_asks_nothing_of_another_chain(
     assert "LOYALTY_DEPLOYMENT_FILE" in checks["chain and contracts"]["detail"]
     assert checks["relayer, roles and clock"]["ok"] is None
     assert "clock" not in checks
+
+
+def test_the_doctor_says_that_a_server_is_no_node(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(200, "<html>Welcome</html>") as url:
+        monkeypatch.setenv("LOYALTY_RPC_URL", f"{url}/an-access-key")
+        _, found = told("doctor")
+    (check,) = [check for check in found["checks"] if check["name"] == "chain and contracts"]
+    assert not check["ok"]
+    assert check["detail"].startswith("what answers at the node's URL is no Ethereum node")
+    assert "LOYALTY_RPC_URL" in check["detail"]
+    assert "an-access-key" not in str(found)
 
 
 def test_the_doctor_names_the_mode_that_a_folder_of_keys_needs(state: State, monkeypatch: pytest.MonkeyPatch) -> None:

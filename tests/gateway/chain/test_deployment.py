@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.chain import local
 from gateway.chain.deployment import Deployment, WrongDeployment
-from gateway.chain.errors import NodeDown
+from gateway.chain.errors import NodeDown, NotANode
 from tests.gateway.chain.world import OWNER_KEY, World, connect, wallet
 from tests.support.anvil import anvil
 from tests.support.processes import free_port
+from tests.support.servers import answering
 
 
 def test_the_right_node_passes(shared_world: World) -> None:
@@ -66,6 +69,16 @@ def test_another_chain_with_the_same_id_is_found(shared_world: World) -> None:
 def test_a_node_that_is_down_is_no_wrong_deployment(shared_world: World) -> None:
     with pytest.raises(NodeDown):
         shared_world.deployment.verify(connect(f"http://127.0.0.1:{free_port()}"))
+
+
+METHOD_UNKNOWN = {"code": -32601, "message": "Method not found"}
+
+
+@pytest.mark.parametrize("said", [{"error": METHOD_UNKNOWN}, {"result": "main"}, {"result": None}, {"result": 7}])
+def test_json_rpc_of_something_else_is_no_node(shared_world: World, said: dict[str, Any]) -> None:
+    answers = [{"jsonrpc": "2.0", "id": number, **said} for number in range(4)]
+    with answering(200, json.dumps(answers)) as url, pytest.raises(NotANode):
+        shared_world.deployment.verify(connect(url))
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"chainId": 1, "genesisHash": "0x12"}', '{"chainId": "x"}'])

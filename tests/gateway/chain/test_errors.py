@@ -13,6 +13,9 @@ from gateway.chain.hexes import to_hex
 from gateway.chain.signatures import address_of
 from tests.gateway.chain.world import OWNER_KEY, World, connect, wallet
 from tests.support.processes import free_port
+from tests.support.servers import answering
+
+PAGE = "<html><body>Welcome</body></html>"
 
 
 def send(world: World, key: bytes = OWNER_KEY, **changes: Any) -> str:
@@ -95,8 +98,42 @@ def test_no_answer_in_time() -> None:
 
 
 def test_a_server_that_is_no_node(shared_world: World) -> None:
-    with pytest.raises((errors.NodeDown, errors.UnknownAnswer)):
+    with pytest.raises(errors.NotANode):
         connect(shared_world.node.url + "/nothing/here").call("eth_chainId")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (200, PAGE, errors.NotANode),
+        (200, "", errors.NotANode),
+        (200, '{"hello": "world"}', errors.NotANode),
+        (200, '[{"hello": "world"}]', errors.NotANode),
+        (200, '"hello"', errors.NotANode),
+        (301, PAGE, errors.NotANode),
+        (401, '{"message": "no such key"}', errors.NotANode),
+        (404, PAGE, errors.NotANode),
+        (404, '{"status": 404, "error": "Not Found"}', errors.NotANode),
+        (502, PAGE, errors.NodeDown),  # of the proxy before a node that is down
+        (503, '{"message": "overloaded"}', errors.NodeDown),
+        (429, PAGE, errors.RateLimited),
+    ],
+)
+def test_what_answers_is_no_node(status: int, body: str, error: type[errors.ChainError]) -> None:
+    """Above all, a document without a result is no result `null`: that says that there is no such transaction."""
+    with answering(status, body) as url:
+        rpc = connect(url)
+        with pytest.raises(error):
+            rpc.call("eth_getTransactionReceipt", to_hex(bytes(32)))
+        with pytest.raises(error):
+            rpc.batch([("eth_chainId", []), ("eth_blockNumber", [])])
+    assert issubclass(error, errors.Temporary)  # tomorrow the proxy shows the node again
+
+
+def test_a_result_that_is_null_is_one() -> None:
+    for answer in ('{"jsonrpc": "2.0", "id": 0, "result": null}', '{"jsonrpc": "2.0", "id": 0}', '{"result": null}'):
+        with answering(200, answer) as url:
+            assert connect(url).call("eth_getTransactionReceipt", to_hex(bytes(32))) is None
 
 
 def test_a_batch_keeps_its_order_and_its_errors(shared_world: World) -> None:
