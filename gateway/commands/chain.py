@@ -71,6 +71,16 @@ def open_chain(state: State) -> Chain:
     path = Path(os.environ.get("LOYALTY_DEPLOYMENT_FILE") or state.deployment)
     rpc = Rpc(state.endpoints()["rpc"])
     try:
+        chain = Chain(rpc, _verified(path, rpc))
+    except BaseException:
+        rpc.close()
+        raise
+    weakref.finalize(chain, rpc.close)
+    return chain
+
+
+def _verified(path: Path, rpc: Rpc) -> Deployment:
+    try:
         deployment = Deployment.load(path)
         deployment.verify(rpc)
     except WrongDeployment as error:
@@ -78,9 +88,7 @@ def open_chain(state: State) -> Chain:
     except ChainError as error:
         code = "not-a-node" if isinstance(error, NotANode) else "node-down"
         raise CommandError(no_answer(error), "loyalty up   (or set LOYALTY_RPC_URL)", code) from None
-    chain = Chain(rpc, deployment)
-    weakref.finalize(chain, rpc.close)
-    return chain
+    return deployment
 
 
 @dataclass(frozen=True)

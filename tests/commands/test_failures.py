@@ -11,11 +11,14 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.chain import keystore, local
+from gateway.chain.deployment import Deployment
 from gateway.chain.rpc import Rpc
 from gateway.chain.signatures import address_of
 from gateway.cli import app
 from gateway.client import Json
+from gateway.commands import chain
 from gateway.commands.configured import find_settings
+from gateway.commands.console import CommandError
 from gateway.commands.state import PASSWORD_VARIABLE, State
 from tests.support.anvil import anvil
 from tests.support.servers import answering
@@ -84,6 +87,27 @@ def test_a_server_that_is_no_node_is_told_as_that(tmp_path: Path, monkeypatch: p
     assert error["message"].startswith("what answers at the node's URL is no Ethereum node")
     assert "LOYALTY_RPC_URL" in shown
     assert "an-access-key" not in shown
+
+
+@pytest.mark.parametrize("deployed", [False, True])
+def test_a_chain_that_cannot_be_used_leaves_no_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deployed: bool
+) -> None:
+    closed: list[Rpc] = []
+
+    class Watched(Rpc):
+        def close(self) -> None:
+            closed.append(self)
+            super().close()
+
+    monkeypatch.setattr(chain, "Rpc", Watched)
+    monkeypatch.setenv("LOYALTY_RPC_URL", "http://127.0.0.1:9")
+    if deployed:
+        one = Deployment(1, bytes(32), bytes(20), bytes(20), bytes(20), 1, 0, bytes(32), bytes(32), "Points")
+        one.save(State(tmp_path).deployment)
+    with pytest.raises(CommandError):
+        chain.open_chain(State(tmp_path))
+    assert len(closed) == 1
 
 
 @pytest.mark.parametrize("url", ["https://node.example/a-key", "nonsense"])
