@@ -34,6 +34,7 @@ def build(house: House) -> Gateway:
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
+        house.auth.remember()
         log.info("gateway.started")
         yield
         house.close()  # the server has answered what was at work
@@ -46,7 +47,7 @@ def build(house: House) -> Gateway:
         app.include_router(router)
     openapi.install(app)
     limits = (house.settings.max_body, house.settings.max_requests, house.settings.max_bytes)
-    app.guard = lambda layers: Guard(layers, *limits, ways=ways(routers))
+    app.guard = lambda layers: Guard(layers, *limits, ways=ways(routers), knows=house.auth.knows)
     app.state.house = house
     return app
 

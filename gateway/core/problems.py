@@ -79,6 +79,7 @@ INVALID_REQUEST = Refusal("invalid-request", 422, "A field is missing, of the wr
 NOT_FOUND = Refusal("not-found", 404, "No such resource")
 METHOD_NOT_ALLOWED = Refusal("method-not-allowed", 405, "This resource does not know this method")
 INTERNAL = Refusal("internal-error", 500, "Something failed on our side; nothing was changed")
+TOO_SLOW = Refusal("too-slow", 408, "The request body did not come within a minute")
 TOO_LARGE = Refusal("too-large", 413, "The request body is too large")
 IDEMPOTENCY_KEY_REQUIRED = Refusal("idempotency-key-required", 400, "This write needs an Idempotency-Key header")
 IDEMPOTENCY_CONFLICT = Refusal("idempotency-conflict", 409, "This idempotency key was used with another body")

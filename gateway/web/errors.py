@@ -19,14 +19,21 @@ from gateway.core.problems import (
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
     TOO_LARGE,
+    TOO_SLOW,
     Problem,
     reason,
 )
-from gateway.web.pressure import REFUSALS
+from gateway.web.pressure import OVERLOADED, REFUSALS, RETRY_AFTER
 
 log = structlog.get_logger(__name__)
 
 COLLISIONS = (OperationalError, IntegrityError, StaleDataError)
+#: What reading the body ends with (guard.py), by status.
+OF_BODIES = {
+    TOO_SLOW.status: TOO_SLOW.at(),
+    TOO_LARGE.status: TOO_LARGE.at(),
+    OVERLOADED.status: OVERLOADED.at(retry_after=RETRY_AFTER),
+}
 
 
 def answer(problem: Problem) -> JSONResponse:
@@ -44,8 +51,8 @@ def refusal(error: Exception) -> JSONResponse:
         # Two requests met: one of them committed, this one left nothing behind and may be sent again.
         log.warning("request.collided", error=type(error).__name__, where=logs.where(error))
         return answer(BUSY.at(retry_after=1))
-    if isinstance(error, HTTPException) and error.status_code == TOO_LARGE.status:
-        return answer(TOO_LARGE.at())
+    if isinstance(error, HTTPException) and error.status_code in OF_BODIES:
+        return answer(OF_BODIES[error.status_code])
     raise error
 
 
@@ -78,8 +85,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> JSONResponse:
-        known = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE}
-        told = answer(known.get(error.status_code, INVALID_REQUEST).at())
+        known = {404: NOT_FOUND.at(), 405: METHOD_NOT_ALLOWED.at(), **OF_BODIES}
+        told = answer(known.get(error.status_code) or INVALID_REQUEST.at())
         if error.status_code == METHOD_NOT_ALLOWED.status:
             told.headers["Allow"] = ", ".join(sorted(_methods(app, request)))
         return told

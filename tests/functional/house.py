@@ -164,6 +164,18 @@ class House:
     def _env(self) -> dict[str, str]:
         return self.environment() | {"PYTHONPATH": str(Path(__file__).parents[2])}
 
+    @contextmanager
+    def another_gateway(self, settings: Mapping[str, str]) -> Iterator[str]:
+        """The URL of one more gateway with these settings instead, as long as the block runs."""
+        port, log = processes.free_port(), self.folder / "another.log"
+        process = processes.start(gateway_command(port), log=log, env=self._env() | dict(settings))
+        url = f"http://127.0.0.1:{port}"
+        try:
+            processes.wait_until(lambda: self._answers(url), process, log)
+            yield url
+        finally:
+            processes.stop(process, seconds=20)
+
     def try_gateway(self, settings: Mapping[str, str]) -> tuple[int | None, str]:
         """(exit code, output) of another gateway with these settings instead; None when it goes on running."""
         return self._try(gateway_command(processes.free_port()), settings)
@@ -193,9 +205,9 @@ class House:
         for name in names or tuple(self.running):
             processes.stop(self.running.pop(name), seconds=20)
 
-    def _answers(self) -> bool:
+    def _answers(self, url: str = "") -> bool:
         try:
-            return self.http.get("/health").status_code == 200
+            return self.http.get(f"{url}/health").status_code == 200
         except httpx.TransportError:
             return False
 

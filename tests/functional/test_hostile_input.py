@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -303,6 +306,26 @@ def test_no_secured_route_answers_without_a_key(house: House, surface: list[Rout
         body = {"json": route.example} if route.media == "application/json" else {}
         answer = house.http.request(route.method, route.url(shop), headers={"Idempotency-Key": "k"}, **body)
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated"), str(route)
+
+
+def test_who_brings_no_key_keeps_no_till_waiting(house: House, merchant: Merchant) -> None:
+    """One client holds more places than there are, with bodies that never end."""
+    campaign = merchant.campaign()
+    with ExitStack() as stack:
+        url = stack.enter_context(house.another_gateway({"LOYALTY_MAX_REQUESTS": "40"}))
+        lines = stack.enter_context(ExitStack())
+        for number in range(60):
+            line = lines.enter_context(socket.create_connection(("127.0.0.1", urlsplit(url).port), 10))
+            key = ("", "Authorization: Bearer loy_made-up\r\n")[number % 2]
+            start = f"POST /v1/claims HTTP/1.1\r\nHost: here\r\n{key}Content-Length: 99\r\n"
+            line.sendall(f"{start}Content-Type: application/json\r\n\r\n{{".encode())
+        house.until(lambda: house.call("GET", "/chain", at=url).status_code == 429, "strangers' places are taken")
+        for _ in range(10):
+            action = merchant.purchase(campaign, 1_000, wallet=Holder.fresh(house).name)
+            done(merchant.call("POST", "/actions", action, at=url), 202)
+        done(merchant.call("GET", f"/campaigns/{campaign}", at=url))
+        lines.close()
+        house.until(lambda: house.call("GET", "/chain", at=url).status_code == 200, "their places are free again")
 
 
 def test_the_house_still_works(house: House, merchant: Merchant) -> None:

@@ -22,7 +22,6 @@ from gateway.identity.merchants.errors import (
     KEY_REVOKED,
     LAST_OPERATOR_KEY,
     SCOPES_REFUSED,
-    UNAUTHENTICATED,
     UNKNOWN_KEY,
 )
 from gateway.identity.merchants.models import ApiKey, Merchant, Scope
@@ -77,20 +76,19 @@ class ApiKeys:
             raise SCOPES_REFUSED.at("scopes")
         prefix = secrets.token_bytes(8)
         token = f"loy_{prefix.hex()}_{base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip('=')}"
-        key = ApiKey(merchant_id=merchant_id, prefix=prefix, hash=_hash(token), scopes=int(scopes), created_at=now)
+        key = ApiKey(
+            merchant_id=merchant_id, prefix=prefix, hash=hash_of(token.encode()), scopes=int(scopes), created_at=now
+        )
         session.add(key)
         session.flush()
         return Issued(key, token)
 
-    def check(self, session: Session, token: str, now: int) -> Caller:
-        """Who this key's text belongs to; `unauthenticated` when it is malformed, unknown, revoked or expired."""
-        caller = self.check_all(session, [token], now)[token]
-        if caller is None:
-            raise UNAUTHENTICATED.at("Authorization")
-        return caller
+    def hashes(self, session: Session) -> set[bytes]:
+        """Those of all keys that were not revoked."""
+        return set(session.scalars(sa.select(ApiKey.hash).where(ApiKey.revoked_at.is_(None))))
 
     def check_all(self, session: Session, tokens: Collection[str], now: int) -> dict[str, Caller | None]:
-        """As `check`, for several texts in one query; None for what is refused."""
+        """Who these keys' texts belong to; None for what is malformed, unknown, revoked or expired."""
         found: dict[str, Caller | None] = dict.fromkeys(tokens)
         matches = {token: match for token in found if (match := TOKEN.fullmatch(token))}
         if not matches:
@@ -101,7 +99,7 @@ class ApiKeys:
         }
         for token, match in matches.items():
             key, active = known.get(bytes.fromhex(match[1]), (None, True))
-            same = hmac.compare_digest(NO_HASH if key is None else key.hash, _hash(token))
+            same = hmac.compare_digest(NO_HASH if key is None else key.hash, hash_of(token.encode()))
             if key is not None and same and active and _works(key, now):
                 found[token] = Caller(key.id, key.merchant_id, Scope(key.scopes))
         return found
@@ -158,5 +156,6 @@ def _works(key: ApiKey, now: int) -> bool:
     return key.revoked_at is None and (key.expires_at is None or now < key.expires_at)
 
 
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+def hash_of(token: bytes) -> bytes:
+    """What is kept of a key's text."""
+    return hashlib.sha256(token).digest()

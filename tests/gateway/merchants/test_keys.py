@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from gateway.core.idempotency import IdempotentWrite
 from gateway.core.problems import Problem
+from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import TOKEN, ApiKeys, Caller
 from gateway.identity.merchants.models import ApiKey, Scope
 from tests.gateway.merchants.conftest import Room
@@ -65,8 +66,28 @@ def test_keys_that_make_no_sense_are_refused(room: Room, body: dict[str, object]
 
 @pytest.mark.parametrize("token", ["", "x", "loy_", "loy_" + "0" * 16 + "_" + "A" * 43, "loy_é", "loy_" + "0" * 5000])
 def test_no_door_opens_to_what_is_no_key(room: Room, token: str) -> None:
-    with room.db.read() as session, pytest.raises(Problem, match="unauthenticated"):
-        room.keys.check(session, token, room.clock.now())
+    with room.db.read() as session:
+        assert room.keys.check_all(session, [token], room.clock.now()) == {token: None}
+
+
+def test_which_keys_work_is_known_without_asking(room: Room) -> None:
+    merchant = room.merchant()
+    till = room.key(merchant, "manage")
+    auth = Auth(room.db, room.keys, room.clock)
+    assert not auth.knows(till.encode())
+    auth.remember()
+    assert auth.knows(till.encode())
+    assert not auth.knows(till[:-1].encode())
+    later = room.key(merchant, "actions")
+    with room.db.read() as session:
+        assert auth.callers(session, [later, "made-up"])["made-up"] is None
+    assert auth.knows(later.encode())
+    assert not auth.knows(b"made-up")
+    number = room.call("GET", "/keys", till).json()["items"][0]["id"]
+    assert room.call("DELETE", f"/keys/{number}", till).status_code < 300
+    with room.db.read() as session:
+        assert auth.callers(session, [till]) == {till: None}
+    assert not auth.knows(till.encode())
 
 
 def test_a_known_prefix_with_another_secret_is_refused(room: Room) -> None:
