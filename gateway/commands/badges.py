@@ -38,7 +38,7 @@ def badges(
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """The badges that a wallet has on the chain; with --progress those that it could have.
+    """The badges that a wallet has on the chain; with --progress those that it could have. Needs a running gateway.
 
     Example: loyalty wallet badges alice --progress"""
     local = State(state)

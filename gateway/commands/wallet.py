@@ -110,7 +110,7 @@ def pending(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> N
 
 @app.command()
 def history(who: Who, state: StateDir = DEFAULT, as_json: AsJson = False) -> None:
-    """Every change of the wallet and its accounts, from the chain's events.
+    """Every change of the wallet and its accounts, from the chain's events. Needs a running gateway.
 
     Example: loyalty wallet history alice"""
     local = State(state)

@@ -15,7 +15,7 @@ from gateway.chain.deployment import Deployment
 from gateway.chain.rpc import Rpc
 from gateway.chain.signatures import address_of
 from gateway.cli import app
-from gateway.client import Json
+from gateway.client import Json, core
 from gateway.commands import chain
 from gateway.commands.configured import find_settings
 from gateway.commands.console import CommandError
@@ -129,6 +129,23 @@ def test_a_holder_without_a_gateway_is_told_of_the_chain(tmp_path: Path, monkeyp
     error, shown = refused("wallet", "cash-out", "alice", 1, "--state", tmp_path)
     assert error["code"] == "gateway-unreachable"
     assert "--direct" in shown
+
+
+@pytest.mark.parametrize("command", ["history", "badges"])
+def test_what_is_read_of_the_chain_by_the_gateway_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """They tell of the chain, but only a gateway has read all of it."""
+    told = CliRunner().invoke(app, ["wallet", command, "--help"]).stdout
+    assert "Needs a running gateway." in " ".join(told.split())
+    monkeypatch.setattr(core, "PAUSES", ())
+    monkeypatch.setenv("LOYALTY_GATEWAY_URL", "http://127.0.0.1:9")
+    error, shown = refused("wallet", command, "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "--state", tmp_path)
+    assert error == {
+        "code": "gateway-unreachable",
+        "message": "http://127.0.0.1:9 does not answer (ConnectError)",
+    }
+    assert "LOYALTY_GATEWAY_URL" in shown
 
 
 @pytest.mark.parametrize("code", ["1234", "WXEQK7MY4D6YY7VB72HV52DBR0", ""])
