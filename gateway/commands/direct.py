@@ -13,6 +13,7 @@ from gateway.commands.console import points
 from gateway.commands.holder import Holder
 from gateway.commands.merchant import give
 from gateway.commands.processes import CHAIN_ID
+from gateway.loyalty.moves import pricing
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def enter(campaign: int, amount: int) -> Act:
     """Wallet → campaign; the minimum is what the campaign credits now."""
 
     def by_itself(chain: Chain, own: Own) -> Json:
-        least = credited(chain, campaign, amount)
+        least = arrival(chain, campaign, amount).min_received
         own.token("points approved", calls.approve(chain.deployment.hub, amount))
         return own.hub("entered", calls.enter(campaign, amount, least))
 
@@ -57,7 +58,9 @@ def move(source: int, target: int, amount: int) -> Act:
     return Act(
         f"{points(amount)} points moved",
         lambda holder: holder.move(source, target, amount),
-        lambda chain, own: own.hub("moved", calls.move(source, target, amount, credited(chain, target, amount))),
+        lambda chain, own: own.hub(
+            "moved", calls.move(source, target, amount, arrival(chain, target, amount).min_received)
+        ),
     )
 
 
@@ -88,10 +91,10 @@ def cash_out(amount: int, recipient: bytes | None) -> Act:
     )
 
 
-def credited(chain: Chain, campaign: int, amount: int) -> int:
-    """What a campaign credits for what enters: p + min(⌊p × bonus⌋, pot)."""
+def arrival(chain: Chain, campaign: int, amount: int) -> pricing.Quote:
+    """What a campaign credits for what enters, by its terms of now."""
     terms = chain.reads.campaign(campaign)
-    return amount + (min(amount * terms.bonus // 10_000, terms.pot) if terms.closed else 0)
+    return pricing.quote(amount, terms.closed, terms.bonus, terms.pot)
 
 
 def balance(chain: Chain, holder: bytes) -> Json:

@@ -11,7 +11,7 @@ from gateway.chain import calls
 from gateway.chain.deployment import Deployment
 from gateway.chain.hexes import checksum, from_hex
 from gateway.client import Client, Document, ProblemAnswer, Unreachable
-from gateway.commands import badges, boards, direct, early, gifts, histories, tiers, wallets
+from gateway.commands import arriving, badges, boards, direct, early, gifts, histories, tiers, wallets
 from gateway.commands.chain import known_chain, open_chain
 from gateway.commands.console import AsJson, CommandError, Group, Points, facts, for_people, moment, out, points, table
 from gateway.commands.holder import Holder
@@ -173,12 +173,15 @@ def _moved(local: State, name: str, act: direct.Act, through: bool) -> None:
 
 @app.command()
 def enter(
-    name: Name, campaign: Campaign, amount: Points, through: Direct = False, state: StateDir = DEFAULT,
-    as_json: AsJson = False,
+    name: Name, campaign: Campaign, amount: Points, through: Direct = False, preview: arriving.Preview = False,
+    state: StateDir = DEFAULT, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Wallet to campaign, with its bonus where it has one.
+    """Wallet to campaign, with its bonus where it has one; --preview says what would arrive.
 
-    Example: loyalty wallet enter alice 2 12.50"""
+    Example: loyalty wallet enter alice 2 12.50 --preview"""
+    if preview:
+        arriving.show(State(state), name, amount, campaign, alone=through)
+        return
     _moved(State(state), name, direct.enter(campaign, amount), through)
 
 
@@ -200,12 +203,16 @@ def move(
     target: Annotated[int, typer.Argument(min=1, help="The campaign that they enter.")],
     amount: Points,
     through: Direct = False,
+    preview: arriving.Preview = False,
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Matured points from one campaign to another, in one step.
+    """Matured points from one campaign to another, in one step; --preview says what would arrive.
 
-    Example: loyalty wallet move alice 1 2 12.50"""
+    Example: loyalty wallet move alice 1 2 12.50 --preview"""
+    if preview:
+        arriving.show(State(state), name, amount, target, source, through)
+        return
     _moved(State(state), name, direct.move(source, target, amount), through)
 
 

@@ -194,6 +194,10 @@ def test_points_become_a_code_that_works_once(shops: CommandLine, tmp_path: Path
 def test_holders_move_their_points_through_the_gateway(shops: CommandLine) -> None:
     earn(shops, "bob", 10_000)
     carol = shops.run("wallet", "new", "carol").document["address"]
+    told = shops.run("wallet", "enter", "bob", 2, 20, "--preview").document
+    assert told == {"received": 2_200, "bonus": 200, "min_received": 2_200}
+    assert told == shops.run("wallet", "enter", "bob", 2, 20, "--preview", "--direct").document
+    assert balance(shops, "bob") == 10_000
     assert shops.run("wallet", "enter", "bob", 2, 20).document["received"] == 2_200
     shops.run("wallet", "send", "bob", "carol", "12.50")
     assert balance(shops, carol) == 1_250
@@ -204,6 +208,12 @@ def test_holders_move_their_points_through_the_gateway(shops: CommandLine) -> No
     assert (balance(shops, "bob"), balance(shops, "bob", 2)) == (10_000 - 2_000 - 1_250 - 2_000 - 500, 4_400)
     kinds = {entry["kind"] for entry in shops.run("wallet", "history", "bob").document}
     assert {"entered", "left", "moved", "cashed_out"} & kinds
+    for words, code in (
+        (("leave", "bob", 2, 10), "closed-loop"),
+        (("move", "bob", 2, 1, 10, "--preview"), "closed-loop"),
+    ):
+        refused = shops.run("wallet", *words, fails=1)
+        assert refused.document["error"]["code"] == code
     refused = shops.run("wallet", "leave", "bob", 2, 10, fails=1)
     assert refused.document["error"]["problem"]["code"]
 
