@@ -21,6 +21,7 @@ from gateway.chain.deployment import Deployment, WrongDeployment
 from gateway.chain.errors import ChainError
 from gateway.chain.hexes import checksum, to_hex
 from gateway.chain.reads import Reads
+from gateway.chain.relayer.queue import without_key
 from gateway.chain.rpc import Rpc
 from gateway.chain.signatures import address_of
 from gateway.client import Client
@@ -176,6 +177,7 @@ def _relayer(settings: Settings, rpc: Rpc, reads: Reads, database: Database) -> 
     for address in addresses:
         yield Check("relayer's key", True, checksum(address))
         yield _ask("relayer's gas", partial(_gas, rpc, reads, address))
+    yield _ask("relayer's keys", partial(_keys, database, addresses))
     try:
         with database.read() as session:
             campaigns = list(session.scalars(sa.select(Campaign.id).order_by(Campaign.id)))
@@ -188,6 +190,14 @@ def _relayer(settings: Settings, rpc: Rpc, reads: Reads, database: Database) -> 
         yield _ask(f"operator of campaign {campaign}", partial(_operator, reads, campaign, addresses))
     for merchant in merchants:
         yield _ask(f"delegate of merchant {merchant.id}", partial(_delegate, reads, merchant, addresses))
+
+
+def _keys(database: Database, addresses: Sequence[bytes]) -> tuple[bool, str]:
+    with database.read() as session:
+        lost = without_key(session, addresses)
+    if lost:
+        return False, f"{lost} transactions wait for keys that are not here: put their keystores back, and restart"
+    return True, "all that have something under way"
 
 
 def _gas(rpc: Rpc, reads: Reads, address: bytes) -> tuple[bool, str]:
@@ -221,8 +231,11 @@ def _how_many(keys: Sequence[bool], what: str) -> str:
 
 def _gateway(state: State) -> tuple[bool, str]:
     with Client(state.endpoints()["gateway"]) as client:
-        ready, parts = client.ready()
-    return ready, "ready" if ready else f"not ready {parts or '(no answer)'}"
+        ready, told = client.ready()
+    troubled = [f"{name}: {part['detail']}" for name, part in told.get("parts", {}).items() if not part["ok"]]
+    if troubled:
+        return False, f"{told['status']}: {'; '.join(troubled)}"
+    return ready, "ready" if ready else "no answer"
 
 
 def _render(checks: list[Check]) -> Table:

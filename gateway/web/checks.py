@@ -14,6 +14,7 @@ from gateway.chain.reads import Reads
 from gateway.chain.relayer import decisions
 from gateway.chain.relayer.fence import Fence
 from gateway.chain.relayer.models import ChainTx, TxState
+from gateway.chain.relayer.queue import without_key
 from gateway.chain.rpc import Rpc
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -101,14 +102,16 @@ class Checks:
         return Finding(lag < 100 and unread < 100_000, f"{lag} blocks behind, {unread} events unread", lag)
 
     def queue(self) -> Finding:
-        """Transactions that are not mined yet: how many, and how long the oldest waits."""
+        """Transactions that are not mined yet: how many, how long the oldest waits, and whether their keys are here."""
         waiting = ChainTx.state.in_((TxState.QUEUED, TxState.SIGNED))
         with self.db.read() as session:
             count, oldest = session.execute(
                 sa.select(sa.func.count(), sa.func.min(ChainTx.created_at)).where(waiting)
             ).one()
+            lost = without_key(session, self.senders)
         age = max(0, self.clock.now() - oldest) if oldest else 0
-        return Finding(age <= self.max_age, f"{count} transactions wait, the oldest {age} s", age)
+        why = f"; {lost} were signed by keys whose keystores are not here" if lost else ""
+        return Finding(age <= self.max_age and not lost, f"{count} transactions wait, the oldest {age} s{why}", age)
 
     def settlement(self) -> Finding:
         """Campaigns whose actions should have been settled a while ago: no worker, or its settlements fail."""

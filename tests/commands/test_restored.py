@@ -15,12 +15,15 @@ from typer.testing import CliRunner
 
 from gateway import migrations
 from gateway.chain import keystore, local
+from gateway.chain.relayer.models import ChainTx, Purpose, TxState
+from gateway.chain.relayer.queue import Queue
 from gateway.chain.rpc import Rpc
 from gateway.chain.sender import Sender
 from gateway.chain.signatures import address_of
 from gateway.cli import app
 from gateway.client import Json
 from gateway.commands.state import State
+from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.identity.merchants.models import Merchant
 from gateway.loyalty.campaigns.models import Campaign
@@ -99,6 +102,18 @@ def test_the_doctor_sees_it_too_and_asks_nothing_of_another_chain(
     assert "LOYALTY_DEPLOYMENT_FILE" in checks["chain and contracts"]["detail"]
     assert checks["relayer, roles and clock"]["ok"] is None
     assert "clock" not in checks
+
+
+def test_the_doctor_misses_a_key_that_was_taken_out_too_soon(state: State) -> None:
+    database = Database(f"sqlite:///{state.database}")
+    with database.begin() as session:
+        to = Queue(Clock(), ()).enqueue(session, Purpose.AWARD, 1, bytes(20), b"\0" * 4)
+        session.get_one(ChainTx, to).state = TxState.SIGNED
+        session.get_one(ChainTx, to).sender = b"\x11" * 20
+    database.dispose()
+    _, found = told("doctor")
+    (check,) = (check for check in found["checks"] if check["name"] == "relayer's keys")
+    assert (check["ok"], check["detail"].split(":")[0]) == (False, "1 transactions wait for keys that are not here")
 
 
 def test_the_doctor_says_that_a_server_is_no_node(state: State, monkeypatch: pytest.MonkeyPatch) -> None:

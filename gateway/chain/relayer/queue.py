@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -12,6 +14,13 @@ from gateway.core.clock import Clock
 _T = table_of(ChainTx)
 # Built once: every batch and every order passes here, while tills wait.
 _ADD = sa.insert(_T).returning(_T.c.id)
+
+
+def without_key(session: Session, addresses: Collection[bytes]) -> int:
+    """How many transactions were signed by a key that is none of these. Nobody sends them, and nobody else may in their
+    place: each has its one nonce."""
+    lost = sa.select(sa.func.count()).where(ChainTx.state == TxState.SIGNED, ChainTx.sender.not_in(addresses))
+    return session.scalar(lost) or 0
 
 
 class Queue:

@@ -16,6 +16,7 @@ from gateway.chain.relayer import decisions
 from gateway.chain.relayer.models import Purpose, TxState
 from gateway.chain.relayer.store import View
 from gateway.chain.signatures import address_of
+from gateway.web.health import Finding
 from tests.gateway.chain.pipeline import Pipeline, drive, nonces
 from tests.gateway.chain.world import FaultyRpc, wallet
 from tests.support.checks import checks
@@ -241,3 +242,32 @@ def test_several_keys_share_the_queue(pipeline: Pipeline) -> None:
     pipeline.check_landed()
     senders = {row.sender for row in pipeline.rows()}
     assert senders == {world.relayer, other.relayer}
+
+
+def test_what_a_key_signed_that_was_taken_out_is_told_and_lands_once_it_is_back(pipeline: Pipeline) -> None:
+    world, other = pipeline.world, address_of(SECOND)
+    local.fund_gas(world.rpc, other)
+    let(pipeline, other)
+
+    def queue(*senders: bytes) -> Finding:
+        return checks(pipeline.db, pipeline.clock, rpc=world.rpc, reads=world.reads, senders=senders).queue()
+
+    pipeline.award(3)
+    pipeline.relayer.step()
+    world.node.rpc("anvil_dropAllTransactions")
+    assert queue(world.relayer, other).ok
+    told = queue(other)
+    assert (told.ok, "3 were signed by keys whose keystores are not here" in told.detail) == (False, True)
+
+    pipeline.keys = [SECOND]
+    pipeline.restart()
+    pipeline.award(2)
+    for _ in range(5):
+        pipeline.relayer.step()
+        pipeline.mine()
+    assert sum(row.state is TxState.SIGNED for row in pipeline.rows()) == 3, "nobody else sends them"
+    pipeline.keys = [world.relayer_key, SECOND]
+    pipeline.restart()
+    pipeline.run()
+    pipeline.check_landed()
+    assert queue(other).ok
