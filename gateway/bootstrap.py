@@ -360,13 +360,14 @@ def open_house(settings: Settings, clock: Clock | None = None) -> House:
     db = Database(settings.database_url)
     if not migrations.is_current(db):
         raise OldSchema("the database is not at the newest revision; run `loyalty migrate`")
-    home.check(db, deployment, verified)
+    secrets = Secrets(settings.master())
+    home.check(db, deployment, secrets.mac("home", b""), verified)
     ground = Ground(
         settings=settings,
         db=db,
         clock=clock,
         jobs=Jobs(clock),
-        secrets=Secrets(settings.master()),
+        secrets=secrets,
         rpc=rpc,
         probe=Rpc(settings.rpc_url, timeout=2),
         deployment=deployment,

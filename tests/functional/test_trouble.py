@@ -153,6 +153,14 @@ WRONG: dict[str, tuple[Change, str]] = {
         "the database is not at the newest revision",
     ),
     "unsafe for production": (setting("LOYALTY_ENVIRONMENT", "production"), "LOYALTY_WEBHOOKS_PRIVATE"),
+    "another secret": (
+        setting("LOYALTY_MASTER_SECRET", "6f" * 32),
+        "the database was started with another LOYALTY_MASTER_SECRET",
+    ),
+    "another secret, and no node": (
+        lambda _house, _folder: {"LOYALTY_MASTER_SECRET": "6f" * 32, "LOYALTY_RPC_URL": NOWHERE},
+        "the database was started with another LOYALTY_MASTER_SECRET",
+    ),
     "a weak secret": (setting("LOYALTY_MASTER_SECRET", "5e5e"), "at least 32 bytes"),
 }
 
@@ -178,7 +186,7 @@ def test_a_gateway_that_could_only_do_wrong_does_not_start(
         assert said.startswith("refused to start: ")
         assert reason in said
         assert "\n" not in said
-        for secret in ("5e5e", PASSWORD):
+        for secret in ("5e5e", "6f6f", PASSWORD):
             assert secret not in said + str(capfd.readouterr())
 
 

@@ -127,13 +127,16 @@ class IndexedBlock(Base):
 
 
 class HomeChain(Base):
-    """The one deployment whose events this database holds; see home.py."""
+    """The one deployment whose events this database holds, and the master secret that its boxes derive from; see
+    home.py."""
 
     __tablename__ = "home_chain"
 
     id: Mapped[int] = mapped_column(Int(1, 1), primary_key=True, autoincrement=False)
     genesis_hash: Mapped[bytes] = mapped_column(Blob(32))
     hub: Mapped[bytes] = mapped_column(Blob(20))
+    #: A digest by the secret. Empty until a process has started since there is this column.
+    mark: Mapped[bytes | None] = mapped_column(Blob(32))
 
 
 class Subscription(Base):
