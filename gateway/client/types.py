@@ -857,6 +857,7 @@ class PendingEntry(TypedDict):
     points: int
     occurred_at: int
     expected_at: int | None
+    too_late: bool
 
 
 class PendingOut(TypedDict):

@@ -101,7 +101,7 @@ def pending(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> N
             entry["campaign"],
             entry["kind"],
             points(entry["points"]),
-            moment(entry["expected_at"]) if entry["expected_at"] else "on its way",
+            moment(entry["expected_at"]) if entry["expected_at"] else "too late" if entry["too_late"] else "on its way",
         )
         for entry in found
     ]

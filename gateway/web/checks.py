@@ -21,10 +21,13 @@ from gateway.core.db import Database
 from gateway.core.jobs import Job
 from gateway.identity.wallets import explained
 from gateway.loyalty.campaigns.models import Campaign
+from gateway.loyalty.campaigns.schedule import GRACE
 from gateway.loyalty.earning.landing import STUCK_AFTER
 from gateway.loyalty.earning.models import Action, ActionState, Batch, BatchState
 from gateway.statistics.models import StatWeek
 from gateway.web.health import Check, Finding
+
+MONTH = 30 * 86_400
 
 
 class Checks:
@@ -114,8 +117,9 @@ class Checks:
         return Finding(age <= self.max_age and not lost, f"{count} transactions wait, the oldest {age} s{why}", age)
 
     def settlement(self) -> Finding:
-        """Campaigns whose actions should have been settled a while ago: no worker, or its settlements fail."""
-        before = self.clock.now() - self.max_age
+        """Campaigns whose actions should have been settled a while ago: no worker, or its settlements fail. For a month
+        also those that closed before it was done."""
+        before, closed = self.clock.now() - self.max_age, self.clock.now() - GRACE
         waiting = sa.select(Action.id).where(
             Action.campaign_id == Campaign.id,
             Action.state == ActionState.ACCEPTED,
@@ -123,9 +127,14 @@ class Checks:
             Action.created_at <= before,
         )
         overdue = sa.select(sa.func.count()).where(Campaign.settle_at <= before, waiting.exists())
+        accepted = (Action.campaign_id == Campaign.id, Action.state == ActionState.ACCEPTED)
+        worth = sa.select(Action.id).where(*accepted, Action.refers_to.is_(None), Action.points > Action.withheld)
+        missed = sa.select(sa.func.count()).where(Campaign.end.between(closed - MONTH, closed), worth.exists())
         with self.db.read() as session:
-            count = session.scalar(overdue) or 0
-        return Finding(count == 0, f"{count} campaigns should have been settled {self.max_age} s ago", count)
+            count, late = session.scalar(overdue) or 0, session.scalar(missed) or 0
+        why = f"; {late} closed before what they had accepted was settled: it can land no more" if late else ""
+        told = f"{count} campaigns should have been settled {self.max_age} s ago{why}"
+        return Finding(not count + late, told, count + late)
 
     def batches(self) -> Finding:
         """Batches that the chain refuses again and again: a revoked key, a budget that somebody else spent."""

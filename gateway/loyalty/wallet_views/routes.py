@@ -83,11 +83,13 @@ def build(
         items = [HistoryEntry.of(row) for row in rows]
         return HistoryOut.model_construct(items=items, next=rows[-1].id if len(rows) == limit else None)
 
-    _add_waiting(router, db, redemptions, wallet_proofs)
+    _add_waiting(router, db, clock, redemptions, wallet_proofs)
     return router
 
 
-def _add_waiting(router: APIRouter, db: Database, redemptions: Redemptions, wallet_proofs: proofs.Proofs) -> None:
+def _add_waiting(
+    router: APIRouter, db: Database, clock: Clock, redemptions: Redemptions, wallet_proofs: proofs.Proofs
+) -> None:
     @router.get("/{address}/pending")
     def pending(
         address: Wallet,
@@ -99,7 +101,7 @@ def _add_waiting(router: APIRouter, db: Database, redemptions: Redemptions, wall
         its log. Header `Wallet-Proof: <at>.<signature>`, EIP-191 over `show wallet <address> on chain <id> at <at>`."""
         wallet_proofs.check(address, proof)
         with db.read() as session:
-            found = queries.pending(session, address, cursor, limit)
+            found = queries.pending(session, address, clock.now(), cursor, limit)
         next = found[-1].id if len(found) == limit else None
         return PendingOut(items=[PendingEntry.of(item) for item in found], next=next)
 

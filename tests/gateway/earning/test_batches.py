@@ -14,6 +14,7 @@ from gateway.loyalty.earning.intake import Report
 from gateway.loyalty.earning.models import Action, Batch, BatchEntry, BatchState, LandingTime
 from gateway.loyalty.earning.schemas import ActionIn
 from gateway.loyalty.earning.settlement import Waiting
+from gateway.loyalty.wallet_views.queries import pending
 from tests.gateway.earning.conftest import DAY, OPERATOR, Room, address, batches, transactions, wallet
 from tests.support.checks import checks
 from tests.support.races import on_postgresql, overlap
@@ -240,6 +241,23 @@ def test_settlements_that_are_overdue_are_told(room: Room) -> None:
     assert (check.settlement().ok, check.settlement().value) == (False, 1)
     assert room.settle() == 1
     assert check.settlement().ok
+
+
+def test_what_a_campaign_had_accepted_when_it_closed_is_told(room: Room) -> None:
+    """No worker for longer than the grace: nothing can be minted any more, and nobody must think that all is well."""
+    room.campaign(lasts=5 * DAY, settle_every=DAY)
+    room.buy(5, 100)
+    room.clock.offset += 12 * DAY
+    assert room.settle() == 0
+    finding = checks(room.db, room.clock).settlement()
+    assert (finding.ok, finding.value) == (False, 1)
+    assert finding.detail.endswith("1 closed before what they had accepted was settled: it can land no more")
+    with room.db.read() as session:
+        (waiting,) = pending(session, address(5), room.clock.now(), None, 10)
+    assert (waiting.too_late, waiting.expected_at, waiting.points) == (True, None, 100)
+    room.clock.offset += 31 * DAY
+    assert room.settle() == 0
+    assert checks(room.db, room.clock).settlement().ok, "it was told for a month"
 
 
 def test_a_campaign_that_cannot_be_settled_stops_no_other(room: Room) -> None:
