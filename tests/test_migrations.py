@@ -40,7 +40,7 @@ def test_migrations_equal_the_models(empty: Database, db: Database) -> None:
         extra = {f"ck_{name}_{column.name}_" for column in table.columns if column.foreign_keys}
         missing, more = checks(db, name) - checks(empty, name), checks(empty, name) - checks(db, name)
         # A migration names the type of a foreign key, the model takes it from the key that it refers to.
-        assert not missing, name
+        assert not missing, f"{name}: no migration makes it; autogenerate sees no checks (gateway/migrations/adding.py)"
         assert {check for check, _ in more if not check.startswith(tuple(extra))} == set(), name
 
 

@@ -61,4 +61,5 @@ def test_what_a_rule_gives(rule: dict[str, Any], facts: Facts, expected: int) ->
 
 def test_every_kind_has_an_example() -> None:
     kinds = {get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(get_args(Rule)[0])}
-    assert kinds == {rule["kind"] for rule, _, _ in CASES}
+    shown = {rule["kind"] for rule, _, _ in CASES}
+    assert kinds == shown, f"write examples into CASES: {kinds ^ shown} (docs/howto/add-an-earning-rule.md)"

@@ -90,7 +90,8 @@ BASKETS = st.lists(ITEMS, min_size=1, max_size=6)
 
 def test_no_kind_is_left_out() -> None:
     kinds = {get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(get_args(Rule)[0])}
-    assert kinds == SUMS.keys() | WHOLE.keys() | WITHOUT_BASKET
+    drawn = SUMS.keys() | WHOLE.keys() | WITHOUT_BASKET
+    assert kinds == drawn, f"into SUMS, WHOLE or WITHOUT_BASKET: {kinds ^ drawn} (docs/howto/add-an-earning-rule.md)"
 
 
 @settings(max_examples=150, deadline=None)
