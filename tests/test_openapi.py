@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from gateway.client import Request, calls
 from scripts import build_client
@@ -75,6 +76,26 @@ def test_every_body_has_an_example(document: dict[str, Any]) -> None:
             if "example" not in content and not any(part.get("examples") for part in named):
                 without.append(name)
     assert not without
+
+
+def models(model: type[BaseModel] = BaseModel) -> Iterator[type[BaseModel]]:
+    """All that the routes' modules have brought in."""
+    for one in model.__subclasses__():
+        yield one
+        yield from models(one)
+
+
+def test_examples_are_what_their_schemas_say(document: dict[str, Any]) -> None:
+    """An answer's shows every field: one that was added is not forgotten there."""
+    checked = 0
+    for model in {*models()}:
+        extra: Any = model.model_config.get("json_schema_extra") or {}
+        for example in extra.get("examples", ()) if model.__module__.startswith("gateway.") else ():
+            model.model_validate(example)
+            if model.__name__.endswith("Out"):
+                assert set(example) == set(model.model_fields), f"the example of {model.__name__} is stale"
+            checked += 1
+    assert checked > 40
 
 
 def test_every_route_has_a_line_of_its_own(document: dict[str, Any]) -> None:
