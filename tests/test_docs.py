@@ -39,7 +39,7 @@ def load_everything() -> None:
 def test_every_error_code_is_documented_with_its_status() -> None:
     load_everything()
     documented = rows("errors.md")
-    assert list(documented) == sorted(REGISTRY)
+    assert list(documented) == sorted(REGISTRY), "docs/errors.md has one row for each code, in the alphabet's order"
     for code, refusal in REGISTRY.items():
         assert documented[code][0] == str(refusal.status), code
 
@@ -62,6 +62,17 @@ def command_names() -> set[str]:
 
 def test_every_command_is_documented() -> None:
     assert set(rows("cli.md")) == command_names()
+
+
+#: Containers of rooms, and the insides of rooms.
+NO_ROOMS = {"loyalty", "identity", "loyalty/rules/calculators", "chain/indexer", "chain/relayer"}
+
+
+def test_architecture_names_every_room() -> None:
+    rooms = {path.parent.relative_to(ROOT / "gateway").as_posix() for path in ROOT.glob("gateway/*/**/__init__.py")}
+    floors = re.findall(r"^\| ([^|]+) \|", (DOCS / "architecture.md").read_text(), re.MULTILINE)
+    named = {name.rstrip("/") for cell in floors for name in re.findall(r"`([\w/]+)`", cell)}
+    assert sorted(rooms - NO_ROOMS - named) == [], "a room has a row in docs/architecture.md"
 
 
 @pytest.mark.parametrize("page", [*sorted(DOCS.rglob("*.md")), ROOT / "README.md"], ids=lambda page: page.name)
