@@ -1,5 +1,4 @@
-"""On which rungs a wallet stands. The room that keeps ladders fills `Ladders` in bootstrap; until it is there, nobody
-stands anywhere."""
+"""On which rungs a wallet stands, as prices ask for it. `Tiers` answers as `Ladders`: bootstrap hands it in."""
 
 from __future__ import annotations
 
@@ -20,13 +19,6 @@ class Ladders(Protocol):
     def ranks(self, session: Session, campaign: int, asked: Collection[Asked]) -> Mapping[Asked, Mapping[str, int]]:
         """By ladder the rank that each wallet had at its moment; who is left out stands at the bottom."""
         ...
-
-
-class NoLadders:
-    """Everybody stands at the bottom."""
-
-    def ranks(self, session: Session, campaign: int, asked: Collection[Asked]) -> Mapping[Asked, Mapping[str, int]]:
-        return {}
 
 
 def of(ladders: Ladders, session: Session, campaigns: Iterable[int], holder: bytes, now: int) -> Standing:
