@@ -1,6 +1,11 @@
 # make demo   set everything up and run the main job (ARGS="--exit --json report.json")
 # make test   set everything up and run the checks
+# make setup  .venv with all tools, node_modules, the compiler
+# make lint   ruff, mypy --strict, import-linter; make format mends what ruff can
+# make artifacts   compile the contracts into gateway/chain/artifacts
+# make contracts-test   contracts on anvil and on Ape's own EVM
 # make crash-test   kill processes between all steps that write; CI runs it too
+# make house-test   whole houses by the command line; walks on PostgreSQL; CI runs it too
 # make storm  everything that can go wrong, at once (SEED=7 MINUTES=1): docs/decisions/0102; a short one is in CI
 # make simulate   relayer and indexer on a simulated node, SCHEDULES=5000 of them; a few are in `make test`
 # make recompute  mint real purchases under a whole programme and recompute them with pandas (FILE=purchases.csv.gz)
@@ -131,18 +136,18 @@ gateway-test: setup
 	$(PYTEST) -n 4 --dist loadgroup -k "not (functional and postgresql)" \
 	--ignore tests/contracts --ignore tests/storm --ignore tests/houses --ignore tests/api tests
 
-## Real purchases under a whole programme, recomputed wallet by wallet with pandas; and what judging costs.
-EXAMPLES ?= 5
-FILE ?= tests/data/online_retail_2010-12-01_07.csv.gz
+# The typed client, from the OpenAPI document.
 client: setup
 	.venv/bin/python -m scripts.build_client
 
-# Schemathesis against the OpenAPI document; EXAMPLES requests more for each route
-# A part of CI, with few examples (EXAMPLES=200 for more): most of its time goes into the schema of rules.
+# A part of CI, with few examples for each route (EXAMPLES=200 for more): most of its time goes into the schema of rules.
+EXAMPLES ?= 5
 api-test: setup
 	$(call section,Schemathesis against the OpenAPI document)
 	EXAMPLES=$(EXAMPLES) $(PYTEST) -n 2 tests/api
 
+# Real purchases under a whole programme, recomputed wallet by wallet with pandas.
+FILE ?= tests/data/online_retail_2010-12-01_07.csv.gz
 recompute: setup
 	.venv/bin/python -m scripts.recompute $(FILE) $(ARGS)
 
