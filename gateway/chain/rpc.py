@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,8 @@ class Rpc:
         """`timeout` in seconds, for connecting and for each answer."""
         self._client = httpx.Client(timeout=timeout, verify=tls.context())
         self._url = url
+        #: Whether the last answer did not come in time, and who alone asks then.
+        self._hangs, self._asking = False, threading.Lock()
 
     def call(self, method: str, *params: Any) -> Any:
         """One request's result; raises a ChainError."""
@@ -66,13 +69,28 @@ class Rpc:
         return [_result(by_id.get(number)) for number in range(len(calls))]
 
     def _post(self, body: Any) -> Any:
+        """While the node hangs, one waits for it, and the others are told at once: else all threads of a gateway wait
+        for it, and tills who do not need it wait for a thread."""
+        if not self._hangs:
+            return self._ask(body)
+        if not self._asking.acquire(blocking=False):
+            raise errors.NodeTimeout
+        try:
+            return self._ask(body)
+        finally:
+            self._asking.release()
+
+    def _ask(self, body: Any) -> Any:
         try:
             response = self._client.post(
                 self._url, content=msgspec.json.encode(body), headers={"Content-Type": "application/json"}
             )
+            self._hangs = False
         except httpx.TimeoutException:
+            self._hangs = True
             raise errors.NodeTimeout from None
         except (httpx.HTTPError, httpx.InvalidURL):
+            self._hangs = False
             raise errors.NodeDown from None
         if response.status_code == 429:
             raise errors.RateLimited
