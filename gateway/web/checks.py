@@ -28,6 +28,8 @@ from gateway.statistics.models import StatWeek
 from gateway.web.health import Check, Finding
 
 MONTH = 30 * 86_400
+#: Seconds that a block's time may be ahead of ours.
+MAX_SKEW = 60
 
 
 class Checks:
@@ -53,6 +55,7 @@ class Checks:
         return {
             "database": Check(self.database, vital=True),
             "node": Check(self.node),
+            "clock": Check(self.clock_behind, needs="node"),
             "indexer": Check(self.indexer, needs="node"),
             "queue": Check(self.queue),
             "settlement": Check(self.settlement),
@@ -76,6 +79,12 @@ class Checks:
             return Finding(False, f"{type(error).__name__}: accepted work waits")
         age = max(0, self.clock.now() - head.time)
         return Finding(True, f"head {head.number}, {age} s old", age)
+
+    def clock_behind(self) -> Finding:
+        """Blocks are not made ahead of time. An old head may be a clock that is ahead as well as a quiet chain: its age
+        is the value of `node`."""
+        behind = max(0, self.reads.head().time - self.clock.now())
+        return Finding(behind <= MAX_SKEW, f"{behind} s behind the newest block", behind)
 
     def indexer(self) -> Finding:
         with self.db.read() as session:

@@ -18,6 +18,7 @@ from gateway.core.db import Database
 from tests.gateway.chain.reading import look, mint, minting, run, stored, transfers
 from tests.gateway.chain.world import OWNER_KEY, FaultyRpc, World, build, connect, wallet
 from tests.support.anvil import anvil
+from tests.support.checks import checks
 
 
 @pytest.fixture
@@ -128,3 +129,17 @@ def test_a_chain_that_was_killed_and_restored(db: Database, clock: Clock, tmp_pa
         again.mine(5)
         run(indexer)
         assert second in transfers(db)
+
+
+def test_a_clock_that_is_behind_the_chain_is_told(world: World, db: Database, clock: Clock) -> None:
+    check = checks(db, clock, rpc=world.rpc, reads=world.reads)
+    clock.offset += world.reads.head().time - clock.now()
+    assert check.clock_behind().ok
+    clock.offset -= 3_600
+    finding = check.clock_behind()
+    assert not finding.ok
+    assert finding.detail.endswith(" s behind the newest block")
+    assert finding.value >= 3_599
+    clock.offset += 7_200
+    assert check.clock_behind().ok, "or the chain is quiet"
+    assert check.node().value >= 3_599
