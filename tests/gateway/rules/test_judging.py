@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from gateway.loyalty.rules.amounts import Rounding, rounded
 from gateway.loyalty.rules.facts import Facts, Occasion
 from gateway.loyalty.rules.judging import limit
+from gateway.loyalty.rules.parts import Circumstances
 from tests.gateway.rules.support import NOON, Item, points, programme, purchase, verdicts
 
 DAY = 86_400
@@ -123,6 +124,25 @@ def test_special_days_ranks_and_merchants() -> None:
     here = programme(VISIT | {"merchants": [2, 3]})
     assert [points(here, visit(merchant=number)) for number in (1, 2)] == [0, 100]
     assert verdicts(here, visit())[0].why == "not at this merchant"
+
+
+#: For each circumstance one that does not hold for a visit at NOON to merchant 1.
+SHUT: dict[str, Any] = {
+    "when": "amount > 0",
+    "hours": {"start": "01:00", "end": "02:00"},
+    "dates": {"first": "2025-01-01", "last": "2025-01-02"},
+    "merchants": [2],
+    "tiers": {"status": 1},
+}
+
+
+def test_every_circumstance_can_keep_a_rule_from_paying() -> None:
+    assert SHUT.keys() == Circumstances.model_fields.keys(), "add to SHUT what keeps the new one from holding"
+    ladders = [{"id": "status", "by": "points", "rungs": [{"id": "r0", "at": 0}, {"id": "r1", "at": 1}]}]
+    for name, shut in SHUT.items():
+        rules = programme(VISIT | {name: shut}, ladders=ladders)
+        assert points(rules, visit()) == 0, f"{name} is ignored: circumstances.gate and Gate do not know it"
+        assert verdicts(rules, visit())[0].why, name
 
 
 def test_caps_cut_the_last_rules_first_and_count_times() -> None:
