@@ -3,10 +3,18 @@ master secret: a till that asks again would be told another claim code than the 
 
 from __future__ import annotations
 
+import structlog
+
 from gateway.chain.deployment import Deployment, WrongDeployment
 from gateway.chain.hexes import checksum
 from gateway.chain.indexer.models import HomeChain
+from gateway.core.clock import Clock
 from gateway.core.db import Database, get_or_add
+
+log = structlog.get_logger(__name__)
+
+#: Seconds between two looks at what other workers say, and after which one that says nothing is taken to have left.
+EVERY, LEFT = 10, 60
 
 
 def check(db: Database, deployment: Deployment, mark: bytes, verified: bool) -> None:
@@ -22,3 +30,31 @@ def check(db: Database, deployment: Deployment, mark: bytes, verified: bool) -> 
         home.mark = home.mark or mark
         if home.mark != mark:
             raise WrongDeployment("the database was started with another LOYALTY_MASTER_SECRET")
+
+
+class Depth:
+    """Workers of one database count events at one depth: that of the one with the most confirmations. Else one that was
+    left running with fewer would deliver for all, before what it delivers for is safe."""
+
+    def __init__(self, db: Database, clock: Clock, confirmations: int) -> None:
+        self._db, self._clock, self._mine = db, clock, confirmations
+        self._asked_at, self._known = 0, confirmations
+
+    def confirmations(self) -> int:
+        """Those that count; asked every few seconds."""
+        now = self._clock.now()
+        if not 0 <= now - self._asked_at < EVERY:
+            self._known, self._asked_at = self._ask(now), now
+        return self._known
+
+    def _ask(self, now: int) -> int:
+        with self._db.begin() as session:
+            home = session.get(HomeChain, 1, with_for_update=True)
+            if home is None:
+                return self._mine
+            said = home.depth if home.depth_at is not None and abs(now - home.depth_at) < LEFT else None
+            if said is not None and said > self._mine:
+                log.warning("indexer.others_confirm_more", mine=self._mine, theirs=said)
+                return said
+            home.depth, home.depth_at = self._mine, now
+        return self._mine

@@ -137,6 +137,9 @@ class HomeChain(Base):
     hub: Mapped[bytes] = mapped_column(Blob(20))
     #: A digest by the secret. Empty until a process has started since there is this column.
     mark: Mapped[bytes | None] = mapped_column(Blob(32))
+    #: The most confirmations of the workers that run, and when one with so many said so last.
+    depth: Mapped[int | None] = mapped_column(Int(0, 1_000))
+    depth_at: Mapped[int | None] = mapped_column(Seconds())
 
 
 class Subscription(Base):

@@ -20,6 +20,7 @@ from gateway.chain.deployment import Deployment
 from gateway.chain.errors import BlockUnavailable, ChainError, NodeTimeout, RangeTooLarge, UnknownAnswer
 from gateway.chain.hexes import from_hex, to_hex
 from gateway.chain.indexer.events import clamp_time, columns
+from gateway.chain.indexer.home import Depth
 from gateway.chain.indexer.models import STANDS, ChainEvent, EventKind, IndexedBlock
 from gateway.chain.reads import Head, parse_head
 from gateway.chain.rpc import Rpc
@@ -50,9 +51,9 @@ class Indexer:
     """One turn is one `step`. Safe in several workers: who comes second finds the last block moved and does nothing."""
 
     def __init__(self, db: Database, rpc: Rpc, clock: Clock, deployment: Deployment, confirmations: int) -> None:
-        """`confirmations`: blocks on top of a block before its events count."""
+        """`confirmations`: blocks on top of a block before its events count; more where another worker wants more."""
         self._db, self._rpc, self._clock = db, rpc, clock
-        self._deployment, self._confirmations = deployment, confirmations
+        self._deployment, self._depth = deployment, Depth(db, clock, confirmations)
         self._span = MAX_SPAN
 
     def step(self, upto: int | None = None) -> int:
@@ -74,7 +75,7 @@ class Indexer:
             return self._rewind(last, head)
         if seen.hash != last.hash:
             return self._rewind(last, head)
-        first, end = last.number + 1, head.number - self._confirmations
+        first, end = last.number + 1, head.number - self._depth.confirmations()
         end = end if upto is None else min(end, upto)
         return self._read(last, first, end) if first <= end else 0
 

@@ -12,6 +12,7 @@ import pytest
 from gateway.chain.deployment import WrongDeployment
 from gateway.chain.errors import BlockUnavailable
 from gateway.chain.hexes import to_hex
+from gateway.chain.indexer import home
 from gateway.chain.indexer.service import Indexer
 from gateway.core.clock import Clock
 from gateway.core.db import Database
@@ -129,6 +130,29 @@ def test_a_chain_that_was_killed_and_restored(db: Database, clock: Clock, tmp_pa
         again.mine(5)
         run(indexer)
         assert second in transfers(db)
+
+
+def test_of_workers_with_different_confirmations_the_larger_number_counts(
+    world: World, db: Database, clock: Clock
+) -> None:
+    home.check(db, world.deployment, bytes(32), verified=True)
+    careful, hasty = (Indexer(db, world.rpc, clock, world.deployment, confirmations=n) for n in (5, 0))
+    run(careful)
+    mint(world, wallet())
+    assert run(hasty) == 0
+    world.node.mine(5)
+    assert run(hasty) > 0, "it works as well, and no sooner than the other"
+    mint(world, wallet())
+    clock.offset += home.EVERY
+    run(careful)
+    clock.offset += home.LEFT - 1
+    assert run(hasty) == 0
+    clock.offset += home.EVERY
+    assert run(hasty) > 0, "the other has left"
+    mint(world, wallet())
+    clock.offset += home.EVERY
+    assert run(careful) == 0
+    assert run(hasty) == 0
 
 
 def test_a_clock_that_is_behind_the_chain_is_told(world: World, db: Database, clock: Clock) -> None:
