@@ -43,7 +43,7 @@ class ProblemAnswer(Exception):
 
 
 class Unreachable(Exception):
-    """No answer from the gateway after all attempts."""
+    """No answer from the gateway after all attempts, or one that is no gateway's."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def attempts(url: str) -> Generator[float | None, httpx.Response | httpx.Transpo
         if isinstance(came, httpx.TransportError):
             failure, wait = type(came).__name__, pause
         elif came.status_code not in AGAIN or ((pause is None or _told(came) > PATIENCE) and came.content):
-            return read(came)
+            return read(came, url)
         else:
             failure, wait = f"HTTP {came.status_code}", pause and min(_told(came, pause), 30.0)
         if wait is None:
@@ -109,14 +109,17 @@ def _told(answer: httpx.Response, otherwise: float = 0) -> float:
     return float(header) if header.isdigit() else otherwise
 
 
-def read(answer: httpx.Response) -> Any:
-    """The document of an answer; raises ProblemAnswer for a refusal."""
-    if answer.status_code == 204 or not answer.content:
+def read(answer: httpx.Response, url: str) -> Any:
+    """The document of an answer; raises ProblemAnswer for a refusal, Unreachable for what no gateway would say."""
+    if answer.is_success and not answer.content:
         return {}
     try:
         body = answer.json()
     except ValueError:
-        body = {}
-    if answer.is_success and isinstance(body, dict):
-        return body
-    raise ProblemAnswer(answer.status_code, body if isinstance(body, dict) else {})
+        body = None
+    if isinstance(body, dict):
+        if answer.is_success:
+            return body
+        if "code" in body:
+            raise ProblemAnswer(answer.status_code, body)
+    raise Unreachable(f"what answers at {url} is no gateway (HTTP {answer.status_code})")

@@ -238,4 +238,6 @@ class Client:
             parts = answer.json()
         except (httpx.TransportError, ValueError):
             return False, {}
+        if not isinstance(parts, dict) or "parts" not in parts:  # another server
+            return False, {}
         return answer.status_code == 200, parts

@@ -101,6 +101,16 @@ def test_it_gives_up_after_the_last_attempt(server: Server) -> None:
     assert len(server.asked) == 3
 
 
+@pytest.mark.parametrize(
+    ("status", "document"), [(200, "<html>"), (200, [1]), (404, "<html>"), (404, {"detail": "Not Found"}), (401, "")]
+)
+def test_another_server_at_the_url_is_told_as_that(server: Server, status: int, document: Any) -> None:
+    """A page read as a document was an empty one: no campaigns, no balance."""
+    server.plan = [(status, {}, document)]
+    with Client(server.url) as client, pytest.raises(Unreachable, match=f"{server.url} is no gateway"):
+        client.chain()
+
+
 def test_a_problem_that_stays_is_told_after_the_last_attempt(server: Server) -> None:
     server.plan = [(503, {"Retry-After": "0"}, {"code": "busy", "title": "Busy"})] * 3
     with Client(server.url) as client, pytest.raises(ProblemAnswer, match="busy"):
