@@ -11,6 +11,8 @@ from gateway.loyalty.campaigns import schedule
 from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.earning.models import Action, ActionKind, ActionState, Batch, BatchState
 
+DAY = 86_400
+
 
 @dataclass(frozen=True)
 class Pending:
@@ -48,7 +50,9 @@ def pending(session: Session, wallet: bytes, now: int, cursor: int | None, limit
 
 def _pending(action: Action, settle_at: int, end: int, now: int) -> Pending:
     waits, refund = action.state == ActionState.ACCEPTED, action.kind == ActionKind.REFUND
-    too_late = waits and not refund and now >= schedule.closes_at(end)
+    # A day later no block in which its batch may be is unread any more.
+    closed = schedule.closes_at(end) + (0 if waits else DAY)
+    too_late = not refund and now >= closed
     return Pending(
         id=action.id,
         campaign=action.campaign_id,

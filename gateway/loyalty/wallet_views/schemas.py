@@ -100,7 +100,7 @@ class PendingEntry(BaseModel):
     points: Annotated[int, Field(description="Negative for a refund")]
     occurred_at: int
     expected_at: Annotated[int | None, Field(description="Its settlement; null when it is on its way, or too late")]
-    too_late: Annotated[bool, Field(description="Its campaign closed before it was settled: it can land no more")]
+    too_late: Annotated[bool, Field(description="Its campaign closed before it landed: it can land no more")]
 
     @classmethod
     def of(cls, item: Pending) -> PendingEntry:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from gateway.chain.hexes import checksum
-from gateway.loyalty.campaigns.models import RuleVersion
+from gateway.loyalty.campaigns.models import Campaign, RuleVersion
 from gateway.loyalty.earning.models import Action, ActionKind, ActionState, Batch, BatchKind, BatchState
 from tests.gateway.redemptions.market import CLOSED, IN_CLOSED, IN_OPEN, IN_WALLET, OPEN, address_of, key_of
 from tests.gateway.redemptions.world import World, refused
 from tests.support import pages, proving
 
+DAY = 86_400
 ANN = checksum(address_of("ann"))
 
 
@@ -159,6 +160,13 @@ def test_pending_shows_what_has_not_landed(world: World) -> None:
         ("refund", -200, False),
         ("purchase", 100, False),
     ]
+    assert not any(item["too_late"] for item in items)
+    with world.db.read() as session:
+        end = session.get_one(Campaign, OPEN).end
+    for after, late in ((7 * DAY, [False, False, True]), (8 * DAY, [True, False, True])):
+        world.clock.offset += end + after - world.clock.now()
+        told = world.call("GET", f"/wallets/{ANN}/pending", headers={"Wallet-Proof": proof(world)}).json()["items"]
+        assert [item["too_late"] for item in told] == late, "a refund still goes"
 
 
 @pytest.mark.parametrize(
