@@ -314,12 +314,17 @@ def test_who_brings_no_key_keeps_no_till_waiting(house: House, merchant: Merchan
     with ExitStack() as stack:
         url = stack.enter_context(house.another_gateway({"LOYALTY_MAX_REQUESTS": "40"}))
         lines = stack.enter_context(ExitStack())
-        for number in range(60):
-            line = lines.enter_context(socket.create_connection(("127.0.0.1", urlsplit(url).port), 10))
-            key = ("", "Authorization: Bearer loy_made-up\r\n")[number % 2]
-            start = f"POST /v1/claims HTTP/1.1\r\nHost: here\r\n{key}Content-Length: 99\r\n"
-            line.sendall(f"{start}Content-Type: application/json\r\n\r\n{{".encode())
-        house.until(lambda: house.call("GET", "/chain", at=url).status_code == 429, "strangers' places are taken")
+
+        def full() -> bool:
+            """What asks takes a place for a moment, so that one of the lines may find none: then they come again."""
+            for number in range(60):
+                line = lines.enter_context(socket.create_connection(("127.0.0.1", urlsplit(url).port), 10))
+                key = ("", "Authorization: Bearer loy_made-up\r\n")[number % 2]
+                start = f"POST /v1/claims HTTP/1.1\r\nHost: here\r\n{key}Content-Length: 99\r\n"
+                line.sendall(f"{start}Content-Type: application/json\r\n\r\n{{".encode())
+            return house.call("GET", "/chain", at=url).status_code == 429
+
+        house.until(full, "strangers' places are taken")
         for _ in range(10):
             action = merchant.purchase(campaign, 1_000, wallet=Holder.fresh(house).name)
             done(merchant.call("POST", "/actions", action, at=url), 202)
