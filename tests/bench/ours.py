@@ -19,7 +19,7 @@ from gateway.loyalty.earning.models import Action, Batch
 from tests.bench import load, world
 from tests.bench.world import Shop
 
-#: Connections of the tills at once: with twice as many hardly more is accepted, with a quarter a third less.
+#: Connections of the tills at once: with twice as many hardly more is credited, with a quarter a third less.
 TILLS = 256
 POINTS = 1_000
 #: Half of which most single actions wait: what a burst reaches, and what can go on for ever.
