@@ -30,6 +30,7 @@ from gateway.commands.chain import no_answer
 from gateway.commands.configured import find_settings
 from gateway.commands.console import AsJson, out, points
 from gateway.commands.state import DEFAULT, State, StateDir
+from gateway.core.clock import MAX_SKEW
 from gateway.core.db import Database
 from gateway.identity.merchants.models import Merchant
 from gateway.identity.wallets import explained
@@ -37,8 +38,6 @@ from gateway.loyalty.campaigns.models import Campaign
 from gateway.loyalty.offers.models import Offer
 from gateway.settings import Settings
 
-#: Seconds that this machine's clock may differ from the newest block's time.
-MAX_SKEW = 60
 #: Gas that a full batch may take, and how many of those the relayer should be able to pay.
 FULL_BATCH, BATCHES = 2**24, 100
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+#: Seconds that this machine's clock may differ from the newest block's time.
+MAX_SKEW = 60
+
 
 class Clock:
     """Unix seconds UTC, shifted by `offset` seconds when a test or a local chain needs another time."""

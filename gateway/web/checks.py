@@ -16,7 +16,7 @@ from gateway.chain.relayer.fence import Fence
 from gateway.chain.relayer.models import ChainTx, TxState
 from gateway.chain.relayer.queue import without_key
 from gateway.chain.rpc import Rpc
-from gateway.core.clock import Clock
+from gateway.core.clock import MAX_SKEW, Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Job
 from gateway.identity.wallets import explained
@@ -28,8 +28,6 @@ from gateway.statistics.models import StatWeek
 from gateway.web.health import Check, Finding
 
 MONTH = 30 * 86_400
-#: Seconds that a block's time may be ahead of ours.
-MAX_SKEW = 60
 
 
 class Checks:

@@ -18,7 +18,7 @@ from gateway.chain.hexes import checksum
 from gateway.core.db import Database
 from gateway.loyalty.earning.models import Batch, BatchState
 from gateway.loyalty.ledger.models import LedgerTotal, Measure
-from tests.bench.load import request
+from tests.bench.load import report, request
 from tests.functional.house import House
 from tests.functional.people import Merchant
 from tests.support.anvil import CHAIN_ID, anvil
@@ -70,8 +70,7 @@ class Shop:
 
     def single(self, action: Mapping[str, Any]) -> bytes:
         """The request of one action."""
-        headers = {"Authorization": f"Bearer {self.merchant.token}", "Idempotency-Key": secrets.token_hex(12)}
-        return request("/v1/actions", json.dumps(action).encode(), headers)
+        return report(self.merchant.token, action)
 
     def bulk(self, actions: Sequence[Mapping[str, Any]]) -> bytes:
         """The request of many."""

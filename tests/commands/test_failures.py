@@ -20,7 +20,7 @@ from gateway.commands import chain
 from gateway.commands.configured import find_settings
 from gateway.commands.console import CommandError
 from gateway.commands.state import PASSWORD_VARIABLE, State
-from tests.support.anvil import anvil
+from tests.support.anvil import Anvil, anvil
 from tests.support.servers import answering
 
 
@@ -56,30 +56,29 @@ def test_a_directory_that_cannot_be_written() -> None:
     assert error["message"].startswith("/proc/none: ")
 
 
-def test_what_the_chain_refuses_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    state = State(tmp_path)
+def settle(state: State, node: Anvil, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wallet, alice, and contracts on the node."""
     monkeypatch.setenv(PASSWORD_VARIABLE, "x")
     state.wallets.mkdir()
     keystore.create(state.keystore("wallets", "alice"), "x")
-    with anvil() as node, closing(Rpc(node.url)) as rpc:
-        monkeypatch.setenv("LOYALTY_RPC_URL", node.url)
+    with closing(Rpc(node.url)) as rpc:
         key = secrets.token_bytes(32)
         local.fund_gas(rpc, address_of(key))
         local.deploy(rpc, key).save(state.deployment)
+
+
+def test_what_the_chain_refuses_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with anvil() as node:
+        monkeypatch.setenv("LOYALTY_RPC_URL", node.url)
+        settle(State(tmp_path), node, monkeypatch)
         error, shown = refused("wallet", "enter", "alice", 99, 1, "--direct", "--state", tmp_path)
     assert error == {"code": "UnknownCampaign", "message": "there is no such campaign on this chain"}
     assert "approved" not in shown
 
 
 def test_a_server_that_is_no_node_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    state = State(tmp_path)
-    monkeypatch.setenv(PASSWORD_VARIABLE, "x")
-    state.wallets.mkdir()
-    keystore.create(state.keystore("wallets", "alice"), "x")
-    with anvil() as node, closing(Rpc(node.url)) as rpc:
-        key = secrets.token_bytes(32)
-        local.fund_gas(rpc, address_of(key))
-        local.deploy(rpc, key).save(state.deployment)
+    with anvil() as node:
+        settle(State(tmp_path), node, monkeypatch)
     with answering(200, '{"hello": "world"}') as url:
         monkeypatch.setenv("LOYALTY_RPC_URL", f"{url}/an-access-key")
         error, shown = refused("wallet", "balance", "alice", "--direct", "--state", tmp_path)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
-from collections.abc import Mapping
-from typing import Any
 
 from tests.bench import load
 from tests.functional.house import House
@@ -17,13 +14,10 @@ TILLS = 400
 def test_hundreds_of_tills_at_once_are_all_heard(house: House, merchant: Merchant) -> None:
     campaign = merchant.campaign()
     holder = Holder.fresh(house)
-    requests = [_report(merchant, merchant.purchase(campaign, 1_000, wallet=holder.name)) for _ in range(TILLS)]
+    requests = [
+        load.report(merchant.token, merchant.purchase(campaign, 1_000, wallet=holder.name)) for _ in range(TILLS)
+    ]
     answers = load.closed(house.url, requests, TILLS, keep=True)
     assert answers.statuses == {202: TILLS}
     assert len({json.loads(body)["id"] for body in answers.bodies}) == TILLS
     holder.until_points(TILLS * 1_000)
-
-
-def _report(merchant: Merchant, action: Mapping[str, Any]) -> bytes:
-    headers = {"Authorization": f"Bearer {merchant.token}", "Idempotency-Key": secrets.token_hex(12)}
-    return load.request("/v1/actions", json.dumps(action).encode(), headers)

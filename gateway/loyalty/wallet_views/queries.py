@@ -9,9 +9,8 @@ from sqlalchemy.orm import Session
 
 from gateway.loyalty.campaigns import schedule
 from gateway.loyalty.campaigns.models import Campaign
+from gateway.loyalty.campaigns.promises import DAY
 from gateway.loyalty.earning.models import Action, ActionKind, ActionState, Batch, BatchState
-
-DAY = 86_400
 
 
 @dataclass(frozen=True)
