@@ -94,7 +94,9 @@ def _identity(paid: Paid) -> tuple[int, bytes, bytes, int, int, bytes, bytes]:
 
 def _codes(session: Session) -> Iterator[Difference]:
     """A code serves one order that is alive, and it is out exactly when that order was delivered."""
-    alive = sa.select(Redemption.code_id, Redemption.state).where(Redemption.state != RedemptionState.DEAD)
+    # One that was given up before it was paid, and whose code was another's by then, is flagged and has none.
+    without = sa.and_(Redemption.state == RedemptionState.FLAGGED, Redemption.expires_at.is_(None))
+    alive = sa.select(Redemption.code_id, Redemption.state).where(Redemption.state != RedemptionState.DEAD, ~without)
     served: Counter[int] = Counter()
     delivered: Counter[int] = Counter()
     for code, state in session.execute(alive):

@@ -32,6 +32,12 @@ NOT_LANDED = {
     ),
     "dead": ("its number was used by another order of this wallet, or cancelled, or its time is over", None),
 }
+#: The same of a code.
+NO_CODE = {
+    "confirmed": "it was opened and confirmed before",
+    "dead": f"nothing was paid: {NOT_LANDED['dead'][0]}",
+    "flagged": "the chain took back blocks in which it was; if it was paid, ask the merchant, who can see it",
+}
 
 
 @dataclass(frozen=True)
@@ -130,9 +136,8 @@ class Holder:
             "the redemption",
         )
         if answer["state"] != "delivered":
-            raise CommandError(
-                f"no code: the order is {answer['state']}, nothing was paid", code=f"redemption-{answer['state']}"
-            )
+            state = answer["state"]
+            raise CommandError(f"no code, the order is {state}: {NO_CODE[state]}", code=f"redemption-{state}")
         return self.opened(answer)
 
     def boxes(self) -> list[Json]:

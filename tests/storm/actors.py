@@ -20,7 +20,7 @@ from gateway.chain.badges import token_id
 from gateway.client import Json
 from tests.functional.people import Holder, Merchant
 from tests.functional.till import refund
-from tests.storm.book import Book, Order, is_paid
+from tests.storm.book import Book, Order, has_code
 from tests.storm.plan import Step
 from tests.storm.town import BADGES, Town
 
@@ -223,10 +223,10 @@ class Customer(Actor):
     def collect(self) -> None:
         """Looks for codes that have been delivered."""
         for number, order in list(self.book.redemptions.items()):
-            if order.holder is not self.holder or is_paid(order.answer):
+            if order.holder is not self.holder or has_code(order.answer):
                 continue
             _, order.answer = self.stage.ask("GET", f"/redemptions/{number}")
-            if is_paid(order.answer):
+            if has_code(order.answer):
                 code = self.holder.wallet.opened(order.answer).code
                 with self.book.lock:
                     self.book.codes[code].add(number)

@@ -1,6 +1,6 @@
 """The storm's own book: what was accepted, by the answers that clients got, and whether chain and gateway agree.
 
-It knows nothing of the gateway's tables but what a wallet owes or carries, which no answer tells.
+It knows nothing of the gateway's tables but what no answer tells: what a wallet owes or carries, and who has a code.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from gateway.chain.hexes import from_hex, to_hex
 from gateway.chain.reads import Reads
@@ -18,13 +20,15 @@ from gateway.client import Json
 from gateway.commands.audit_books import Books
 from gateway.core.db import Database
 from gateway.loyalty.earning.models import Carry
+from gateway.loyalty.redemptions.models import Redemption
 from gateway.statistics.weeks import label
 from tests.functional.people import Holder
 from tests.storm.town import POINTS, Town
 
 Place = tuple[int, bytes]
 MOVE_ENDS = ("done", "dead", "refused")
-#: Flagged: a code was delivered, then a reorganisation took its payment back and another order has used the nonce.
+#: Flagged: a code was delivered, then a reorganisation took its payment back and another order has used the nonce; or
+#: the order was given up, another got its code, and then a reorganisation had it paid.
 REDEMPTION_ENDS = ("delivered", "confirmed", "dead", "flagged")
 #: Campaign (0: the wallet), holder, nonce.
 Where = tuple[int, bytes, int]
@@ -54,6 +58,15 @@ class Seen:
     reads: Reads
     moved: Counter[bytes]
     places: set[Where]
+
+    def is_paid(self, order: Order) -> bool:
+        """Whether the points of a redemption have gone, by its state, and of a flagged one by the chain."""
+        answer = order.answer
+        return has_code(answer) or (answer["state"] == "flagged" and from_hex(answer["commitment"]) in self._paid)
+
+    @cached_property
+    def _paid(self) -> set[bytes]:
+        return {paid.commitment for paid in self.books.paid}
 
     def has_passed(self, place: Where) -> bool:
         campaign, holder, nonce = place
@@ -111,6 +124,7 @@ class Book:
         yield from self._minted(expected, left, books)
         yield from self._orders(town, seen)
         yield from self._codes(books)
+        yield from self._without(database, seen)
         yield from self._holdings(town, expected, seen)
         landed = books.badges.keys()
         yield from (f"asked for and not on the chain: badge {number:x}" for number in self.badges - landed)
@@ -138,7 +152,7 @@ class Book:
         on_chain = {place for place in books.orders if place[1] in ours}
         on_chain |= {(paid.source, paid.holder, paid.nonce) for paid in books.paid}
         done = Counter(order.place for order in self.moves.values() if order.answer["state"] == "done")
-        done.update(order.place for order in self.redemptions.values() if is_paid(order.answer))
+        done.update(order.place for order in self.redemptions.values() if seen.is_paid(order))
         yield from (f"{times} orders say that they used nonce {place}" for place, times in done.items() if times > 1)
         yield from (f"called done and not on the chain: {place}" for place in done.keys() - on_chain)
         yield from (f"on the chain and not called done: {place}" for place in on_chain - done.keys() - seen.places)
@@ -158,10 +172,20 @@ class Book:
             if code not in self.used:
                 yield f"a code could not be used: redemptions {sorted(redemptions)}"
         for number, order in self.redemptions.items():
-            if is_paid(order.answer) and number not in opened:
+            if has_code(order.answer) and number not in opened:
                 yield f"redemption {number} was paid and its code could not be opened"
             if number in opened and paid[order.place] != 1 and order.answer["state"] != "flagged":
                 yield f"the code of redemption {number} was delivered without its points"
+
+    def _without(self, database: Database, seen: Seen) -> Iterator[str]:
+        """Who has paid and got no code: another was given it before."""
+        other = aliased(Redemption)
+        shared = sa.exists().where(other.code_id == Redemption.code_id, other.id != Redemption.id)
+        with database.read() as session:
+            given = set(session.scalars(sa.select(Redemption.id).where(shared)))
+        for number, order in self.redemptions.items():
+            if seen.is_paid(order) and not has_code(order.answer) and number not in given:
+                yield f"redemption {number} was paid, and the code that was kept for it went to nobody"
 
     def _holdings(self, town: Town, expected: Counter[Place], seen: Seen) -> Iterator[str]:
         """Everybody has what they should, wallet and accounts together."""
@@ -174,7 +198,7 @@ class Book:
             if order.answer["state"] == "done":
                 _apply(wanted, order)
         for order in self.redemptions.values():
-            if is_paid(order.answer):
+            if seen.is_paid(order):
                 wanted[order.holder.address] -= int(order.body["amount"])
                 wanted[from_hex(order.merchant)] += int(order.body["amount"])
         for wallet, points in wanted.items():
@@ -184,7 +208,7 @@ class Book:
                 yield f"{to_hex(wallet)} has {has} instead of {points}"
 
 
-def is_paid(answer: Json) -> bool:
+def has_code(answer: Json) -> bool:
     return answer["state"] in ("delivered", "confirmed")
 
 

@@ -27,7 +27,7 @@ from gateway.messaging.models import Delivery, DeliveryState, Endpoint
 from gateway.messaging.signing import public_id
 from tests.functional.house import done
 from tests.functional.people import Merchant
-from tests.storm.book import Book, is_paid
+from tests.storm.book import Book, has_code
 from tests.storm.town import Town
 
 #: Seconds that a server hangs at most; it may still hear of a removed webhook so long after: from a worker that was
@@ -160,7 +160,7 @@ class Hooks:
 
 def _redeemed(book: Book, merchant: bytes) -> set[int]:
     orders = book.redemptions.items()
-    return {id for id, order in orders if is_paid(order.answer) and from_hex(order.merchant) == merchant}
+    return {id for id, order in orders if has_code(order.answer) and from_hex(order.merchant) == merchant}
 
 
 def _signature(secret: str, heard: Heard) -> str:

@@ -227,7 +227,12 @@ class OpenOrders:
         told = {Fate.DEAD, Fate.UNEXPLAINED} & set(fates.values())
         if told and self.reads.head(horizon.block).hash != horizon.hash:
             return 0
-        return sum(self._apply(order, fates[order.ref], now, bury) for order in orders)
+        dead = 0
+        for order in orders:
+            if self._apply(order, fates[order.ref], now, bury):
+                dead += 1
+                log.info("order.buried", kind=kind.name.lower(), ref=order.ref, block=horizon.block)
+        return dead
 
     def _fate(self, order: OpenOrder, horizon: Horizon) -> Fate:
         try:

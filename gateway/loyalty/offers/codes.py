@@ -100,15 +100,12 @@ class Codes:
         if code is None or offer.signed:  # a signed code that was put back is too old
             text, expires_at = self._unused(session, offer, order, until or self.clock.now())
             code = self._written(session, offer, code, text, expires_at)
-        assert code.text_box is not None  # noqa: S101 — forgotten at delivery only
-        code.state = CodeState.RESERVED
-        offer.drawn += 1
+        drawn = self._reserved(session, offer, code)
         count = left(offer)
         if count is not None and count <= offer.low_stock and not offer.low_told:
             offer.low_told = True
             self.jobs.publish(session, "codes.low", offer.id)
-        session.flush()
-        return Drawn(code.id, self.secrets.unbox(code.text_box))
+        return drawn
 
     def find_sold(
         self, session: Session, offer: Offer, order: bytes, until: int, is_it: Callable[[bytes], bool]
@@ -125,12 +122,25 @@ class Codes:
             if is_it(text.encode()) and not self._is_known(session, offer, text):
                 found = self._written(session, offer, None, text, expires_at)
                 break
-        if found is None or found.text_box is None:
+        return None if found is None else self._reserved(session, offer, found)
+
+    def draw_again(self, session: Session, code_id: int, is_it: Callable[[bytes], bool]) -> Drawn | None:
+        """A code that was put back, reserved once more for the order that it was drawn for; None when another order has
+        it, or when it was made anew for one."""
+        code = session.get_one(Code, code_id)
+        offer = self.lock(session, code.offer_id)
+        session.refresh(code, with_for_update=True)
+        if code.state != CodeState.FREE or code.text_box is None or not is_it(self.secrets.unbox(code.text_box)):
             return None
-        found.state = CodeState.RESERVED
+        offer.free -= 1
+        return self._reserved(session, offer, code)
+
+    def _reserved(self, session: Session, offer: Offer, code: Code) -> Drawn:
+        assert code.text_box is not None  # noqa: S101 — forgotten at delivery only
+        code.state = CodeState.RESERVED
         offer.drawn += 1
         session.flush()
-        return Drawn(found.id, self.secrets.unbox(found.text_box))
+        return Drawn(code.id, self.secrets.unbox(code.text_box))
 
     def _made(self, offer: Offer, order: bytes, until: int) -> Iterator[tuple[str, int | None]]:
         """The codes that this order may get, each with its end where that is a part of it; the first that is new."""

@@ -17,6 +17,7 @@ from gateway.identity.wallets.models import OrderKind
 from gateway.identity.wallets.orders import Claim, OpenOrders
 from gateway.loyalty.offers.codes import Codes
 from gateway.loyalty.offers.models import Offer
+from gateway.loyalty.redemptions import sealing
 from gateway.loyalty.redemptions.models import Redemption, RedemptionState, StrayRedemption
 
 log = structlog.get_logger(__name__)
@@ -52,10 +53,10 @@ class Settlement:
         self.orders.close(session, OrderKind.REDEMPTION, row.id)
         session.refresh(row, with_for_update=True)
         if row.state == RedemptionState.DEAD:
-            # Given up, then brought back by a reorganisation deeper than the confirmations: the code may be another's.
-            log.error("redemption.paid_after_death", redemption=row.id)
-            row.state = RedemptionState.FLAGGED
-        elif row.state in OPEN:
+            # Given up, then brought back by a reorganisation deeper than the confirmations.
+            row.state = RedemptionState.SUBMITTED if self._sealed_again(session, row) else RedemptionState.FLAGGED
+            log.error("redemption.paid_after_death", redemption=row.id, state=row.state.name.lower())
+        if row.state in OPEN:
             row.state = RedemptionState.DELIVERED
             row.expires_at = self.codes.deliver(session, row.code_id)
             self.jobs.publish(session, "redemption.delivered", row.id)
@@ -64,6 +65,16 @@ class Settlement:
             confirmed = row.box is None and row.expires_at >= self.clock.now()
             row.state = RedemptionState.CONFIRMED if confirmed else RedemptionState.DELIVERED
         row.paid_block, row.retry_at = event.block, None
+
+    def _sealed_again(self, session: Session, row: Redemption) -> bool:
+        """Whether the code of an order that was given up is still there for it: nobody else has drawn it."""
+        salt = sealing.salt_of(self.codes.secrets, row.digest)
+        drawn = self.codes.draw_again(
+            session, row.code_id, lambda text: sealing.commitment(salt, text) == row.commitment
+        )
+        if drawn is not None:
+            row.box = sealing.seal(row.seal_key, salt, drawn.text).box
+        return drawn is not None
 
     def _stray(self, session: Session, event: ChainEvent) -> None:
         """A payment for an offer of ours that we know no order of: see recovery.py."""
@@ -131,7 +142,7 @@ class Settlement:
         row = session.get_one(Redemption, redemption_id, with_for_update=True)
         row.retry_at = None
         if row.state in OPEN:
-            # The box was shown to nobody, so the code is still unknown; box and salt are never used again.
+            # The box was shown to nobody, so the code is still unknown.
             row.state, row.box = RedemptionState.DEAD, None
             self.codes.free(session, row.code_id)
 

@@ -9,7 +9,7 @@ from gateway.chain.calls import OrderData
 from gateway.chain.hexes import to_hex
 from gateway.chain.relayer.models import ChainTx
 from gateway.identity.wallets.models import OpenOrder
-from gateway.loyalty.offers.models import Code, CodeState, Offer
+from gateway.loyalty.offers.models import Code, CodeState
 from gateway.loyalty.redemptions.models import Redemption, RedemptionState
 from tests.gateway.redemptions.market import CLOSED, DAY, address_of, key_of
 from tests.gateway.redemptions.world import SealKey, World, refused
@@ -214,20 +214,6 @@ def test_a_payment_whose_nonce_was_promised_anew_is_not_sent_for_ever(world: Wor
         world.settlement.sweep_dead()
     assert (row(world).state, row(world).retry_at) == (RedemptionState.FLAGGED, None)
     assert open_orders(world) == 0
-
-
-def test_paid_after_it_was_given_up_is_for_a_human(world: World) -> None:
-    offer = world.offer(codes=1)
-    assert world.redeem(offer).status_code == 202
-    mine = row(world)
-    with world.db.begin() as session:
-        offer_hash = session.get_one(Offer, offer["id"]).hash
-        dead = session.get_one(Redemption, 1)
-        dead.state, dead.box, dead.retry_at = RedemptionState.DEAD, None, None
-    data = calls.redeem_batch(address_of("corner"), [as_data(mine, to_hex(offer_hash), mine.commitment)])
-    world.market.send("corner", world.deployment.hub, data)
-    world.catch_up()
-    assert row(world).state == RedemptionState.FLAGGED
 
 
 def test_the_holder_confirms_and_the_box_is_gone(world: World) -> None:
