@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.core import crashes
+from gateway.core.durations import DAY
 from gateway.core.limits import MAX_HUNDREDTHS
 
 
@@ -31,17 +32,17 @@ class Settings(BaseSettings):
     confirmations: int = Field(12, ge=0, le=1_000, description="Blocks on top before an event counts")
     stuck_after: int = Field(30, ge=1, le=3_600, description="Seconds until an unmined transaction gets a higher fee")
     max_fee_gwei: int = Field(500, ge=1, le=1_000_000, description="Never offer more than this for gas")
-    max_queue_age: int = Field(900, ge=1, le=7 * 86_400, description="Seconds after which the queue counts as stuck")
+    max_queue_age: int = Field(900, ge=1, le=7 * DAY, description="Seconds after which the queue counts as stuck")
     max_backlog: int = Field(
-        21_600, ge=60, le=30 * 86_400, description="Seconds that accepted actions may be late before more are refused"
+        21_600, ge=60, le=30 * DAY, description="Seconds that accepted actions may be late before more are refused"
     )
     max_orders: int = Field(60, ge=1, le=1_000_000, description="Orders of one wallet that are relayed in 24 hours")
     max_shared_orders: int = Field(
         1_000, ge=0, le=10**9, description="Orders a UTC day of all wallets together that earned nothing here"
     )
-    statistics_quiet: int = Field(86_400, ge=0, le=7 * 86_400, description="A week closes after so many silent seconds")
+    statistics_quiet: int = Field(DAY, ge=0, le=7 * DAY, description="A week closes after so many silent seconds")
     min_wallets: int = Field(20, ge=1, le=10_000, description="Smallest settlement a campaign may choose")
-    min_window: int = Field(3_600, ge=0, le=7 * 86_400, description="Shortest settlement window a campaign may choose")
+    min_window: int = Field(3_600, ge=0, le=7 * DAY, description="Shortest settlement window a campaign may choose")
     approval_above: int = Field(
         10_000, ge=0, le=MAX_HUNDREDTHS, description="Hundredths a day that one API key alone gives in a campaign"
     )

@@ -32,7 +32,7 @@ from gateway.commands import merchant_keys, replay, wallets
 from gateway.commands.audit import AuditReport, render, run_audit
 from gateway.commands.chain import Chain, open_chain
 from gateway.commands.console import CommandError, facts, out
-from gateway.commands.creating import DAY, DEFAULT_RULES, Registration, Terms, create_on_chain, register
+from gateway.commands.creating import DEFAULT_RULES, Registration, Terms, create_on_chain, register
 from gateway.commands.crowd import Crowd
 from gateway.commands.house import House, ending_in_order, only_one
 from gateway.commands.processes import free_port
@@ -40,6 +40,7 @@ from gateway.commands.sending import Replay, Till
 from gateway.commands.state import PASSWORD_VARIABLE, State
 from gateway.commands.terms_section import default_text
 from gateway.core.db import Database
+from gateway.core.durations import DAY
 from gateway.loyalty.earning.models import Action, ActionState, Batch, BatchState
 from gateway.models import metadata
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from gateway.commands.audit_model import DAY, GRACE, Account, Badge, Campaign, Difference, Landed, Log, Paid, short
+from gateway.commands.audit_model import GRACE, Account, Badge, Campaign, Difference, Landed, Log, Paid, short
+from gateway.core.durations import DAY
 
 BASIS_POINTS = 10_000
 NOBODY = bytes(20)

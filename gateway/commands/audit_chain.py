@@ -11,7 +11,8 @@ from gateway.chain.hexes import from_hex, keccak256, to_hex
 from gateway.chain.reads import Head
 from gateway.chain.rpc import Rpc
 from gateway.commands.audit_books import Books
-from gateway.commands.audit_model import DAY, Account, Campaign, Difference, short
+from gateway.commands.audit_model import Account, Campaign, Difference, short
+from gateway.core.durations import DAY
 
 WORD = 32
 #: Numbers looked at after each that landed.

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from gateway.commands.audit_books import Books
-from gateway.commands.audit_model import DAY, Difference, Landed, short
+from gateway.commands.audit_model import Difference, Landed, short
+from gateway.core.durations import DAY
 from gateway.loyalty.campaigns.models import Campaign, QuotaUse
 from gateway.loyalty.earning.models import (
     Action,

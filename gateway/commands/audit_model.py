@@ -10,8 +10,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-GRACE = 7 * 86_400
-DAY = 86_400
+from gateway.core.durations import DAY
+
+GRACE = 7 * DAY
 
 
 @dataclass(frozen=True, slots=True)

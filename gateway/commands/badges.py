@@ -20,9 +20,8 @@ from gateway.commands.holder import Holder
 from gateway.commands.merchant import give
 from gateway.commands.processes import CHAIN_ID
 from gateway.commands.state import DEFAULT, State, StateDir
+from gateway.core.durations import DAY
 from gateway.loyalty.badges.messages import withdrawal
-
-DAY = 86_400
 
 Name = Annotated[str, typer.Argument(help="The wallet's name on this machine.")]
 Campaign = Annotated[int, typer.Argument(min=1, help="The campaign's number.")]

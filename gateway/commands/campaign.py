@@ -44,6 +44,7 @@ from gateway.commands.merchant import own_key
 from gateway.commands.merchant_keys import client_of
 from gateway.commands.state import DEFAULT, State, StateDir
 from gateway.commands.terms_section import default_text
+from gateway.core.durations import DAY
 
 app = typer.Typer(cls=Group, help="Campaigns: terms, money, rules.", no_args_is_help=True)
 app.command()(vips.vip)
@@ -54,7 +55,6 @@ app.command()(authorising.authorise)
 app.command()(sweeping.sweep)
 app.command()(rule_versions.versions)
 app.command("withdraw-rules")(rule_versions.withdraw)
-DAY = 86_400
 #: Seconds to wait until the gateway has seen a payment at depth.
 PATIENCE = 60
 

@@ -15,9 +15,9 @@ from gateway.commands.console import CommandError, out, points
 from gateway.commands.merchant import accept_campaign, operator_address, own_key, set_delegate
 from gateway.commands.merchant_keys import client_of
 from gateway.commands.state import State
+from gateway.core.durations import DAY
 from gateway.core.problems import reason
 
-DAY = 86_400
 #: A closed campaign's points expire so long after its end, beyond twice the hold.
 SPENDING_TIME = 90 * DAY
 DEFAULT_RULES: Json = {"rules": [{"kind": "per_currency", "points": 100, "per": 100}]}

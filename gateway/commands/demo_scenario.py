@@ -16,7 +16,6 @@ from gateway.commands import campaign as campaigns
 from gateway.commands import merchant as merchants
 from gateway.commands import merchant_keys, wallets
 from gateway.commands import offer as offers
-from gateway.commands.campaign import DAY
 from gateway.commands.chain import Chain, Own
 from gateway.commands.console import CommandError
 from gateway.commands.creating import SPENDING_TIME, Registration, Terms, create_on_chain, register
@@ -27,6 +26,7 @@ from gateway.commands.publishing import publish
 from gateway.commands.purchases import Refund, Sale
 from gateway.commands.sending import Replay, Tally, Till
 from gateway.commands.state import MerchantRecord
+from gateway.core.durations import DAY
 
 #: Awards of the open campaign mature after 15 to 30 seconds: long enough to take refunds back, short enough to watch.
 HOLD = 15

@@ -12,6 +12,7 @@ from rich.table import Table
 from gateway.client import Client, Document, Json, calls
 from gateway.commands.console import AsJson, CommandError, duration, facts, moment, out, table
 from gateway.commands.state import DEFAULT, MerchantRecord, State, StateDir
+from gateway.core.durations import DAY
 
 #: All of a merchant's.
 SCOPES = ("actions", "codes", "manage", "statistics")
@@ -54,7 +55,7 @@ def keys(name: Name, state: StateDir = DEFAULT, as_json: AsJson = False) -> None
 def rotate(
     name: Name,
     key: Annotated[int | None, typer.Argument(min=1, help="The key's number; by default this machine's own.")] = None,
-    grace: Annotated[int, duration("The old key works so long, e.g. 2h.", "1d")] = 86_400,
+    grace: Annotated[int, duration("The old key works so long, e.g. 2h.", "1d")] = DAY,
     state: StateDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:

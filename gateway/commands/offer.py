@@ -15,7 +15,6 @@ from gateway.chain.signatures import address_of, personal, recover, sign
 from gateway.chain.typed_data import Domains
 from gateway.client import Client, Document, Json
 from gateway.commands import offer_terms, wallets
-from gateway.commands.campaign import DAY
 from gateway.commands.console import (
     AsJson,
     CommandError,
@@ -33,6 +32,7 @@ from gateway.commands.merchant_keys import client_of
 from gateway.commands.orders import domains_of
 from gateway.commands.publishing import publish
 from gateway.commands.state import DEFAULT, State, StateDir
+from gateway.core.durations import DAY
 from gateway.core.problems import Problem
 from gateway.loyalty.offers.documents import canonical, parse
 from gateway.loyalty.offers.rewards import Kind

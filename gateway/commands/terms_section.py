@@ -21,9 +21,10 @@ from gateway.client import Client, Document
 from gateway.commands.chain import Chain, Own
 from gateway.commands.console import CommandError, moment, parse_duration
 from gateway.commands.console import points as shown
-from gateway.commands.creating import DAY, SPENDING_TIME
+from gateway.commands.creating import SPENDING_TIME
 from gateway.commands.file_changes import Change
 from gateway.commands.offers_section import midnight
+from gateway.core.durations import DAY
 from gateway.core.limits import MAX_SUM
 from gateway.core.words import Name, Text
 from gateway.loyalty.rules.calendar import Zone

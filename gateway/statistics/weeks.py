@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-DAY = 86_400
+from gateway.core.durations import DAY
+
 EPOCH = date(1970, 1, 1)
 
 

@@ -18,6 +18,7 @@ from gateway.chain.relayer.queue import without_key
 from gateway.chain.rpc import Rpc
 from gateway.core.clock import MAX_SKEW, Clock
 from gateway.core.db import Database
+from gateway.core.durations import DAY
 from gateway.core.jobs import Job
 from gateway.identity.wallets import explained
 from gateway.loyalty.campaigns.models import Campaign
@@ -27,7 +28,7 @@ from gateway.loyalty.earning.models import Action, ActionState, Batch, BatchStat
 from gateway.statistics.models import StatWeek
 from gateway.web.health import Check, Finding
 
-MONTH = 30 * 86_400
+MONTH = 30 * DAY
 
 
 class Checks:

@@ -19,7 +19,8 @@ from gateway.chain.hexes import checksum, to_hex
 from gateway.chain.rpc import Rpc
 from gateway.chain.signatures import address_of
 from gateway.commands.chain import Chain
-from gateway.commands.creating import DAY, Terms, create_on_chain
+from gateway.commands.creating import Terms, create_on_chain
+from gateway.core.durations import DAY
 from tests.bench import load, world
 from tests.bench.ours import TILLS, Size
 from tests.bench.world import BUDGET, FLAGS

@@ -19,12 +19,13 @@ from gateway.chain.signatures import address_of
 from gateway.client import Client
 from gateway.commands import offer as offers
 from gateway.commands.chain import Own
-from gateway.commands.creating import DAY, SPENDING_TIME, Registration, Terms, create_on_chain, register
+from gateway.commands.creating import SPENDING_TIME, Registration, Terms, create_on_chain, register
 from gateway.commands.holder import Holder as Wallet
 from gateway.commands.merchant import SCOPES, accept_campaign, set_delegate
 from gateway.commands.publishing import publish
 from gateway.commands.wallets import SealKeys
 from gateway.commands.wallets import Wallet as Keys
+from gateway.core.durations import DAY
 from tests.functional.house import House, done
 
 #: A point a currency unit.

@@ -16,9 +16,9 @@ from gateway.chain.badges import token_id
 from gateway.chain.hexes import checksum, to_hex
 from gateway.client import Json, ProblemAnswer
 from gateway.commands import campaign_file
-from gateway.commands.campaign import DAY
 from gateway.commands.console import CommandError
 from gateway.commands.offers_section import Publisher
+from gateway.core.durations import DAY
 from gateway.loyalty.earning.referrals.messages import message
 from tests.functional.exercised import Exercised
 from tests.functional.house import House, done, refused

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.chain.hexes import checksum
 from gateway.client import Json
-from gateway.commands.campaign import DAY
+from gateway.core.durations import DAY
 from tests.functional.house import House, done, refused
 from tests.functional.people import Holder, Merchant
 from tests.functional.till import RULES, line, refund

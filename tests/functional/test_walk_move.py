@@ -15,8 +15,8 @@ from gateway.chain.signatures import address_of
 from gateway.chain.typed_data import Domains
 from gateway.client import Json
 from gateway.commands import direct
-from gateway.commands.campaign import DAY
 from gateway.commands.orders import Signer
+from gateway.core.durations import DAY
 from tests.functional.house import House, done, refused
 from tests.functional.people import Holder, Merchant
 

@@ -16,8 +16,8 @@ from gateway.chain.hexes import from_hex, keccak256, to_hex
 from gateway.chain.signatures import sign
 from gateway.chain.typed_data import Domains
 from gateway.client import Json
-from gateway.commands.campaign import DAY
 from gateway.commands.orders import Signer
+from gateway.core.durations import DAY
 from tests.functional.house import House, done, refused
 from tests.functional.people import Holder, Merchant
 

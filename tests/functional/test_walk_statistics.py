@@ -10,7 +10,7 @@ import pytest
 
 from gateway.chain.hexes import checksum, to_hex
 from gateway.client import Json
-from gateway.commands.campaign import DAY
+from gateway.core.durations import DAY
 from tests.functional.house import House, done, refused
 from tests.functional.people import Holder, Merchant
 

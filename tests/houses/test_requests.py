@@ -22,8 +22,8 @@ import sqlalchemy as sa
 
 from gateway.chain.hexes import from_hex
 from gateway.client import Json, ProblemAnswer
-from gateway.commands.campaign import DAY
 from gateway.core.db import Database
+from gateway.core.durations import DAY
 from tests.functional.house import House, done, gateway_command, open_house
 from tests.functional.people import Holder, Merchant
 from tests.functional.receiver import Receiver

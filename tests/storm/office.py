@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from gateway.statistics.weeks import DAY, start
+from gateway.core.durations import DAY
+from gateway.statistics.weeks import start
 from tests.storm.actors import Actor, Stage, pick
 from tests.storm.hooks import Hooks
 from tests.storm.plan import MOODS, Step

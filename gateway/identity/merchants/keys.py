@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gateway.core.durations import DAY
 from gateway.identity.merchants.errors import (
     FORBIDDEN,
     KEY_REVOKED,
@@ -28,7 +29,7 @@ from gateway.identity.merchants.models import ApiKey, Merchant, Scope
 
 TOKEN = re.compile(r"loy_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 #: Seconds that a rotated key goes on working, so that tills can be changed over one by one.
-GRACE, MAX_GRACE = 86_400, 30 * 86_400
+GRACE, MAX_GRACE = DAY, 30 * DAY
 #: Compared with when there is no such key, so that both cases take the same time.
 NO_HASH = bytes(32)
 #: Keys and whether their merchants are active; built once, for tills.

@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from gateway.chain.indexer.models import NONCED, ChainEvent, EventKind
 from gateway.chain.indexer.stream import cursor_of, newest_event
 from gateway.core.db import Database
+from gateway.core.durations import DAY
 from gateway.identity.wallets.models import UNEXPLAINED, OpenOrder
-from gateway.identity.wallets.orders import DAY, LONGEST, Horizon
+from gateway.identity.wallets.orders import LONGEST, Horizon
 
 #: A cancel raises the nonce by so much: those that it passes over are void. What is below them was used before.
 CANCEL_STEP = 2**16

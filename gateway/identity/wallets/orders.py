@@ -18,6 +18,7 @@ from gateway.chain.indexer.models import IndexedBlock
 from gateway.chain.indexer.stream import cursor_of, newest_event
 from gateway.core.clock import Clock
 from gateway.core.db import Database
+from gateway.core.durations import DAY
 from gateway.identity.wallets.errors import (
     INSUFFICIENT_POINTS,
     NONCE_GAP,
@@ -32,11 +33,9 @@ from gateway.identity.wallets.shared import SharedBudget
 log = structlog.get_logger(__name__)
 
 #: A deadline lies this many seconds ahead: enough to land, and not for ever.
-SHORTEST, LONGEST = 60, 7 * 86_400
+SHORTEST, LONGEST = 60, 7 * DAY
 #: Open orders of one wallet, over its wallet points and all its accounts.
 MAX_OPEN = 16
-#: Seconds over which a wallet's orders are counted.
-DAY = 86_400
 #: An order that has not landed after this many seconds is looked up on the chain, and then again as often.
 LOOK_EVERY = 30
 
@@ -139,7 +138,7 @@ class OpenOrders:
         """Raises `order-expired` unless `deadline` is 60 seconds to 7 days ahead."""
         left = deadline - self.clock.now()
         if not SHORTEST <= left <= LONGEST:
-            raise ORDER_EXPIRED.at("deadline", f"{SHORTEST} seconds to {LONGEST // 86_400} days ahead")
+            raise ORDER_EXPIRED.at("deadline", f"{SHORTEST} seconds to {LONGEST // DAY} days ahead")
 
     def admit(self, session: Session, claim: Claim, chain_nonce: int, matured: int) -> None:
         """Raises the refusal of a claim that does not fit behind the open ones.

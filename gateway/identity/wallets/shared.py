@@ -9,10 +9,9 @@ from sqlalchemy.orm import Session
 
 from gateway.core.clock import Clock
 from gateway.core.db import get_or_add
+from gateway.core.durations import DAY
 from gateway.identity.wallets.errors import SHARED_ORDERS_USED_UP
 from gateway.identity.wallets.models import SharedOrders
-
-DAY = 86_400
 
 
 class SharedBudget:

@@ -19,6 +19,7 @@ from gateway.chain.indexer.stream import cursor_of, hold
 from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database, get_or_add
+from gateway.core.durations import DAY
 from gateway.core.problems import BUSY, NOT_FOUND
 from gateway.identity.wallets.errors import BAD_SIGNATURE, ORDER_EXPIRED
 from gateway.loyalty.badges.earned import Defined, Earned, Progress
@@ -41,7 +42,7 @@ from gateway.loyalty.ledger.models import ChainBadge
 from gateway.loyalty.rules.badges import Badge
 
 #: A wish is good for so many seconds after it is due to be sent at least, and from now on at most.
-SHORTEST, LONGEST = 3_600, 90 * 86_400
+SHORTEST, LONGEST = 3_600, 90 * DAY
 
 
 class State(StrEnum):
@@ -127,7 +128,7 @@ class Badges:
         due = schedule.next_settlement(now, campaign.settle_every, campaign.end)
         least = schedule.settles_by(now, campaign.settle_every, campaign.min_wallets, campaign.end) - now + SHORTEST
         if not now + least <= wish.deadline <= now + LONGEST:
-            told = f"{least} seconds to {LONGEST // 86_400} days ahead"
+            told = f"{least} seconds to {LONGEST // DAY} days ahead"
             raise ORDER_EXPIRED.at("deadline", told)
         row = get_or_add(session, BadgeWish, key, lambda: _new(wish, due, now))
         if row.deadline < now:  # sent too late or not at all, and not yet forgotten

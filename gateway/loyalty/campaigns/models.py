@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.core.columns import Blob, Flag, Hundredths, Int, PrimaryKey, Seconds
 from gateway.core.db import Base
+from gateway.core.durations import DAY
 from gateway.core.limits import MAX_SUM
 
 
@@ -29,7 +30,7 @@ class Campaign(Base):
     #: Counts the askings, so that of two workers the one that asked first does not have the last word.
     looks: Mapped[int] = mapped_column(Int(0, 10_000), default=0)
     end: Mapped[int] = mapped_column(Seconds())
-    hold: Mapped[int] = mapped_column(Int(0, 90 * 86_400))
+    hold: Mapped[int] = mapped_column(Int(0, 90 * DAY))
     closed: Mapped[bool] = mapped_column(Flag())
     expiry: Mapped[int | None] = mapped_column(Seconds())
     bonus: Mapped[int] = mapped_column(Int(0, 10_000))
@@ -53,11 +54,11 @@ class Campaign(Base):
     #: Number of the newest rules there were: one that was withdrawn is not given again.
     last_version: Mapped[int] = mapped_column(Int(1, 100_000), default=1)
     # Settlement (see privacy.md, 4):
-    settle_every: Mapped[int] = mapped_column(Int(0, 7 * 86_400))
+    settle_every: Mapped[int] = mapped_column(Int(0, 7 * DAY))
     min_wallets: Mapped[int] = mapped_column(Int(1, 10_000))
     step: Mapped[int] = mapped_column(Hundredths())
     #: What these three will be, and from when on; empty: nothing is announced (settling.py).
-    coming_every: Mapped[int | None] = mapped_column(Int(0, 7 * 86_400))
+    coming_every: Mapped[int | None] = mapped_column(Int(0, 7 * DAY))
     coming_wallets: Mapped[int | None] = mapped_column(Int(1, 10_000))
     coming_step: Mapped[int | None] = mapped_column(Hundredths())
     coming_from: Mapped[int | None] = mapped_column(Seconds())

@@ -20,11 +20,11 @@ from sqlalchemy.orm import Session
 
 from gateway.core.bulk import table_of, upsert
 from gateway.core.db import is_sqlite
+from gateway.core.durations import DAY
 from gateway.core.limits import MAX_SUM
 from gateway.loyalty.campaigns.errors import BUDGET_EXHAUSTED, DAILY_CAP_REACHED, QUOTA_REACHED
 from gateway.loyalty.campaigns.models import Campaign, QuotaUse
 
-DAY = 86_400
 #: A campaign's settlement among PostgreSQL's advisory locks: this and the campaign's slot. The server has room for some
 #: thousands of locks, and a reorganisation locks every campaign there is: campaigns that are far apart share a slot.
 SETTLEMENTS, SLOTS = 0x10A2 << 40, 1_024

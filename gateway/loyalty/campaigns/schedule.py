@@ -6,15 +6,16 @@ waits is settled then, whatever its window and however few the wallets.
 
 from __future__ import annotations
 
+from gateway.core.durations import DAY
 from gateway.core.limits import LAST_SECOND
 
 #: As in the contract (`CampaignHub.GRACE`).
-GRACE = 7 * 86_400
-LAST_CALL = 86_400
+GRACE = 7 * DAY
+LAST_CALL = DAY
 #: A code that nobody claims lapses after this.
-CODE_VALID = 30 * 86_400
+CODE_VALID = 30 * DAY
 #: A settlement of too few wallets waits this long at most.
-LONGEST_WAIT = 7 * 86_400
+LONGEST_WAIT = 7 * DAY
 #: After the last call stragglers are settled this often.
 STRAGGLERS = 60
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.chain.hexes import to_hex
+from gateway.core.durations import DAY
 from gateway.core.limits import MAX_SUM
 from gateway.core.words import Name, Text
 from gateway.identity.wallets.fields import CampaignId, Moment
@@ -17,10 +18,10 @@ from gateway.loyalty.campaigns.versions import in_force_or_first
 from gateway.loyalty.rules.document import EXAMPLE, RulesDocument, parse
 
 #: A day, and a crowd of twenty.
-DEFAULT_WINDOW, DEFAULT_WALLETS = 86_400, 20
+DEFAULT_WINDOW, DEFAULT_WALLETS = DAY, 20
 
 
-Window = Annotated[int, Field(strict=True, ge=0, le=7 * 86_400, description="Seconds between settlements; 0: at once")]
+Window = Annotated[int, Field(strict=True, ge=0, le=7 * DAY, description="Seconds between settlements; 0: at once")]
 Crowd = Annotated[int, Field(strict=True, ge=1, le=10_000, description="Fewer wait, at most a week")]
 Step = Annotated[
     int,

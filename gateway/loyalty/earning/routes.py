@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from gateway.core import changes, crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
+from gateway.core.durations import DAY
 from gateway.core.idempotency import key_hash, once
 from gateway.core.limits import FIRST_SECOND, MAX_ID
 from gateway.core.problems import INVALID_REQUEST, Problem, reason
@@ -39,7 +40,7 @@ from gateway.loyalty.earning.service import Earning
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 #: Seconds of the past that new rules are tried on by default.
-WHAT_IF_SPAN = 90 * 86_400
+WHAT_IF_SPAN = 90 * DAY
 ITEM: TypeAdapter[BulkItem] = TypeAdapter(BulkItem)
 
 

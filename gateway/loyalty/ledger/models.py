@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from gateway.chain.indexer.models import EventKind
 from gateway.core.columns import Blob, Choice, Flag, Int, PrimaryKey, Seconds, Uint96, Uint256
 from gateway.core.db import Base
+from gateway.core.durations import DAY
 
 #: The name of this room's cursor in the event stream.
 STREAM = "ledger"
@@ -22,7 +23,7 @@ class HubCampaign(Base):
 
     id: Mapped[int] = mapped_column(Int(1), primary_key=True, autoincrement=False)
     block: Mapped[int] = mapped_column(Int(), index=True)
-    hold: Mapped[int] = mapped_column(Int(0, 90 * 86_400))
+    hold: Mapped[int] = mapped_column(Int(0, 90 * DAY))
     closed: Mapped[bool] = mapped_column(Flag())
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, NoReturn, get_args
 
 from pydantic import Field, ValidationError
 
+from gateway.core.durations import DAY
 from gateway.identity.wallets.fields import Address, Bytes32, CampaignId, Moment, Points
 from gateway.loyalty.offers.errors import OFFER_MALFORMED
 from gateway.loyalty.offers.rewards import Kind, Money, Part, Reward
@@ -20,7 +21,7 @@ from gateway.loyalty.rules.calendar import Zone
 from gateway.loyalty.rules.parts import Rank, Slug
 
 MAX_BYTES = 8_192
-MAX_VALID = 5 * 366 * 86_400
+MAX_VALID = 5 * 366 * DAY
 MAX_STOCK = 10_000_000
 Period = Literal["day", "week", "month", "year", "ever"]
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.core.columns import Blob, Choice, Flag, Hundredths, Int, PrimaryKey, Seconds
 from gateway.core.db import Base
+from gateway.core.durations import DAY
 from gateway.core.limits import MAX_SUM
 
 
@@ -50,7 +51,7 @@ class Offer(Base):
     starts_at: Mapped[int] = mapped_column(Seconds())
     ends_at: Mapped[int] = mapped_column(Seconds())
     #: A delivered code can be used this many seconds.
-    code_valid: Mapped[int] = mapped_column(Int(60, 5 * 366 * 86_400))
+    code_valid: Mapped[int] = mapped_column(Int(60, 5 * 366 * DAY))
     stock_limit: Mapped[int | None] = mapped_column(Int(0, 10_000_000))
     #: Codes that are reserved, delivered or used.
     drawn: Mapped[int] = mapped_column(Int(), default=0)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from gateway.core.durations import DAY
 from gateway.core.limits import MAX_HUNDREDTHS
 from gateway.identity.wallets.fields import Moment
 from gateway.loyalty.offers.links import Link
@@ -148,7 +149,7 @@ class AccessCode(Part):
     kind: Literal["access_code"]
     to: Text
     url: Link | None = None
-    lasts: Annotated[int, Field(strict=True, ge=60, le=5 * 366 * 86_400)] | None = None
+    lasts: Annotated[int, Field(strict=True, ge=60, le=5 * 366 * DAY)] | None = None
 
     def say(self) -> str:
         return f"access to {self.to}{_lasting(self.lasts)}{_at(self.url)}"
@@ -193,7 +194,7 @@ def _at(url: str | None) -> str:
 def _lasting(seconds: int | None) -> str:
     if seconds is None:
         return ""
-    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+    for unit, size in (("day", DAY), ("hour", 3_600), ("minute", 60)):
         if seconds % size == 0:
             return f" for {_counted(seconds // size, unit)}"
     return f" for {_counted(seconds, 'second')}"

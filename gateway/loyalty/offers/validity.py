@@ -6,9 +6,10 @@ shows who paid then; so the end is rounded up, to a step that many payments shar
 
 from __future__ import annotations
 
+from gateway.core.durations import DAY
 from gateway.core.limits import LAST_SECOND
 
-HOUR, DAY, WEEK = 3_600, 86_400, 7 * 86_400
+HOUR, WEEK = 3_600, 7 * DAY
 #: 1970-01-05, a Monday.
 MONDAY = 4 * DAY
 

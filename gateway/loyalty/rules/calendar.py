@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from gateway.core.durations import DAY
+
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MINUTES = 24 * 60
@@ -48,7 +50,7 @@ class Local:
 
     def __init__(self, at: int, zone: str) -> None:
         local = at + (0 if zone == "UTC" else _offset(zone, at // QUARTER))
-        self.day, second = divmod(local, 86_400)
+        self.day, second = divmod(local, DAY)
         self.weekday = (self.day + 3) % 7
         self.minute = second // 60
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gateway.core.durations import DAY
 from gateway.loyalty.campaigns import schedule
 from gateway.loyalty.campaigns.models import Campaign
-from gateway.loyalty.campaigns.promises import DAY
 from gateway.loyalty.earning.models import Action, ActionKind, ActionState, Batch, BatchState
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from gateway.chain import signatures
 from gateway.core.clock import Clock
 from gateway.core.db import Database
+from gateway.core.durations import DAY
 from gateway.core.pages import NEXT
 from gateway.core.problems import INVALID_REQUEST
 from gateway.identity.wallets.errors import BAD_SIGNATURE
@@ -34,7 +35,6 @@ from gateway.loyalty.rules.play import Leaderboard
 
 #: Seconds that a wallet's word is good for, before and after its own time.
 FRESH = 300
-DAY = 86_400
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from gateway.chain import signatures
 from gateway.core import crashes
 from gateway.core.clock import Clock
 from gateway.core.db import Database
+from gateway.core.durations import DAY
 from gateway.core.problems import INVALID_REQUEST
 from gateway.identity.wallets.errors import BAD_SIGNATURE
 from gateway.loyalty.campaigns import promises, schedule
@@ -31,7 +32,6 @@ from gateway.loyalty.earning.settlement import MAX_ENTRIES
 
 #: Seconds that a wallet's word is good for, before and after its own time.
 FRESH = 300
-DAY = 86_400
 
 
 class Early:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from gateway.core.bulk import add_rows
 from gateway.core.clock import Clock
+from gateway.core.durations import DAY
 from gateway.core.limits import MAX_ID
 from gateway.core.problems import INVALID_REQUEST, Problem
 from gateway.core.secrets import Secrets
@@ -23,7 +24,6 @@ from gateway.identity.merchants.models import ApiKey
 from gateway.identity.wallets.addresses import NOBODY
 from gateway.loyalty.campaigns import promises, schedule
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant, RuleVersion
-from gateway.loyalty.campaigns.promises import DAY
 from gateway.loyalty.campaigns.service import Campaigns
 from gateway.loyalty.campaigns.versions import in_force_or_first, rules_of
 from gateway.loyalty.earning import bonuses, codes

@@ -1,0 +1,3 @@
+"""Lengths of time in seconds. Pure."""
+
+DAY = 86_400
