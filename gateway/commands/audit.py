@@ -30,7 +30,7 @@ from gateway.commands.audit_chain import Backing
 from gateway.commands.audit_database import Rebuilt
 from gateway.commands.audit_logs import ChainMoved, Logs
 from gateway.commands.audit_model import Difference
-from gateway.commands.chain import open_chain
+from gateway.commands.chain import open_chain, unanswered
 from gateway.commands.console import AsJson, CommandError, facts, out, points, table
 from gateway.commands.databases import open_database
 from gateway.commands.state import DEFAULT, State, StateDir
@@ -205,7 +205,7 @@ def audit(
     except BlockUnavailable:
         raise CommandError("the node does not keep the state of that block; try again soon", code="no-state") from None
     except ChainError as error:
-        raise CommandError(f"the chain's node cannot be asked ({error})", code="node-down") from None
+        raise unanswered(error) from None
     except ChainMoved:
         raise CommandError("the chain is being reorganised; try again soon", code="chain-moved") from None
     finally:

@@ -66,6 +66,12 @@ def no_answer(error: ChainError) -> str:
     return f"the chain's node does not answer ({error})"
 
 
+def unanswered(error: ChainError) -> CommandError:
+    """The same as a command's end."""
+    code = "not-a-node" if isinstance(error, NotANode) else "node-down"
+    return CommandError(no_answer(error), "loyalty up   (or set LOYALTY_RPC_URL)", code)
+
+
 def open_chain(state: State) -> Chain:
     """The chain of this state, checked against its deployment file (LOYALTY_DEPLOYMENT_FILE names another)."""
     path = Path(os.environ.get("LOYALTY_DEPLOYMENT_FILE") or state.deployment)
@@ -86,8 +92,7 @@ def _verified(path: Path, rpc: Rpc) -> Deployment:
     except WrongDeployment as error:
         raise CommandError(str(error), "loyalty up   (or set LOYALTY_DEPLOYMENT_FILE)", "wrong-deployment") from None
     except ChainError as error:
-        code = "not-a-node" if isinstance(error, NotANode) else "node-down"
-        raise CommandError(no_answer(error), "loyalty up   (or set LOYALTY_RPC_URL)", code) from None
+        raise unanswered(error) from None
     return deployment
 
 

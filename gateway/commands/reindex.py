@@ -13,7 +13,7 @@ from gateway.chain.errors import ChainError
 from gateway.client import Json
 from gateway.commands import audit_database, reindexing
 from gateway.commands.audit_logs import ChainMoved
-from gateway.commands.chain import open_chain
+from gateway.commands.chain import open_chain, unanswered
 from gateway.commands.console import AsJson, CommandError, out, table
 from gateway.commands.databases import open_database
 from gateway.commands.reindexing import Comparison
@@ -56,7 +56,7 @@ def reindex(
     except ChainMoved:
         raise CommandError("the chain is being reorganised; try again soon", code="chain-moved") from None
     except ChainError as error:
-        raise CommandError(f"the chain's node cannot be asked ({error})", code="node-down") from None
+        raise unanswered(error) from None
     finally:
         database.dispose()
     out.result(_json(found, replace), lambda: _render(found, replace))
