@@ -45,11 +45,13 @@ def keep_one_genesis(state: Path) -> None:
 
 
 def _read(content: bytes) -> dict[str, Any]:
-    """anvil writes the blocks first, then what accounts have: of a block that came in between, the file holds what its
-    transactions did, for ever, and not the transactions. Every transaction counts its sender's nonce up."""
+    """anvil writes the blocks first, then transactions, then what accounts have: of a block that came in between the
+    file holds what its transactions did, for ever, and not the block. A transaction counts its sender's nonce up."""
     try:
         state: dict[str, Any] = json.loads(content)
-        sent = [transaction["info"] for transaction in state["transactions"]]
+        mined = {one["transaction"]["hash"] for block in state["blocks"] for one in block["transactions"]}
+        infos = (transaction["info"] for transaction in state["transactions"])
+        sent = [info for info in infos if info["transaction_hash"] in mined]
         accounts = dict(state["accounts"])
     except (ValueError, KeyError, TypeError):
         raise TornState("is half written, as after a power cut") from None

@@ -64,7 +64,10 @@ def test_a_chain_that_knows_more_than_its_blocks_is_told_of(tmp_path: Path, sent
     keep_one_genesis(state)
 
     known = json.loads(content)
-    known["accounts"][sender.lower()]["nonce"] += 1
+    if sent:  # its transaction is written after the blocks
+        known["blocks"] = [block for block in known["blocks"] if not block["transactions"]]
+    else:
+        known["accounts"][sender.lower()]["nonce"] += 1
     torn = json.dumps(known).encode()
     assert not is_whole(torn)
     assert not is_whole(content[:-1])
