@@ -183,7 +183,7 @@ class House:
             db, ground.rpc, clock, jobs, deployment.domains, self.codes, desk.addresses, deployment.hub
         )
         self.submission = Submission(db, clock, ground.rpc, deployment.hub, desk)
-        self.redemption_settlement = RedemptionSettlement(db, clock, jobs, self.orders, self.codes)
+        self.redemption_settlement = self._redemption_settlement()
         self.moves = Moves(db, clock, deployment.domains, reads, desk, self.orders, self.ledger, contracts)
         self.move_settlement = MoveSettlement(clock, self.orders)
         earned = Earned(self.play, self.tiers, clock)
@@ -203,6 +203,10 @@ class House:
         receipts = Receipts(g.db, g.rpc, g.deployment)
         explain = Explanations(g.db, g.reads, receipts, self.ledger, LEDGER_STREAM).of
         return OpenOrders(g.db, g.reads, g.clock, shared, explain, kept, self.settings.max_orders)
+
+    def _redemption_settlement(self) -> RedemptionSettlement:
+        ground, whole = self.ground, self.fence.recently_complete
+        return RedemptionSettlement(ground.db, ground.clock, ground.jobs, self.orders, self.codes, whole)
 
     def _early(self) -> Early:
         g = self.ground

@@ -100,12 +100,7 @@ class Codes:
         if code is None or offer.signed:  # a signed code that was put back is too old
             text, expires_at = self._unused(session, offer, order, until or self.clock.now())
             code = self._written(session, offer, code, text, expires_at)
-        drawn = self._reserved(session, offer, code)
-        count = left(offer)
-        if count is not None and count <= offer.low_stock and not offer.low_told:
-            offer.low_told = True
-            self.jobs.publish(session, "codes.low", offer.id)
-        return drawn
+        return self._reserved(session, offer, code)
 
     def find_sold(
         self, session: Session, offer: Offer, order: bytes, until: int, is_it: Callable[[bytes], bool]
@@ -118,27 +113,42 @@ class Codes:
         found = next((code for code in pool if code.text_box and is_it(self.secrets.unbox(code.text_box))), None)
         if found is not None:
             offer.free -= 1
-        for text, expires_at in self._made(offer, order, until) if found is None else ():
-            if is_it(text.encode()) and not self._is_known(session, offer, text):
-                found = self._written(session, offer, None, text, expires_at)
-                break
+        else:
+            found = self._made_again(session, offer, order, until, is_it)
         return None if found is None else self._reserved(session, offer, found)
 
-    def draw_again(self, session: Session, code_id: int, is_it: Callable[[bytes], bool]) -> Drawn | None:
-        """A code that was put back, reserved once more for the order that it was drawn for; None when another order has
-        it, or when it was made anew for one."""
+    def draw_again(
+        self, session: Session, code_id: int, order: bytes, until: int, is_it: Callable[[bytes], bool]
+    ) -> Drawn | None:
+        """The code that was put back when this order was given up, reserved for it once more; one whose row was used
+        for another text since is made again. None when another order has it. It is paid for, so no stock limit keeps it
+        back."""
         code = session.get_one(Code, code_id)
         offer = self.lock(session, code.offer_id)
         session.refresh(code, with_for_update=True)
-        if code.state != CodeState.FREE or code.text_box is None or not is_it(self.secrets.unbox(code.text_box)):
-            return None
-        offer.free -= 1
-        return self._reserved(session, offer, code)
+        is_there = code.text_box is not None and is_it(self.secrets.unbox(code.text_box))
+        if is_there and code.state == CodeState.FREE:
+            offer.free -= 1
+            return self._reserved(session, offer, code)
+        made = None if is_there else self._made_again(session, offer, order, until, is_it)
+        return None if made is None else self._reserved(session, offer, made)
+
+    def _made_again(
+        self, session: Session, offer: Offer, order: bytes, until: int, is_it: Callable[[bytes], bool]
+    ) -> Code | None:
+        for text, expires_at in self._made(offer, order, until):
+            if is_it(text.encode()) and not self._is_known(session, offer, text):
+                return self._written(session, offer, None, text, expires_at)
+        return None
 
     def _reserved(self, session: Session, offer: Offer, code: Code) -> Drawn:
         assert code.text_box is not None  # noqa: S101 — forgotten at delivery only
         code.state = CodeState.RESERVED
         offer.drawn += 1
+        count = left(offer)
+        if count is not None and count <= offer.low_stock and not offer.low_told:
+            offer.low_told = True
+            self.jobs.publish(session, "codes.low", offer.id)
         session.flush()
         return Drawn(code.id, self.secrets.unbox(code.text_box))
 

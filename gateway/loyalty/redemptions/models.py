@@ -20,7 +20,7 @@ class RedemptionState(IntEnum):
     DELIVERED = 3  # paid at depth; the box is in the inbox
     CONFIRMED = 4  # the holder opened the box; it is forgotten here
     DEAD = 5  # nonce or deadline passed without payment; the code is free again
-    FLAGGED = 6  # delivered, its payment reorganised away; or paid when given up, its code another's: a human looks
+    FLAGGED = 6  # delivered, its payment reorganised away; or paid when given up, and no code yet: a human looks
 
 
 class StrayState(IntEnum):

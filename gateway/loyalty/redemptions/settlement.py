@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 import structlog
@@ -16,7 +16,7 @@ from gateway.identity.merchants.models import Merchant
 from gateway.identity.wallets.models import OrderKind
 from gateway.identity.wallets.orders import Claim, OpenOrders
 from gateway.loyalty.offers.codes import Codes
-from gateway.loyalty.offers.models import Offer
+from gateway.loyalty.offers.models import Code, CodeSource, CodeState, Offer
 from gateway.loyalty.redemptions import sealing
 from gateway.loyalty.redemptions.models import Redemption, RedemptionState, StrayRedemption
 
@@ -32,8 +32,17 @@ DELIVERED = (RedemptionState.DELIVERED, RedemptionState.CONFIRMED)
 class Settlement:
     """The only place that delivers a code, and the only one that gives one up."""
 
-    def __init__(self, db: Database, clock: Clock, jobs: Jobs, orders: OpenOrders, codes: Codes) -> None:
-        self.db, self.clock, self.jobs, self.orders, self.codes = db, clock, jobs, orders, codes
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        jobs: Jobs,
+        orders: OpenOrders,
+        codes: Codes,
+        whole: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`whole`: whether the database knows everything that our keys have sent."""
+        self.db, self.clock, self.jobs, self.orders, self.codes, self.whole = db, clock, jobs, orders, codes, whole
         self._wipe_at = 0
 
     def apply_events(self, session: Session, events: Sequence[ChainEvent]) -> None:
@@ -53,27 +62,34 @@ class Settlement:
         self.orders.close(session, OrderKind.REDEMPTION, row.id)
         session.refresh(row, with_for_update=True)
         if row.state == RedemptionState.DEAD:
-            # Given up, then brought back by a reorganisation deeper than the confirmations.
-            row.state = RedemptionState.SUBMITTED if self._sealed_again(session, row) else RedemptionState.FLAGGED
-            log.error("redemption.paid_after_death", redemption=row.id, state=row.state.name.lower())
-        if row.state in OPEN:
-            row.state = RedemptionState.DELIVERED
-            row.expires_at = self.codes.deliver(session, row.code_id)
-            self.jobs.publish(session, "redemption.delivered", row.id)
+            # Given up, then brought back by a reorganisation deeper than the confirmations: see _serve_late.
+            row.state = RedemptionState.FLAGGED
+            log.error("redemption.paid_after_death", redemption=row.id)
+        elif row.state in OPEN:
+            self._deliver(session, row)
         elif row.state == RedemptionState.FLAGGED and row.expires_at is not None:
             # No box, and not because its code has expired: its holder confirmed it.
             confirmed = row.box is None and row.expires_at >= self.clock.now()
             row.state = RedemptionState.CONFIRMED if confirmed else RedemptionState.DELIVERED
         row.paid_block, row.retry_at = event.block, None
 
+    def _deliver(self, session: Session, row: Redemption) -> None:
+        row.state = RedemptionState.DELIVERED
+        row.expires_at = self.codes.deliver(session, row.code_id)
+        self.jobs.publish(session, "redemption.delivered", row.id)
+
     def _sealed_again(self, session: Session, row: Redemption) -> bool:
-        """Whether the code of an order that was given up is still there for it: nobody else has drawn it."""
+        """Whether the code of an order that was given up is still there for it: nobody else has it."""
         salt = sealing.salt_of(self.codes.secrets, row.digest)
         drawn = self.codes.draw_again(
-            session, row.code_id, lambda text: sealing.commitment(salt, text) == row.commitment
+            session,
+            row.code_id,
+            row.digest,
+            row.deadline,
+            lambda text: sealing.commitment(salt, text) == row.commitment,
         )
         if drawn is not None:
-            row.box = sealing.seal(row.seal_key, salt, drawn.text).box
+            row.code_id, row.box = drawn.id, sealing.seal(row.seal_key, salt, drawn.text).box
         return drawn is not None
 
     def _stray(self, session: Session, event: ChainEvent) -> None:
@@ -123,7 +139,30 @@ class Settlement:
     def sweep_dead(self) -> int:
         """Gives up orders whose nonce or deadline has passed at depth without their event; returns how many."""
         self._open_again()
-        return self.orders.sweep(OrderKind.REDEMPTION, STREAM, self._bury)
+        dead = self.orders.sweep(OrderKind.REDEMPTION, STREAM, self._bury)
+        self._serve_late()
+        return dead
+
+    def _serve_late(self) -> None:
+        """Delivers what was paid after it had been given up, once no other order has its code: at once, or when that
+        one is given up in its turn. After a restore the code may have been sold to somebody whom this database forgot,
+        so recovery comes first."""
+        without = sa.select(Redemption).where(
+            Redemption.state == RedemptionState.FLAGGED, Redemption.expires_at.is_(None)
+        )
+        signed = sa.and_(Offer.source == CodeSource.GENERATED, Offer.pattern.is_(None))
+        due = without.join(Code, Code.id == Redemption.code_id).join(Offer, Offer.id == Redemption.offer_id)
+        due = due.where(sa.or_(Code.state == CodeState.FREE, signed)).order_by(Redemption.id)
+        with self.db.read() as session:
+            ids = list(session.scalars(due.with_only_columns(Redemption.id)))
+        if not ids or not self.whole():
+            return
+        for redemption_id in ids:
+            with self.db.begin() as session:
+                row = session.scalar(without.where(Redemption.id == redemption_id).with_for_update(skip_locked=True))
+                if row is not None and self._sealed_again(session, row):
+                    self._deliver(session, row)
+                    log.warning("redemption.served_late", redemption=row.id)
 
     def _open_again(self) -> None:
         """Payments that a reorganisation took back while their nonce was promised anew: once that order has ended, the

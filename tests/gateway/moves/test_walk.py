@@ -312,3 +312,25 @@ def test_a_move_whose_twin_is_taken_at_that_moment_gets_its_answer(
     monkeypatch.setattr(world.moves, "_check_points", meet)
     answer = world.call("POST", "/moves", body)
     assert (answer.status_code, answer.json()) == (202, twin[0].json())
+
+
+def test_what_was_given_up_is_done_when_the_chain_goes_back_and_it_lands(world: World) -> None:
+    """Ann voids two orders, at depth; then the chain goes back further than that, and somebody has relayed both."""
+    ann, bob = address_of("ann"), address_of("bob")
+    bodies = [world.move_body("send", recipient=bob, amount=300 + nonce, nonce=nonce) for nonce in (0, 1)]
+    assert [world.call("POST", "/moves", body).status_code for body in bodies] == [202, 202]
+    before = world.node.snapshot()
+    world.market.send("ann", world.deployment.token, calls.cancel_wallet())
+    for _ in range(2):
+        world.clock.offset += 40
+        world.settle()
+    assert {move_row(world, number).state for number in (1, 2)} <= {MoveState.REFUSED, MoveState.DEAD}
+    world.node.revert(before)
+    for body in bodies:
+        end = (body["nonce"], body["deadline"], bytes.fromhex(body["signature"][2:]))
+        data = calls.transfer_by_sig(ann, bob, body["amount"], *end)
+        world.market.send("bob", world.deployment.token, data)
+    world.node.mine(30)
+    world.catch_up()
+    assert {move_row(world, number).state for number in (1, 2)} == {MoveState.DONE}
+    assert (held(world, "ann"), open_orders(world)) == (IN_WALLET - 601, 0)

@@ -118,7 +118,11 @@ class World:
         terms = Terms(clock, self.ladders)
         self.redemptions = Redemptions(db, clock, self.domains, *common, self.offers, self.codes, terms)
         self.submission = Submission(db, clock, self.rpc, deployment.hub, self.relayer)
-        self.settlement = redemptions_settlement.Settlement(db, clock, self.jobs, self.orders, self.codes)
+        #: Whether the database knows everything that the relayer's key has sent.
+        self.whole = True
+        self.settlement = redemptions_settlement.Settlement(
+            db, clock, self.jobs, self.orders, self.codes, lambda: self.whole
+        )
         contracts = (deployment.token, deployment.hub, deployment.asset)
         self.moves = Moves(db, clock, self.domains, *common, contracts)
         self.moves_settlement = moves_settlement.Settlement(clock, self.orders)
