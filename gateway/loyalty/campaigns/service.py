@@ -390,6 +390,10 @@ class Campaigns:
                 log.warning("campaign.owner_unknown", campaign=row.id)
             row.paused = True
             return
+        # An owner has no quota; a former one has none that nobody gave it.
+        former = session.get(CampaignMerchant, (row.id, row.merchant_id))
+        if former is not None:
+            former.daily_quota = 0
         row.merchant_id = owner.id
         if session.get(CampaignMerchant, (row.id, owner.id)) is None:
             session.add(CampaignMerchant(campaign_id=row.id, merchant_id=owner.id, daily_quota=MAX_SUM))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.chain import calls
 from gateway.chain.indexer.models import EventKind
 from gateway.core.problems import Problem
 from gateway.loyalty.campaigns import promises
@@ -88,3 +89,22 @@ def test_many_at_once_never_overspend(room: Room) -> None:
     assert answers.count("ok") == 14
     assert answers.count("budget-exhausted") == 22
     assert room.row(number).reserved == 98
+
+
+def test_a_former_owner_has_what_the_new_one_lets_it_have(room: Room) -> None:
+    """Also one that was owner for a moment that a reorganisation took back."""
+    number, owner, merchant, _ = room.registered()
+    heir, other, heir_key = room.merchant()
+    funded = room.event(EventKind.FUNDED, 1, campaign=number, amount=1_000, extra=0)
+    room.apply(funded, room.event(EventKind.OPERATOR_SET, 1, campaign=number, counterparty=OPERATOR, amount=1_000))
+    for giver, taker in ((owner, heir), (heir, owner), (owner, heir)):
+        room.hub.send(giver, calls.offer_ownership(number, taker.address))
+        room.hub.send(taker, calls.accept_ownership(number))
+        room.clock.offset += 301
+        room.campaigns.refresh_due()
+        former, now_owner = (merchant, other) if giver is owner else (other, merchant)
+        assert (reserve(room, number, former, 10), reserve(room, number, now_owner, 10)) == ("quota-reached", "ok")
+    # Of 20 a day it took 10 while it was the owner.
+    path = f"/campaigns/{number}/merchants/{merchant}"
+    assert room.call("PUT", path, heir_key, {"daily_quota": 20}).status_code == 200
+    assert (reserve(room, number, merchant, 10), reserve(room, number, merchant, 1)) == ("ok", "quota-reached")
