@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from gateway.chain import calls
 from gateway.chain.hexes import to_hex
@@ -21,6 +22,7 @@ from gateway.loyalty.redemptions.models import RedemptionState
 from tests.gateway.redemptions.market import address_of
 from tests.gateway.redemptions.test_settlement import as_data, open_orders, row
 from tests.gateway.redemptions.world import SealKey, World
+from tests.support.races import on_postgresql, overlap
 
 
 def look(world: World) -> None:
@@ -210,6 +212,20 @@ def test_two_workers_and_a_buyer_want_the_code_at_once(world: World) -> None:
     look(world)
     assert world.seen.count(("redemption.delivered", 1)) == int(not is_bobs)
     assert differences(world) == ({("redemption-flagged", "redemption 1")} if is_bobs else set())
+
+
+@on_postgresql
+def test_the_sweep_waits_for_an_order_that_is_drawing_the_code(world: World) -> None:
+    offer = world.offer(codes=1)
+    world.whole = False
+    dead_then_paid(world, offer)
+    world.whole = True
+
+    def draw(session: Session) -> None:
+        assert world.codes.draw(session, world.codes.lock(session, offer["id"]), bytes(32)).id == row(world).code_id
+
+    overlap(world.db, draw, world.settlement.sweep_dead)
+    assert (row(world).state, row(world).box) == (RedemptionState.FLAGGED, None)
 
 
 def test_an_offer_that_was_closed_serves_what_was_paid(world: World) -> None:
