@@ -137,7 +137,8 @@ class Settlement:
             self.orders.reopen(session, OrderKind.REDEMPTION, row.id, _claim(row))
 
     def sweep_dead(self) -> int:
-        """Gives up orders whose nonce or deadline has passed at depth without their event; returns how many."""
+        """Gives up orders whose nonce or deadline has passed at depth without their event, and returns how many; serves
+        those that were paid all the same."""
         self._open_again()
         dead = self.orders.sweep(OrderKind.REDEMPTION, STREAM, self._bury)
         self._serve_late()
