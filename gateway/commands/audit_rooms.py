@@ -18,7 +18,7 @@ from gateway.loyalty.earning.landing import FAR
 from gateway.loyalty.moves.models import Move, MoveKind, MoveState
 from gateway.loyalty.offers import documents
 from gateway.loyalty.offers.models import Code, CodeState, Offer, OfflineUse
-from gateway.loyalty.redemptions.models import Redemption, RedemptionState
+from gateway.loyalty.redemptions.models import UNSERVED, Redemption, RedemptionState
 
 DELIVERED = (RedemptionState.DELIVERED, RedemptionState.CONFIRMED)
 #: Account (0: wallet), holder, nonce.
@@ -94,9 +94,7 @@ def _identity(paid: Paid) -> tuple[int, bytes, bytes, int, int, bytes, bytes]:
 
 def _codes(session: Session) -> Iterator[Difference]:
     """A code serves one order that is alive, and it is out exactly when that order was delivered."""
-    # One that was given up before it was paid, and whose code was another's by then, is flagged and has none.
-    without = sa.and_(Redemption.state == RedemptionState.FLAGGED, Redemption.expires_at.is_(None))
-    alive = sa.select(Redemption.code_id, Redemption.state).where(Redemption.state != RedemptionState.DEAD, ~without)
+    alive = sa.select(Redemption.code_id, Redemption.state).where(Redemption.state != RedemptionState.DEAD, ~UNSERVED)
     served: Counter[int] = Counter()
     delivered: Counter[int] = Counter()
     for code, state in session.execute(alive):

@@ -15,18 +15,14 @@ from gateway.loyalty.badges.models import BadgeWish
 from gateway.loyalty.earning.models import Action, ActionState, Batch, BatchState
 from gateway.loyalty.moves.models import Move, MoveState
 from gateway.loyalty.offers.models import Code, CodeState
-from gateway.loyalty.redemptions.models import Redemption, RedemptionState
+from gateway.loyalty.redemptions.models import UNSERVED, Redemption, RedemptionState
 from gateway.messaging.models import Delivery, DeliveryState, Endpoint
 from tests.storm.weeks import open_weeks
 
 OPEN = (RedemptionState.ACCEPTED, RedemptionState.SUBMITTED)
 UNPAID = sa.and_(Redemption.state == RedemptionState.FLAGGED, Redemption.retry_at.is_not(None))
-#: Paid after they were given up, and nobody else has their code.
-UNSERVED = sa.and_(
-    Redemption.state == RedemptionState.FLAGGED,
-    Redemption.expires_at.is_(None),
-    sa.exists().where(Code.id == Redemption.code_id, Code.state == CodeState.FREE),
-)
+#: Nobody else has their code.
+SERVED_SOON = sa.and_(UNSERVED, sa.exists().where(Code.id == Redemption.code_id, Code.state == CodeState.FREE))
 WAITING = (Delivery.state == DeliveryState.WAITING, Endpoint.active == 1)
 #: Seconds after which a message's next attempt is too far for who has a storm to end.
 FAR = 8
@@ -40,7 +36,7 @@ def look(database: Database) -> dict[str, int]:
         "transactions": sa.select(ChainTx.id).where(ChainTx.state.in_((TxState.QUEUED, TxState.SIGNED))),
         "orders": sa.select(OpenOrder.nonce),
         "moves": sa.select(Move.id).where(Move.state == MoveState.ACCEPTED),
-        "redemptions": sa.select(Redemption.id).where(sa.or_(Redemption.state.in_(OPEN), UNPAID, UNSERVED)),
+        "redemptions": sa.select(Redemption.id).where(sa.or_(Redemption.state.in_(OPEN), UNPAID, SERVED_SOON)),
         "badges": sa.select(BadgeWish.badge).where(BadgeWish.landed_block.is_(None)),
         "messages": sa.select(Delivery.id).join(Endpoint).where(*WAITING),
         "weeks": open_weeks(),

@@ -82,3 +82,7 @@ class Redemption(Base):
     #: End of the code's validity, set at the first delivery.
     expires_at: Mapped[int | None] = mapped_column(Seconds())
     created_at: Mapped[int] = mapped_column(Seconds())
+
+
+#: Paid after it was given up, and without a code so far.
+UNSERVED = sa.and_(Redemption.state == RedemptionState.FLAGGED, Redemption.expires_at.is_(None))

@@ -16,9 +16,9 @@ from gateway.identity.merchants.models import Merchant
 from gateway.identity.wallets.models import OrderKind
 from gateway.identity.wallets.orders import Claim, OpenOrders
 from gateway.loyalty.offers.codes import Codes
-from gateway.loyalty.offers.models import Code, CodeSource, CodeState, Offer
+from gateway.loyalty.offers.models import Code, CodeState, Offer
 from gateway.loyalty.redemptions import sealing
-from gateway.loyalty.redemptions.models import Redemption, RedemptionState, StrayRedemption
+from gateway.loyalty.redemptions.models import UNSERVED, Redemption, RedemptionState, StrayRedemption
 
 log = structlog.get_logger(__name__)
 
@@ -148,19 +148,17 @@ class Settlement:
         """Delivers what was paid after it had been given up, once no other order has its code: at once, or when that
         one is given up in its turn. After a restore the code may have been sold to somebody whom this database forgot,
         so recovery comes first."""
-        without = sa.select(Redemption).where(
-            Redemption.state == RedemptionState.FLAGGED, Redemption.expires_at.is_(None)
-        )
-        signed = sa.and_(Offer.source == CodeSource.GENERATED, Offer.pattern.is_(None))
-        due = without.join(Code, Code.id == Redemption.code_id).join(Offer, Offer.id == Redemption.offer_id)
-        due = due.where(sa.or_(Code.state == CodeState.FREE, signed)).order_by(Redemption.id)
+        found = sa.select(Redemption.id, Code.state, Offer).where(UNSERVED).order_by(Redemption.id)
+        found = found.join(Code, Code.id == Redemption.code_id).join(Offer, Offer.id == Redemption.offer_id)
         with self.db.read() as session:
-            ids = list(session.scalars(due.with_only_columns(Redemption.id)))
+            rows = session.execute(found).tuples()
+            ids = [id for id, state, offer in rows if state == CodeState.FREE or offer.signed]
         if not ids or not self.whole():
             return
         for redemption_id in ids:
             with self.db.begin() as session:
-                row = session.scalar(without.where(Redemption.id == redemption_id).with_for_update(skip_locked=True))
+                mine = sa.select(Redemption).where(UNSERVED, Redemption.id == redemption_id)
+                row = session.scalar(mine.with_for_update(skip_locked=True))
                 if row is not None and self._sealed_again(session, row):
                     self._deliver(session, row)
                     log.warning("redemption.served_late", redemption=row.id)

@@ -15,21 +15,13 @@ from gateway.chain.hexes import to_hex
 from gateway.commands import audit_logs, audit_rooms
 from gateway.commands.audit_books import Books
 from gateway.core.limits import MAX_SUM
-from gateway.identity.wallets.orders import LOOK_EVERY
 from gateway.loyalty.offers.models import Code, Offer
 from gateway.loyalty.redemptions import sealing
 from gateway.loyalty.redemptions.models import RedemptionState
 from tests.gateway.redemptions.market import address_of
 from tests.gateway.redemptions.test_settlement import as_data, open_orders, row
-from tests.gateway.redemptions.world import SealKey, World
+from tests.gateway.redemptions.world import SealKey, World, look
 from tests.support.races import on_postgresql, overlap
-
-
-def look(world: World) -> None:
-    """Orders are looked up."""
-    for _ in range(2):
-        world.clock.offset += LOOK_EVERY + 1
-        world.settle()
 
 
 def give_up(world: World, name: str, number: int) -> None:
@@ -37,6 +29,14 @@ def give_up(world: World, name: str, number: int) -> None:
     world.market.send(name, world.deployment.token, calls.cancel_wallet())
     look(world)
     assert (row(world, number).state, row(world, number).box) == (RedemptionState.DEAD, None)
+
+
+def ordered_in_vain(world: World, offer: dict[str, Any], **order: Any) -> str:
+    """Ann's order is given up; the chain as it was before that."""
+    assert world.redeem(offer, **order).status_code == 202
+    before = world.node.snapshot()
+    give_up(world, "ann", 1)
+    return before
 
 
 def pay(world: World, offer: dict[str, Any], number: int = 1) -> None:
@@ -60,15 +60,21 @@ def dead_then_paid(
 ) -> None:
     """Ann's order is given up; `other` orders in her place, and may be given up, too; then the chain goes back before
     all that, and ann's has landed."""
-    order = world.order(offer, seal_key=to_hex((seal or SealKey.fresh()).public))
-    assert world.call("POST", "/redemptions", order).status_code == 202
-    before = world.node.snapshot()
-    give_up(world, "ann", 1)
+    before = ordered_in_vain(world, offer, seal_key=to_hex((seal or SealKey.fresh()).public))
     if other:
         assert world.redeem(offer, other).status_code == 202
     if dead:
         give_up(world, other, 2)
     land_instead(world, before, offer)
+
+
+def opened(world: World, seal: SealKey) -> str:
+    """The code in the box of ann's order: the one that she was promised."""
+    mine = row(world)
+    assert mine.box is not None
+    salt, code = sealing.unseal(seal.secret, mine.box)
+    assert sealing.commitment(salt, code) == mine.commitment
+    return code.decode()
 
 
 def differences(world: World) -> set[tuple[str, str]]:
@@ -86,10 +92,7 @@ def test_what_was_paid_after_all_gets_its_code_while_nobody_else_has_it(world: W
     dead_then_paid(world, offer, seal=seal)
     mine = row(world)
     assert (mine.state, open_orders(world)) == (RedemptionState.DELIVERED, 0)
-    assert mine.box is not None
-    salt, code = sealing.unseal(seal.secret, mine.box)
-    assert sealing.commitment(salt, code) == mine.commitment
-    assert world.call("POST", "/codes/use", {"code": code.decode()}, "corner").status_code == 200
+    assert world.call("POST", "/codes/use", {"code": opened(world, seal)}, "corner").status_code == 200
     world.settle()
     assert world.seen.count(("redemption.delivered", 1)) == 1
     assert differences(world) == set()
@@ -112,10 +115,8 @@ def test_it_gets_its_code_when_the_order_that_has_it_is_given_up(world: World, s
     dead_then_paid(world, an_offer(world, source), "bob", seal=seal)
     assert row(world).state == RedemptionState.FLAGGED
     give_up(world, "bob", 2)
-    mine = row(world)
-    assert mine.state == RedemptionState.DELIVERED
-    assert mine.box is not None
-    assert sealing.commitment(*sealing.unseal(seal.secret, mine.box)) == mine.commitment
+    assert row(world).state == RedemptionState.DELIVERED
+    opened(world, seal)
     look(world)
     assert world.seen.count(("redemption.delivered", 1)) == 1
     assert differences(world) == set()
@@ -133,19 +134,13 @@ def test_a_signed_code_is_made_again_when_its_row_has_another_text(world: World,
         RedemptionState.DELIVERED,
         RedemptionState.DEAD if dead else RedemptionState.DELIVERED,
     )
-    assert mine.box is not None
-    salt, code = sealing.unseal(seal.secret, mine.box)
-    assert sealing.commitment(salt, code) == mine.commitment
-    assert world.call("POST", "/codes/use", {"code": code.decode()}, "corner").status_code == 200
+    assert world.call("POST", "/codes/use", {"code": opened(world, seal)}, "corner").status_code == 200
     assert differences(world) == set()
 
 
 def test_the_merchant_is_told_when_a_late_payment_takes_the_last_code(world: World) -> None:
     offer = world.offer(codes=1, low_stock=0)
-    order = world.order(offer)
-    assert world.call("POST", "/redemptions", order).status_code == 202
-    before = world.node.snapshot()
-    give_up(world, "ann", 1)
+    before = ordered_in_vain(world, offer)
     assert world.upload(offer["id"], "code\nLATE-0001\nLATE-0002\n").status_code == 201
     told = world.seen.count(("codes.low", offer["id"]))
     for nonce in (0, 1):
@@ -162,10 +157,7 @@ def test_the_merchant_is_told_when_a_late_payment_takes_the_last_code(world: Wor
 def test_what_was_paid_is_delivered_beyond_the_stock(world: World) -> None:
     """The merchant has been paid for both."""
     offer = world.offer(codes=2, stock_limit=1)
-    order = world.order(offer)
-    assert world.call("POST", "/redemptions", order).status_code == 202
-    before = world.node.snapshot()
-    give_up(world, "ann", 1)
+    before = ordered_in_vain(world, offer)
     with world.db.begin() as session:
         session.get_one(Code, row(world).code_id).draw = MAX_SUM
     assert world.redeem(offer, "bob").status_code == 202
@@ -190,9 +182,7 @@ def test_after_a_restore_the_code_waits_until_all_that_was_sent_is_known(world: 
 
 def test_two_workers_and_a_buyer_want_the_code_at_once(world: World) -> None:
     offer = world.offer(codes=1)
-    assert world.redeem(offer).status_code == 202
-    before = world.node.snapshot()
-    give_up(world, "ann", 1)
+    before = ordered_in_vain(world, offer)
     world.whole = False
     land_instead(world, before, offer)
     world.whole, order, start = True, world.order(offer, "bob"), threading.Barrier(3)
@@ -230,9 +220,7 @@ def test_the_sweep_waits_for_an_order_that_is_drawing_the_code(world: World) -> 
 
 def test_an_offer_that_was_closed_serves_what_was_paid(world: World) -> None:
     offer = world.offer(codes=1)
-    assert world.redeem(offer).status_code == 202
-    before = world.node.snapshot()
-    give_up(world, "ann", 1)
+    before = ordered_in_vain(world, offer)
     with world.db.begin() as session:
         session.get_one(Offer, offer["id"]).active = False
     land_instead(world, before, offer)

@@ -22,13 +22,12 @@ from gateway.commands import audit_database, reindexing
 from gateway.core.db import Database
 from gateway.identity.wallets import explained
 from gateway.identity.wallets.models import OpenOrder
-from gateway.identity.wallets.orders import LOOK_EVERY
 from gateway.loyalty.moves.models import Move, MoveKind, MoveState
 from gateway.loyalty.offers.models import Code, CodeState
 from gateway.loyalty.redemptions.models import Redemption, RedemptionState
 from tests.gateway.chain.world import FaultyRpc
 from tests.gateway.redemptions.market import CLOSED, OPEN, address_of, key_of
-from tests.gateway.redemptions.world import CONFIRMATIONS, World
+from tests.gateway.redemptions.world import CONFIRMATIONS, World, look
 from tests.support.checks import checks
 from tests.support.plans import plan
 
@@ -63,13 +62,6 @@ def leaves_out(world: World, lost: Callable[[Log], bool]) -> Iterator[None]:
     yield
     world.indexer = before
     rpc.close()
-
-
-def look(world: World, times: int = 2) -> None:
-    """The chain goes on, and orders are looked up."""
-    for _ in range(times):
-        world.clock.offset += LOOK_EVERY + 1
-        world.settle()
 
 
 def state(world: World) -> tuple[RedemptionState, list[CodeState]]:

@@ -30,7 +30,7 @@ from gateway.identity.merchants.auth import Auth
 from gateway.identity.merchants.keys import ApiKeys
 from gateway.identity.merchants.models import Merchant, Scope
 from gateway.identity.wallets.explained import Explanations
-from gateway.identity.wallets.orders import OpenOrders
+from gateway.identity.wallets.orders import LOOK_EVERY, OpenOrders
 from gateway.identity.wallets.proofs import Proofs
 from gateway.identity.wallets.shared import SharedBudget
 from gateway.loyalty.campaigns.models import Campaign, CampaignMerchant
@@ -354,6 +354,13 @@ def _mirror(campaign: int, now: int) -> Campaign:
         settle_at=now,
         created_at=now,
     )
+
+
+def look(world: World, times: int = 2) -> None:
+    """The chain goes on, and orders are looked up."""
+    for _ in range(times):
+        world.clock.offset += LOOK_EVERY + 1
+        world.settle()
 
 
 def refused(answer: httpx.Response, status: int, code: str, field: str | None = None) -> None:
