@@ -14,6 +14,7 @@ import httpx
 from gateway.commands.chain_state import is_whole
 from gateway.core import tls
 from tests.support import processes
+from tests.support.waiting import until
 
 PACKAGE_BINARY = Path(__file__).parents[2] / "node_modules/.bin/anvil"
 CHAIN_ID = 31337
@@ -70,13 +71,9 @@ class Anvil:
 
 def _whole(state: Path) -> bytes | None:
     """What it has saved last; None before the first time. It may be writing."""
-    for _ in range(50):
-        if not state.exists():
-            return None
-        if is_whole(content := state.read_bytes()):
-            return content
-        time.sleep(0.1)
-    raise RuntimeError("anvil never leaves a whole state")
+    if not state.exists():
+        return None
+    return until(lambda: content if is_whole(content := state.read_bytes()) else None, "anvil leaves a whole state")
 
 
 @contextlib.contextmanager

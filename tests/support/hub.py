@@ -26,7 +26,7 @@ class Hub:
 
     @classmethod
     def deploy(cls, url: str) -> Hub:
-        rpc = Rpc(url)
+        rpc = Rpc(url, timeout=60)
         key = keccak256(b"deployer")
         sender = Sender(rpc, key, int(rpc.call("eth_chainId"), 16))
         local.fund_gas(rpc, sender.address)

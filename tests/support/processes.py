@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -15,11 +16,23 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 
 
+#: Below those that Linux (32768) and macOS (49152) give to outgoing connections and to who asks for any port.
+PORTS = range(20_000, 32_000)
+
+
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback interface that nobody listens on, kept for this process until it ends: what is
+    to listen there may take its time, and may be stopped and started again."""
+    while True:
+        port = secrets.choice(PORTS)
+        # By a UDP socket, which hinders no server, other processes of tests see that the port is taken.
+        sign = socket.socket(type=socket.SOCK_DGRAM)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            sign.bind(("127.0.0.1", port))
+            probe.bind(("127.0.0.1", port))
+            sign.detach()  # open until this process ends
+            return port
+        sign.close()
 
 
 def start(
@@ -53,7 +66,7 @@ def start(
     return process
 
 
-def stop(process: subprocess.Popen[bytes], stop_with: signal.Signals = signal.SIGTERM, seconds: float = 5) -> None:
+def stop(process: subprocess.Popen[bytes], stop_with: signal.Signals = signal.SIGTERM, seconds: float = 60) -> None:
     """Ask the process to end, kill it when it has not after `seconds`. Safe to call twice."""
     if process.poll() is not None:
         return

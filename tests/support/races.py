@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gateway.core.db import Database
+from tests.support.waiting import PATIENCE, until
 
 Work = Callable[[Session], object]
 
@@ -40,15 +41,12 @@ def overlap(
             until_ended_or_waiting(db, following, waiting)
             if then is not None:
                 then(session)
-        following.result(timeout=30)
+        following.result(PATIENCE)
 
 
 def until_ended_or_waiting(db: Database, doing: Future[object], waiting: int = 1) -> None:
     """Until what another thread does has ended, or so many wait for locks."""
-    deadline = time.monotonic() + 20
-    while not doing.done() and _waiting(db) < waiting:
-        assert time.monotonic() < deadline, "it neither ends nor waits"
-        time.sleep(0.01)
+    until(lambda: doing.done() or _waiting(db) >= waiting, "it ends or waits")
 
 
 def _waiting(db: Database) -> int:

@@ -19,6 +19,7 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Job, Jobs, Registry
 from tests.gateway.chain.world import FaultyRpc, World, wallet
+from tests.support.waiting import until
 
 EVENTS = ("tx.done", "tx.reverted", "tx.refused")
 SETTINGS = RelayerSettings(confirmations=1, look_every=0)
@@ -146,13 +147,16 @@ def drive(pipeline: Pipeline, relayers: Sequence[Any]) -> None:
     threads = [threading.Thread(target=work, args=(relayer,)) for relayer in relayers]
     for thread in threads:
         thread.start()
-    for _ in range(300):
+
+    def ended() -> bool:
         pipeline.mine()
-        if not pipeline.open() or errors:
-            break
-        stop.wait(0.1)
-    stop.set()
-    for thread in threads:
-        thread.join()
+        return not pipeline.open() or bool(errors)
+
+    try:
+        until(ended, "everything has landed", 0.1)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
     assert errors == []
     assert not pipeline.open()

@@ -17,6 +17,7 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from tests.gateway.chain.reading import mint, minting, run, stored, transfers
 from tests.gateway.chain.world import FaultyRpc, World, connect, wallet
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -134,12 +135,11 @@ def test_two_workers_record_every_event_once(world: World, db: Database, clock: 
         worker.start()
     for person in people:
         mint(world, person)
-    for _ in range(200):
-        if len(transfers(db)) == len(people):
-            break
-        stop.wait(0.05)
-    stop.set()
-    for worker in workers:
-        worker.join()
+    try:
+        until(lambda: errors or len(transfers(db)) >= len(people), "all is recorded", 0.05)
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join()
     assert errors == []
     assert transfers(db) == people

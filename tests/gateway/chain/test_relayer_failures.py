@@ -26,6 +26,7 @@ from gateway.core.db import Database
 from tests.gateway.chain.pipeline import Pipeline, mined, nonces
 from tests.gateway.chain.world import Crash, FaultyRpc, World, build, connect, wallet
 from tests.support.anvil import anvil
+from tests.support.waiting import until
 
 # --------------------------------------------------------------------- crashes
 
@@ -356,15 +357,16 @@ def test_anvil_killed_and_started_again(db: Database, clock: Clock, tmp_path: Pa
         owner = Sender(rpc, world.relayer_key, world.deployment.chain_id)
         pipeline.world = World(again, rpc, world.deployment, Reads(rpc, world.deployment), owner, world.relayer_key)
         pipeline.restart()
-        for _ in range(150):
+
+        def landed() -> bool:
+            pipeline.later(1)
             try:
                 pipeline.relayer.step()
             except ChainError:
                 pipeline.later()
-            if not pipeline.open():
-                break
-            threading.Event().wait(0.1)
-            pipeline.later(1)
+            return not pipeline.open()
+
+        until(landed, "nothing waits any more", 0.1)
         # Receipts of before may be gone; what counts is that the contract has every batch, once.
         pipeline.check_landed()
 
@@ -372,8 +374,4 @@ def test_anvil_killed_and_started_again(db: Database, clock: Clock, tmp_path: Pa
 def wait_until_saved(state: Path) -> None:
     """Until the state file was written after now."""
     before = state.stat().st_mtime_ns if state.exists() else 0
-    for _ in range(100):
-        if state.exists() and state.stat().st_mtime_ns > before + 2_000_000_000:
-            return
-        threading.Event().wait(0.1)
-    raise AssertionError("anvil does not save its state")
+    until(lambda: state.exists() and state.stat().st_mtime_ns > before + 2_000_000_000, "anvil saves its state", 0.1)

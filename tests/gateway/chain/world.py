@@ -107,7 +107,7 @@ def build(node: Anvil) -> World:
 opened: list[Rpc] = []
 
 
-def connect(url: str, timeout: float = 10.0) -> Rpc:
+def connect(url: str, timeout: float = 60.0) -> Rpc:
     rpc = Rpc(url, timeout)
     opened.append(rpc)
     return rpc

@@ -22,13 +22,14 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.jobs import Job, Jobs
 from gateway.core.turns import Turns
+from tests.support.waiting import in_time, until
 
 STANDS = """
 import sys, time
 from gateway.core.turns import Turns
-with Turns(sys.argv[1]).mine(time.monotonic() + 10):
+with Turns(sys.argv[1]).mine(time.monotonic() + 100):
     print("stands", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -46,11 +47,27 @@ def test_who_has_written_lets_others_come(
 ) -> None:
     """A process that always writes again at once, as a busy worker does or a gateway with many requests, lets another
     in between any two transactions, also when that one looks too seldom to meet such a moment."""
-    monkeypatch.setattr(db_module, "LOOK_AGAIN", 0.02)
-    monkeypatch.setattr(turns, "LOOK_AGAIN", 0.02)
     url = db.url.render_as_string(False)
+
+    def attempt(look_again: float) -> None:
+        monkeypatch.setattr(db_module, "LOOK_AGAIN", look_again)
+        monkeypatch.setattr(turns, "LOOK_AGAIN", look_again)
+        _many_and_one(url, threads)
+
+    in_time(attempt, 0.02, 0.2)
+
+
+def _many_and_one(url: str, threads: int) -> None:
     busy, till, ended = Database(url), Database(url), threading.Event()
     order: list[str] = []
+    stood: list[int] = []  # how much had been written when the till came to the queue
+    stand = till._turns._stand
+
+    def noted(until: float) -> bool:
+        stood.append(len(order))
+        return stand(until)
+
+    till._turns._stand = noted  # type: ignore[method-assign]
 
     def write(database: Database, name: str) -> None:
         with database.begin() as session:
@@ -66,11 +83,11 @@ def test_who_has_written_lets_others_come(
     for worker in workers:
         worker.start()
     try:
+        until(lambda: order, "somebody writes")
         for _ in range(10):
-            before = len(order)
             write(till, "till")
             # at most who writes at the moment, and who came to the queue before
-            assert len(order[before : order.index("till", before)]) <= 2
+            assert len(order[stood[-1] : order.index("till", stood[-1])]) <= 2
     finally:
         ended.set()
         for worker in workers:
@@ -89,7 +106,7 @@ def test_who_dies_in_the_queue_leaves_it(db: Database, file: str) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    assert mine._stand(time.monotonic() + 5)
+    assert mine._stand(time.monotonic() + 60)
     mine.close()
 
 
@@ -98,7 +115,7 @@ def test_who_hangs_in_the_queue_holds_nobody_up_for_good(
 ) -> None:
     monkeypatch.setattr(turns, "STAND", 0.05)
     hangs = Turns(file)
-    with hangs.mine(time.monotonic() + 5):
+    with hangs.mine(time.monotonic() + 60):
         _write(db, 1)
     hangs.close()
     assert _written(db) == [1]
@@ -106,7 +123,7 @@ def test_who_hangs_in_the_queue_holds_nobody_up_for_good(
 
 def test_threads_that_wait_too_long_are_told_so(db: Database, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As when somebody writes too long; afterwards they write."""
-    with db._turns.mine(time.monotonic() + 5):
+    with db._turns.mine(time.monotonic() + 60):
         monkeypatch.setattr(db_module, "LOCKED", 0.01)
         with pytest.raises(OperationalError):
             _write(db, 1)
@@ -139,7 +156,7 @@ def test_without_its_file_everybody_writes_all_the_same(db: Database, file: str,
     _write(db, 1)
     Path(f"{file}-turn").unlink()
     _write(db, 2)
-    with Turns(str(tmp_path / "nowhere" / "file")).mine(time.monotonic() + 1):
+    with Turns(str(tmp_path / "nowhere" / "file")).mine(time.monotonic() + 60):
         _write(db, 3)
     assert _written(db) == [1, 2, 3]
 
@@ -147,7 +164,7 @@ def test_without_its_file_everybody_writes_all_the_same(db: Database, file: str,
 def test_a_database_that_is_forgotten_leaves_no_open_file(db: Database, file: str) -> None:
     before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
     for _ in range(5):
-        with Turns(file).mine(time.monotonic() + 5):
+        with Turns(file).mine(time.monotonic() + 60):
             pass
     gc.collect()
     if before:

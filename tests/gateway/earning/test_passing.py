@@ -21,9 +21,9 @@ from gateway.loyalty.earning.schemas import ActionIn
 from gateway.loyalty.tiers.models import TierDay
 from tests.gateway.earning.conftest import Room, address, batches, wallet
 from tests.support.races import on_postgresql, overlap, until_ended_or_waiting
+from tests.support.waiting import PATIENCE
 
 pytestmark = on_postgresql
-PATIENCE = 20.0
 Begin = Callable[[Callable[[], Any]], "Future[Any]"]
 
 

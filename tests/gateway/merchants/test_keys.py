@@ -15,6 +15,7 @@ from gateway.identity.merchants.keys import TOKEN, ApiKeys, Caller
 from gateway.identity.merchants.models import ApiKey, Scope
 from tests.gateway.merchants.conftest import Room
 from tests.support.races import on_postgresql, together
+from tests.support.waiting import PATIENCE
 
 
 def test_only_a_hash_of_a_key_is_kept(room: Room) -> None:
@@ -164,7 +165,7 @@ def test_two_operators_who_revoke_each_other_do_not_wait_in_a_circle(room: Room)
 
     class Meeting(ApiKeys):
         def _operator_keys(self, session: Session, now: int) -> list[ApiKey]:
-            both.wait(20)
+            both.wait(PATIENCE)
             return super()._operator_keys(session, now)
 
     def revoke(me: int) -> str:

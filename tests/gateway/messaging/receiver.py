@@ -56,7 +56,7 @@ def listening(receiver: Receiver, tls: bool = False) -> Iterator[Receiver]:
         def _answer(self, status: int) -> None:
             if receiver.drip:
                 self.wfile.write(b"HTTP/1.1 200 OK\r\n")
-                for _ in range(60):
+                while True:  # until who listens has gone
                     self.wfile.write(b"x-slow: 1\r\n")
                     self.wfile.flush()
                     time.sleep(0.1)

@@ -220,7 +220,7 @@ def test_a_kill_after_the_budget_was_spent_spends_nothing_and_releases_nothing(s
     scene.set_now(MONDAY + WEEK + QUIET)
     url = scene.db.url.render_as_string(hide_password=False)
     command = [sys.executable, "-c", KILLED, url, str(scene.clock.offset)]
-    died = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60)
+    died = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=300)
     assert died.returncode == -9
     assert (scene.released(), spent(scene), count(scene, StatFact)) == ({}, [0], 80)
     assert scene.close() == 1
