@@ -15,6 +15,7 @@ from gateway.core.jobs import Jobs
 from gateway.core.secrets import Secrets
 from gateway.models import metadata
 from tests.support.anvil import Anvil, anvil
+from tests.support.clocks import StoppedClock
 from tests.support.plans import Watch
 from tests.support.postgres import empty, postgres_url
 
@@ -86,8 +87,8 @@ def db(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def clock() -> Clock:
-    """Real time until a test turns `clock.offset`."""
-    return Clock()
+    """The time at which the test began, until it turns `clock.offset`."""
+    return StoppedClock()
 
 
 @pytest.fixture

@@ -13,15 +13,9 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.core.idempotency import IdempotentWrite, once
 from gateway.core.jobs import MOST, Job, Jobs, Registry, Unfinished
-from tests.support.clocks import StoppedClock
 from tests.support.races import on_postgresql, overlap, together
 
 NOW = 1_800_000_000
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return StoppedClock()
 
 
 class Rooms:

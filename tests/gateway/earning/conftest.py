@@ -55,7 +55,6 @@ from gateway.loyalty.tiers.service import Tiers
 from gateway.loyalty.tiers.vips import Vips
 from gateway.web import errors
 from gateway.web.guard import Guard
-from tests.support.clocks import StoppedClock
 
 DAY = 86_400
 CHAIN = 31_337
@@ -335,11 +334,6 @@ def build_room(db: Database, clock: Clock, jobs: Jobs, secrets: Secrets) -> Room
     room = Room(db, clock, jobs, hub, campaigns, earning, claims, settler, landing, tiers, early, TestClient(app))
     room.merchant, room.key = room.new_merchant()
     return room
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return StoppedClock()
 
 
 @pytest.fixture

@@ -51,10 +51,11 @@ def recovery_of(room: Room) -> Recovery:
 
 
 def back_up(db: Database) -> Rows:
-    """Every row but the chain's own."""
+    """Every row but the chain's own, with what a refund refers to before the refund."""
     kept = [table for table in metadata.sorted_tables if table is not ChainEvent.__table__]
     with db.read() as session:
-        return {table: [dict(row._mapping) for row in session.execute(sa.select(table))] for table in kept}
+        rows = {table: session.execute(sa.select(table).order_by(*table.primary_key)) for table in kept}
+        return {table: [dict(row._mapping) for row in found] for table, found in rows.items()}
 
 
 def restore(room: Room, backup: Rows, lands: bool) -> None:
