@@ -37,8 +37,8 @@ from gateway.identity.merchants.models import Scope
 from tests.support import processes
 from tests.support.anvil import CHAIN_ID, Anvil, anvil
 from tests.support.heart import Heart
+from tests.support.waiting import PATIENCE
 
-PATIENCE = 45.0
 PASSWORD = "the tests' keystore"
 FLAGS = ("--enable-tx-gas-limit",)
 
@@ -66,11 +66,11 @@ class House:
         self.url = f"http://127.0.0.1:{self.port}"
         self.logs = {name: folder / f"{name}.log" for name in ("gateway", "worker")}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
-        self.http = httpx.Client(base_url=self.url, timeout=30, transport=_Dressed(self.headers))
+        self.http = httpx.Client(base_url=self.url, timeout=60, transport=_Dressed(self.headers))
         self._clients: dict[str | None, Client] = {}
         self._numbers = itertools.count(1)
 
-        self.rpc = Rpc(node.url)
+        self.rpc = Rpc(node.url, timeout=60)
         self.heart = Heart(node.url, self.pulse)
         self.bank_key = secrets.token_bytes(32)
         local.fund_gas(self.rpc, address_of(self.bank_key))
@@ -174,7 +174,7 @@ class House:
             processes.wait_until(lambda: self._answers(url), process, log)
             yield url
         finally:
-            processes.stop(process, seconds=20)
+            processes.stop(process)
 
     def try_gateway(self, settings: Mapping[str, str]) -> tuple[int | None, str]:
         """(exit code, output) of another gateway with these settings instead; None when it goes on running."""
@@ -203,7 +203,7 @@ class House:
     def stop(self, *names: str) -> None:
         """Asks processes to end (default: all) and waits."""
         for name in names or tuple(self.running):
-            processes.stop(self.running.pop(name), seconds=20)
+            processes.stop(self.running.pop(name))
 
     def _answers(self, url: str = "") -> bool:
         try:
@@ -322,10 +322,11 @@ class House:
 
 
 class _Dressed(httpx.HTTPTransport):
-    """Puts headers on every request."""
+    """Puts headers on every request. Each has a connection of its own: uvicorn closes one that has been idle for five
+    seconds, perhaps while the next request is on its way."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
-        super().__init__()
+        super().__init__(limits=httpx.Limits(max_keepalive_connections=0))
         self._headers = headers
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

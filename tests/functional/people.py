@@ -13,12 +13,14 @@ from typing import Any
 import httpx
 
 from gateway.chain import calls, local
+from gateway.chain.errors import ChainError
 from gateway.chain.hexes import checksum, to_hex
 from gateway.chain.sender import GWEI, Sender
 from gateway.chain.signatures import address_of
-from gateway.client import Client
+from gateway.client import Client, ProblemAnswer
 from gateway.commands import offer as offers
 from gateway.commands.chain import Own
+from gateway.commands.console import CommandError
 from gateway.commands.creating import SPENDING_TIME, Registration, Terms, create_on_chain, register
 from gateway.commands.holder import Holder as Wallet
 from gateway.commands.merchant import SCOPES, accept_campaign, set_delegate
@@ -27,6 +29,7 @@ from gateway.commands.wallets import SealKeys
 from gateway.commands.wallets import Wallet as Keys
 from gateway.core.durations import DAY
 from tests.functional.house import House, done
+from tests.support.waiting import PATIENCE, in_time
 
 #: A point a currency unit.
 RULES = {"rules": [{"kind": "per_currency", "points": 100, "per": 100}]}
@@ -109,6 +112,14 @@ class Merchant:
             self.house.until(lambda: self._is_seen(campaign, budget, pot, daily_cap), "the gateway sees the campaign")
         return campaign
 
+    def brief(self, **terms: Any) -> int:
+        """A campaign that is over a few seconds after it was made, as soon as that can be; its number."""
+        made: list[int] = []
+        # It may be over before it is funded or known.
+        refused = (ChainError, CommandError, ProblemAnswer)
+        in_time(lambda lasts: made.append(self.campaign(lasts=int(lasts), **terms)), 5, 20, 60, late=refused)
+        return made[0]
+
     def _is_seen(self, campaign: int, budget: int, pot: int, daily_cap: int) -> bool:
         """Whether the gateway knows the chain's money, cap and merchants: it takes them from there, at depth."""
         seen = self.client.campaign(campaign)
@@ -171,7 +182,7 @@ class Holder:
         """A new key that nobody has heard of."""
         key = secrets.token_bytes(32)
         seals = SealKeys(Path(house.folder) / f"{to_hex(address_of(key))}.seals", key)
-        return cls(house, key, Wallet(house.client(), Keys("holder", key, seals), house.chain, patience=60))
+        return cls(house, key, Wallet(house.client(), Keys("holder", key, seals), house.chain, patience=PATIENCE))
 
     @classmethod
     def rich(cls, house: House, points: int) -> Holder:

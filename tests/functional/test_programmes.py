@@ -28,12 +28,13 @@ from tests.functional.people import RULES, Holder, Merchant
 pytestmark = pytest.mark.parametrize("house", ["sqlite"], indirect=True)
 EXAMPLES = Path(__file__).parents[2] / "docs/examples"
 LONDON = ZoneInfo("Europe/London")
+#: One for all of a test, which may run over midnight.
+NOW = datetime.now(LONDON)
 
 
 def last(weekday: int, hour: int, weeks: int = 1) -> int:
     """A moment of that weekday (Monday is 0) and hour in London, so many full weeks ago."""
-    now = datetime.now(LONDON)
-    return on(now.toordinal() - now.weekday() + weekday - 7 * weeks, hour)
+    return on(NOW.toordinal() - NOW.weekday() + weekday - 7 * weeks, hour)
 
 
 def on(day: int, hour: int = 12) -> int:
@@ -43,7 +44,7 @@ def on(day: int, hour: int = 12) -> int:
 
 def ten_days_of_a_year() -> int:
     """The ordinal of the day after ten days in a row that are over and lie in one calendar year."""
-    today = datetime.now(LONDON).date()
+    today = NOW.date()
     after = today.toordinal() - 1
     new_year = date(today.year, 1, 1).toordinal()
     return new_year if after - 10 < new_year < after else after
@@ -170,7 +171,7 @@ def badges_for_those_who_ask(house: House, campaign: int, ann: Holder, ben: Hold
 
 def test_supermarket(house: House, merchant: Merchant) -> None:
     wanted = campaign_file.load(EXAMPLES / "supermarket.yaml").model_dump(mode="json", exclude_none=True)
-    event, today = last(6, 12, weeks=4), datetime.now(LONDON).date()
+    event, today = last(6, 12, weeks=4), NOW.date()
     wanted["earning"]["multipliers"][1]["dates"] = dict.fromkeys(
         ("first", "last"), f"{datetime.fromtimestamp(event, LONDON):%F}"
     )

@@ -265,8 +265,8 @@ def test_webhooks_are_tried_again_under_their_id(house: House, merchant: Merchan
     receiver.answers = [500]
     campaign = merchant.campaign()
     done(merchant.report(merchant.purchase(campaign, 1_000, wallet=Holder.fresh(house).name)), 202)
-    house.until(lambda: len(receiver.messages) == 2, "the second attempt")
-    first, second = receiver.messages
+    house.until(lambda: len(receiver.messages) >= 2, "the second attempt")
+    first, second = receiver.messages[:2]
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     assert verified(secret, first) == verified(secret, second)
 
@@ -275,10 +275,11 @@ def test_webhooks_are_tried_again_under_their_id(house: House, merchant: Merchan
         return newest if newest["state"] == "delivered" else None
 
     seen = house.until(delivery, "it is delivered")
-    assert (seen["type"], seen["attempts"], seen["message"]) == ("batch.landed", 2, first.headers["webhook-id"])
+    attempts = len(receiver.messages)  # two, unless this process was too slow to answer the second
+    assert (seen["type"], seen["attempts"], seen["message"]) == ("batch.landed", attempts, first.headers["webhook-id"])
     done(merchant.call("POST", f"/webhooks/deliveries/{seen['id']}/replay"), 202)
-    house.until(lambda: len(receiver.messages) == 3, "the replay")
-    assert receiver.messages[2].headers["webhook-id"] == first.headers["webhook-id"]
+    house.until(lambda: len(receiver.messages) > attempts, "the replay")
+    assert receiver.messages[attempts].headers["webhook-id"] == first.headers["webhook-id"]
 
 
 def test_a_stranger_neither_sees_nor_removes_a_webhook(house: House, merchant: Merchant, receiver: Receiver) -> None:

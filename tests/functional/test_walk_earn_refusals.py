@@ -38,7 +38,7 @@ class Shop:
 @pytest.fixture(scope="module")
 def shop(house: House) -> Shop:
     merchant, stranger = Merchant.join(house), Merchant.join(house)
-    ended = merchant.campaign(lasts=5)
+    ended = merchant.brief()
     shop = Shop(
         house,
         merchant,

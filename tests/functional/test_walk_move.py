@@ -174,7 +174,7 @@ class Bench:
     def __init__(self, house: House) -> None:
         merchant = Merchant.join(house)
         self.house = house
-        self.ending = merchant.campaign(lasts=8, registered=False)
+        self.ending = merchant.brief(registered=False)
         self.source, self.closed = merchant.campaign(), merchant.campaign(closed=True)
         self.holder, self.friend = Holder.rich(house, 10_000), Holder.fresh(house)
         self.holder.wallet.landed(self.holder.wallet.enter(self.source, 5_000))

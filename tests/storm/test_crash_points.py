@@ -30,6 +30,7 @@ from tests.functional.till import refund
 from tests.storm.fleet import Fleet, answers
 from tests.support import forks
 from tests.support.processes import free_port
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 DAY = 86_400
@@ -121,7 +122,7 @@ class Town:
         process = self.fleet.serve("dying", port, crash_at=die)
         with pytest.raises(httpx.TransportError):
             self.fleet.call(method, path, body, key=key, once=once, at=f"http://127.0.0.1:{port}")
-        assert process.wait(10) == -signal.SIGKILL, self.fleet.tails()
+        assert process.wait(PATIENCE) == -signal.SIGKILL, self.fleet.tails()
         first, again = (_told(self.fleet.call(method, path, body, key=key, once=once)) for _ in range(2))
         assert first == again
         after(first)
@@ -309,7 +310,7 @@ def test_nothing_is_lost_and_nothing_happens_twice(fleet: Fleet) -> None:
             town._next -= 1  # the same holder: the second order waits for the first
             town.send(walk)
         dying = fleet.work(crash_at=place)
-        assert dying.wait(20) == -signal.SIGKILL, f"{place} was not reached\n{fleet.tails()}"
+        assert dying.wait(PATIENCE) == -signal.SIGKILL, f"{place} was not reached\n{fleet.tails()}"
     fleet.work()
     town.check()
     assert not fleet.faults(), "\n".join(fleet.faults()[:20])
@@ -326,12 +327,12 @@ def test_a_large_file_of_codes_is_added_once_or_taken_away(fleet: Fleet) -> None
         process = fleet.serve("dying", port, crash_at=re.sub(r"^\w+", r"\g<0>.codes", place))
         with pytest.raises(httpx.TransportError):
             send(at=f"http://127.0.0.1:{port}")
-        assert process.wait(10) == -signal.SIGKILL, fleet.tails()
+        assert process.wait(PATIENCE) == -signal.SIGKILL, fleet.tails()
         if not decided:
             refused(send(), 503, "busy")
         if place != "accepted":  # minutes later
             dying = fleet.fork("ending", forks.worker, {"crash_at": "ended.codes"}, FORK_SKEW="400")
-            assert dying.wait(20) == -signal.SIGKILL, fleet.tails()
+            assert dying.wait(PATIENCE) == -signal.SIGKILL, fleet.tails()
         later = fleet.fork("later", forks.worker, {}, FORK_SKEW="400")
         fleet.until(lambda send=send: send().status_code == 201, "the file is in")
         assert send().json() == {"offer": offer, "added": CODES}
@@ -349,13 +350,19 @@ def test_what_is_asked_to_end_ends_in_order(fleet: Fleet) -> None:
         fleet.until(partial(_says, log, "worker.started"), "it turns")
         town.send(walk)
         os.kill(worker.pid, signal.SIGTERM)
-        assert worker.wait(10) == 0, fleet.tails()
+        assert worker.wait(PATIENCE) == 0, fleet.tails()
     town.check()
     assert not fleet.faults(), "\n".join(fleet.faults()[:20])
 
 
 def _says(log: Path, text: str) -> bool:
     return log.exists() and text in log.read_text()
+
+
+def _reads(port: int) -> bool:
+    """Whether a gateway of this machine has room taken for a body."""
+    metrics = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text
+    return re.search(r"^loyalty_body_bytes [1-9]", metrics, re.MULTILINE) is not None
 
 
 def _ask_gateway_to_end(town: Town) -> None:
@@ -367,13 +374,14 @@ def _ask_gateway_to_end(town: Town) -> None:
     head += [f"Content-Length: {len(content)}", f"Authorization: Bearer {key}", f"Idempotency-Key: {once}", "", ""]
     with socket.create_connection(("127.0.0.1", port)) as till:
         till.sendall("\r\n".join(head).encode() + content[:20])
-        time.sleep(0.3)  # until the server has read so much
+        town.fleet.until(partial(_reads, port), "the server has begun to read it")
         os.kill(process.pid, signal.SIGTERM)
         town.fleet.until(lambda: not answers(port), "no other request is begun")
         assert process.poll() is None
         till.sendall(content[20:])
         told = b"".join(iter(lambda: till.recv(65_536), b""))
-    assert process.wait(10) == -signal.SIGTERM, town.fleet.tails()  # by its own hand, after everything was answered
+    # By its own hand, after everything was answered.
+    assert process.wait(PATIENCE) == -signal.SIGTERM, town.fleet.tails()
     assert told.startswith(b"HTTP/1.1 202 "), told
     first = _told(httpx.Response(202, content=told.partition(b"\r\n\r\n")[2]))
     assert _told(town.fleet.call(method, path, body, key=key, once=once)) == first

@@ -20,6 +20,7 @@ from tests.functional.people import Holder, Merchant
 from tests.storm.fleet import Fleet, open_fleet
 from tests.support.postgres import postgres_url, server
 from tests.support.processes import free_port
+from tests.support.waiting import PATIENCE
 
 KEYS = 3
 CAP = 10_000_000
@@ -85,7 +86,7 @@ def test_many_of_everything(fleet: Fleet) -> None:
         fleet.forks[name].end()
     dying = fleet.work(crash_at="saved.award")
     done(merchant.report(merchant.purchase(numbers[0], 100, wallet=holders[0].name)), 202)
-    assert dying.wait(20) == -signal.SIGKILL
+    assert dying.wait(PATIENCE) == -signal.SIGKILL
     relief, began = fleet.work("second worker"), time.monotonic()
     fleet.until(lambda: not _unmined(database), "others send what it signed", 20)
     relieved = time.monotonic() - began

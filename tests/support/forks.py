@@ -75,7 +75,7 @@ class Fork:
     def go_on(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
 
-    def end(self, seconds: float = 10) -> None:
+    def end(self, seconds: float = 60) -> None:
         """Asks it to end; kills it when it has not after so many seconds."""
         self._process.terminate()
         self._process.join(seconds)

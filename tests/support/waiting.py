@@ -21,12 +21,13 @@ def until(condition: Callable[[], Result], what: str, pause: float = 0.01) -> Re
     return result
 
 
-def in_time(attempt: Callable[[float], None], *seconds: float) -> None:
+def in_time(attempt: Callable[[float], object], *seconds: float, late: tuple[type[Exception], ...] = ()) -> None:
     """Attempts something that must be done in the first of these times, and where it was not, in the next one. What a
-    machine that stalled has spoilt comes right with more time; a fault takes as much as it is given."""
+    machine that stalled has spoilt comes right with more time; a fault takes as much as it is given. `late`: what
+    may be raised when time ran out, beside AssertionError."""
     *short, last = seconds
     for time_given in short:
-        with suppress(AssertionError):
+        with suppress(AssertionError, *late):
             attempt(time_given)
             return
     attempt(last)
