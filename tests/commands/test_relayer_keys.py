@@ -10,6 +10,7 @@ import pytest
 from gateway.chain.rpc import Rpc
 from gateway.commands.house import House
 from tests.commands.conftest import CommandLine
+from tests.support.waiting import PATIENCE
 
 
 def award(loyalty: CommandLine, wallet: str, points: int) -> None:
@@ -66,7 +67,7 @@ def test_a_key_is_rotated(shop: CommandLine, house: House) -> None:
 
 
 def wait_for(loyalty: CommandLine, balance: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while loyalty.run("wallet", "balance", "alice").document["balance"] != balance:
         assert time.monotonic() < deadline
         time.sleep(0.3)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.commands.conftest import CommandLine
+from tests.support.waiting import PATIENCE
 
 #: A wallet that nobody of these houses has the key of.
 ANN = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
@@ -41,7 +42,7 @@ offers:
 """
 
 
-def until(done: Callable[[], bool], seconds: float = 60) -> None:
+def until(done: Callable[[], bool], seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline, "waited in vain"

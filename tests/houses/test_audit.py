@@ -242,7 +242,7 @@ PLANTED: list[tuple[Spoil, str]] = [
 ]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_life_leaves_no_difference_and_each_planted_one_is_found(lived: Lived) -> None:
     _is_in_order(lived)
     missed = []

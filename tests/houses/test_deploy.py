@@ -18,7 +18,7 @@ from tests.support.anvil import Anvil, anvil
 ROOT = Path(__file__).parents[2]
 TREASURY = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 NOBODY = "0x" + "17" * 20
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def deploy(node: Anvil, output: Path, *options: str) -> subprocess.CompletedProc
         env={**os.environ, "TMPDIR": str(output.parent)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
 
 

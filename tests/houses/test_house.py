@@ -15,7 +15,7 @@ from tests.commands.conftest import CommandLine
 from tests.houses.shops import ANN, balance, earn, until
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_everything_is_green_after_setting_up(shops: CommandLine) -> None:

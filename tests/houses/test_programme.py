@@ -12,7 +12,7 @@ from tests.commands.conftest import CommandLine
 from tests.houses.shops import ANN, OFFERS, TIERED, balance, earn, until
 
 EXAMPLES = Path(__file__).parents[2] / "docs/examples"
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_rewards_from_a_file_to_a_till_without_a_network(shops: CommandLine, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from scripts.expected_points import expected
 WEEK = Path("tests/data/online_retail_2010-12-01_07.csv.gz")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_week_agrees_and_a_hundredth_at_another_wallet_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ LINES = [
 ]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_two_runs_agree_and_the_second_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PASSWORD_VARIABLE, "replay")
     file = tmp_path / "purchases.csv"
@@ -55,7 +55,7 @@ def test_two_runs_agree_and_the_second_changes_nothing(tmp_path: Path, monkeypat
         assert replay_all.judge(*both)["agrees"] is False
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_actions_that_are_rejected_in_both_runs_alike_are_no_agreement(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -273,7 +273,7 @@ def everywhere(house: House, receiver: Receiver) -> dict[str, bytes]:
     return dump(house) | logs | pages | {"chain": ledger(house), "webhooks": told}
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_nothing_of_a_request_stays(house: House, receiver: Receiver) -> None:
     values = live(house, receiver)
     assert sweep(house, values) > 1_000

@@ -19,11 +19,12 @@ from gateway.commands.processes import port_is_free
 from gateway.commands.state import PASSWORD_VARIABLE, State
 from tests.commands.conftest import CommandLine
 from tests.support.processes import free_port
+from tests.support.waiting import PATIENCE
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
-def until(done: Callable[[], bool], seconds: float = 90) -> None:
+def until(done: Callable[[], bool], seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline, "waited in vain"
@@ -91,7 +92,7 @@ def test_a_killed_house_goes_on_and_nothing_is_lost_or_doubled(tmp_path: Path, m
         audit = loyalty.run("audit").document
         assert (audit["ok"], audit["totals"]["supply"]) == (True, 1_000)
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
     assert not (state.root / "gateway.db-wal").exists(), "who closes the last connection tidies up"
     assert port_is_free(port)
     assert port_is_free(rpc_port)

@@ -34,6 +34,7 @@ from gateway.loyalty.ledger.service import Ledger
 from gateway.loyalty.rules.document import RulesDocument
 from tests.gateway.earning.conftest import address, wallet
 from tests.support.anvil import Anvil, anvil
+from tests.support.clocks import StoppedClock
 from tests.support.hub import DAY, Hub
 
 KEY = keccak256(b"the relayer of these tests")
@@ -94,7 +95,7 @@ class World:
 
 @pytest.fixture
 def world(db: Database, jobs: Jobs, secrets: Secrets, node: Anvil) -> Iterator[World]:
-    clock = Clock()
+    clock = StoppedClock()
     jobs.clock = clock
     hub = Hub.deploy(node.url)
     owner = hub.owner()
