@@ -157,7 +157,7 @@ class Server:
         return f"postgresql+psycopg://postgres@/{database}?host={self.folder}"
 
     def dsn(self, database: str = "postgres") -> str:
-        return f"host={self.folder} user=postgres dbname={database} connect_timeout=5"
+        return f"host={self.folder} user=postgres dbname={database} connect_timeout=60"
 
     def _answers(self) -> bool:
         try:
