@@ -39,10 +39,8 @@ from gateway.loyalty.campaigns import routes as campaigns_routes
 from gateway.loyalty.earning.play.service import Play
 from gateway.loyalty.ledger.models import STREAM as LEDGER_STREAM
 from gateway.loyalty.ledger.service import Ledger
-from tests.gateway.earning.conftest import ASSET, CHAIN, DAY, HUB, OPERATOR, TOKEN, Room, build_room, clock
+from tests.gateway.earning.conftest import ASSET, CHAIN, DAY, HUB, OPERATOR, TOKEN, Room, build_room
 from tests.support.proving import proof
-
-__all__ = ["clock"]
 
 CONTRACT = b"\xba" * 20
 DEPLOYMENT = Deployment(CHAIN, bytes(32), TOKEN, HUB, ASSET, 100, 1, bytes(32), bytes(32), "Points", CONTRACT)

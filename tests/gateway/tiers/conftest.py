@@ -1,5 +1,5 @@
 """The earning room with its ladders."""
 
-from tests.gateway.earning.conftest import clock, room
+from tests.gateway.earning.conftest import room
 
-__all__ = ["clock", "room"]
+__all__ = ["room"]
