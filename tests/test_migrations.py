@@ -106,7 +106,7 @@ def test_numbers_are_given_once(empty: Database) -> None:
         command.downgrade(config, "0020")
         connection.execute(sa.insert(Job), [{"id": 3, **job}, {"id": 4, **job}])
         command.upgrade(config, "0021")
-        assert connection.scalars(sa.select(Job.id)).all() == [3, 4]
+        assert connection.scalars(sa.select(Job.id).order_by(Job.id)).all() == [3, 4]
         counted = {name for name, table in metadata.tables.items() if table.dialect_options["sqlite"]["autoincrement"]}
         if empty.sqlite:
             told = sa.text("SELECT name FROM sqlite_schema WHERE sql LIKE '%AUTOINCREMENT%'")

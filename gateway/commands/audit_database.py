@@ -169,12 +169,10 @@ def _holding(row: Holding, account: Account, hold: int, time: int) -> Iterator[D
             kept.lots[period] = points
     if hold:
         kept.mature(hold, time)
-    pairs = (
-        ("matured", account.matured, kept.matured),
-        ("pending", account.pending, kept.pending),
-        ("next maturity", account.next_maturity(hold), kept.next_maturity(hold)),
-        ("stay", int(account.stay), int(kept.stay)),
-    )
+    pairs = [("matured", account.matured, kept.matured), ("stay", int(account.stay), int(kept.stay))]
+    for period in sorted(account.lots | kept.lots):
+        when = f"maturing at {(period + 2) * hold}"
+        pairs.append((when, account.lots.get(period, 0), kept.lots.get(period, 0)))
     for name, wanted, found in pairs:
         if wanted != found:
             yield Difference("ledger-holding", f"{_holder((row.holder, row.campaign))} {name}", wanted, found)

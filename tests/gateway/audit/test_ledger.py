@@ -162,7 +162,8 @@ def _lost_holding(session: Session) -> None:
 
 
 def _young_becomes_old(session: Session) -> None:
-    row = next(row for row in session.scalars(sa.select(Holding)) if row.young)
+    newest = sa.select(Holding).where(Holding.campaign == 2).order_by(Holding.period.desc())
+    row = next(row for row in session.scalars(newest) if row.young and row.old)  # neither is matured
     row.old, row.young = row.old + 1, row.young - 1
 
 
