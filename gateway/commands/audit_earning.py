@@ -1,4 +1,14 @@
-"""Holds the rebuilt books against what earning keeps, and that against itself: actions, batches, carries, promises."""
+"""Holds the rebuilt books against what earning keeps, and that against itself: actions, batches, carries, promises.
+
+What always holds, after every transaction:
+
+1. promised: reserved = unsettled awards + award batches on their way + what rounding carries on; a refund frees nothing
+   before the settlement of what it refunds
+2. each wallet: settled awards - settled refunds = award entries - clawback entries + carried - owed - ahead + back,
+   where a clawback entry counts in full until it landed, and then as what it took; `ahead` and `back` are not empty
+   only after a restore, and a campaign's `ahead`, which it may promise above its budget, is its wallets'
+3. an action is in one batch at most, a number in one batch, a batch's content is its entries: by the tables' own keys
+"""
 
 from __future__ import annotations
 
@@ -82,7 +92,15 @@ def _landed(
                 yield Difference("batch-taken", f"{where}, {short(wallet)}", f"at most {amount}", taken or "none")
 
 
-def settled(session: Session) -> Iterator[Difference]:
+def against_itself(session: Session) -> Iterator[Difference]:
+    """What earning keeps, held against itself."""
+    yield from _settled(session)
+    yield from _promises(session)
+    yield from _quotas(session)
+    yield from _refunds(session)
+
+
+def _settled(session: Session) -> Iterator[Difference]:
     """For each campaign and wallet: what settled actions came to went out, is carried on, or is owed; after a restore,
     less what went out for actions that were forgotten and not told again."""
     earned: Counter[Place] = Counter()
@@ -108,9 +126,8 @@ def settled(session: Session) -> Iterator[Difference]:
             yield Difference("settled-points", f"campaign {campaign}, {who}", earned[place], accounted[place])
 
 
-def promises(session: Session) -> Iterator[Difference]:
-    """What a campaign has reserved is what it still has to pay; what a merchant used of its quota is what it reported;
-    nothing was refunded above what it had earned."""
+def _promises(session: Session) -> Iterator[Difference]:
+    """What a campaign has reserved is what it still has to pay, and what it paid ahead is what its wallets got."""
     expected: Counter[int] = Counter()
     open_awards = sa.select(Action.campaign_id, sa.func.sum(Action.points)).where(
         Action.state.in_(PROMISED), Action.kind != ActionKind.REFUND
@@ -120,17 +137,19 @@ def promises(session: Session) -> Iterator[Difference]:
     queued = sa.select(Batch).where(Batch.state == BatchState.QUEUED, Batch.kind == BatchKind.AWARD)
     for batch in session.scalars(queued):
         expected[batch.campaign_id] += batch.total
-    carried = sa.select(Carry.campaign_id, sa.func.sum(Carry.points)).group_by(Carry.campaign_id)
-    for campaign, points in session.execute(carried):
-        expected[campaign] += int(points)
-    for campaign, reserved in session.execute(sa.select(Campaign.id, Campaign.reserved)).tuples():
-        if reserved != expected[campaign]:
-            yield Difference("campaign-reserved", f"campaign {campaign}", expected[campaign], reserved)
-    yield from _quotas(session)
-    yield from _refunds(session)
+    ahead: Counter[int] = Counter()
+    for carry in session.scalars(sa.select(Carry)):
+        expected[carry.campaign_id] += carry.points
+        ahead[carry.campaign_id] += carry.ahead
+    for row in session.scalars(sa.select(Campaign)):
+        if row.reserved != expected[row.id]:
+            yield Difference("campaign-reserved", f"campaign {row.id}", expected[row.id], row.reserved)
+        if row.ahead != ahead[row.id]:
+            yield Difference("campaign-ahead", f"campaign {row.id}", ahead[row.id], row.ahead)
 
 
 def _quotas(session: Session) -> Iterator[Difference]:
+    """What a merchant used of its quota is what it reported."""
     day = Action.created_at - Action.created_at % DAY
     reported = (
         sa.select(Action.campaign_id, Action.merchant_id, day, sa.func.sum(Action.points))
@@ -151,6 +170,7 @@ def _quotas(session: Session) -> Iterator[Difference]:
 
 
 def _refunds(session: Session) -> Iterator[Difference]:
+    """Nothing was refunded above what it had earned."""
     target = aliased(Action)
     taken_back = (
         sa.select(target.id, target.points, target.amount, sa.func.sum(Action.points), sa.func.sum(Action.amount))

@@ -204,6 +204,7 @@ PLANTED: list[tuple[Spoil, str]] = [
     (_change(Campaign, "pot", -1, Campaign.pot > 0), "campaign-mirror"),
     (_change(Campaign, "daily_cap", 1), "campaign-mirror"),
     (_change(Campaign, "reserved", 1), "campaign-reserved"),
+    (_change(Campaign, "ahead", 1), "campaign-ahead"),
     (_set(Campaign, "next_number", 1), "campaign-number-behind"),
     (_set(Campaign, "terms_hash", bytes(32)), "campaign-mirror"),
     (_change(QuotaUse, "points", -1), "quota-use"),

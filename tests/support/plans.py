@@ -49,7 +49,6 @@ GROWS = frozenset(
 WHOLE_BY_NATURE = (
     "gateway/commands/",
     "gateway/migrations",
-    "gateway/loyalty/earning/books.py",
     "gateway/web/metrics.py:_chain",  # counts transactions by their state, in the index alone
 )
 #: From end to end, or from the beginning to a row that is mostly near the end.
