@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from gateway.chain.rpc import Rpc
 from gateway.commands.house import House
 from tests.commands.conftest import CommandLine
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import until
 
 
 def award(loyalty: CommandLine, wallet: str, points: int) -> None:
@@ -67,10 +66,7 @@ def test_a_key_is_rotated(shop: CommandLine, house: House) -> None:
 
 
 def wait_for(loyalty: CommandLine, balance: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while loyalty.run("wallet", "balance", "alice").document["balance"] != balance:
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
+    until(lambda: loyalty.run("wallet", "balance", "alice").document["balance"] == balance, "the award lands")
 
 
 def nonce(house: House, address: str) -> int:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import pytest
 
 from tests.commands.conftest import CommandLine
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import until
 
 #: A wallet that nobody of these houses has the key of.
 ANN = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
@@ -42,13 +41,6 @@ offers:
 """
 
 
-def until(done: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.3)
-
-
 @pytest.fixture(scope="module")
 def shops(loyalty: CommandLine) -> CommandLine:
     """Merchant "hill" with the open campaign 1, "dale" with the closed campaign 2 (10 % bonus), both funded."""
@@ -77,4 +69,4 @@ def earn(loyalty: CommandLine, name: str, points: int) -> None:
         action = {"campaign": 1, "kind": "purchase", "occurred_at": int(time.time()), "claim": True, "amount": points}
         code = client.report(action, f"receipt-{name}")["claim"]["code"]
     assert loyalty.run("wallet", "claim", name, code).document["points"] == points
-    until(lambda: balance(loyalty, address) == points)
+    until(lambda: balance(loyalty, address) == points, "the purchase counts")

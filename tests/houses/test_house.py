@@ -12,7 +12,8 @@ from gateway.client import ProblemAnswer
 from gateway.commands.house import House
 from gateway.commands.wallets import listed as listed_wallets
 from tests.commands.conftest import CommandLine
-from tests.houses.shops import ANN, balance, earn, until
+from tests.houses.shops import ANN, balance, earn
+from tests.support.waiting import until
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 pytestmark = pytest.mark.timeout(900)
@@ -52,7 +53,7 @@ def test_a_file_is_replayed_once_however_often_it_is_sent(shops: CommandLine, tm
     assert first["lines_not_sent"] == {"refund-of-nothing-bought-in-file": 1}
     assert first["rejected"] == first["claims_refused"] == {}
     supply = before + 4_300 - 250
-    until(lambda: shops.supply() == supply)
+    until(lambda: shops.supply() == supply, "what was told is minted")
     second = shops.run(*words).document
     assert second["repeated"] == second["actions"] == 3
     assert {**second, "repeated": 0, "seconds": 0, "actions_per_second": 0} == {
@@ -100,7 +101,7 @@ def test_a_file_of_actions_is_imported_once_and_an_import_goes_on_where_it_stopp
     assert [json.loads(line)["line"] for line in report.read_text().splitlines()] == [2, 3, 4, 5, 6, 7]
     again = shops.run(*words, fails=1).document
     assert (again["repeated"], again["points"]) == (4, 1_200)
-    until(lambda: shops.supply() == before + 1_050)  # all but the code, which nobody claimed
+    until(lambda: shops.supply() == before + 1_050, "the others are minted")  # all but the code, which nobody claimed
 
 
 def test_an_older_programmes_balances_come_in_and_two_people_give(shops: CommandLine, tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ def test_an_older_programmes_balances_come_in_and_two_people_give(shops: Command
     assert shops.run("wallet", "claim", "newcomer", welcome).document["points"] == 500
     adjusted = shops.run("grant", "adjust", 1, "newcomer", 3, "--reason", "goodwill", "--merchant", "hill").document
     assert adjusted["state"] == "given"
-    until(lambda: shops.supply() == before + 21_425 + 800)
+    until(lambda: shops.supply() == before + 21_425 + 800, "the file is minted")
     log = shops.run("merchant", "log", "hill", "--what", "grant.approved").document
     assert [(change["subject"], change["after"]) for change in log] == [(waiting["id"], {"state": "given"})]
 
@@ -188,7 +189,7 @@ def test_points_become_a_code_that_works_once(shops: CommandLine, tmp_path: Path
     paid = shops.state.merchant("dale").address
     assert balance(shops, paid) == 4_000
     shops.run("merchant", "cash-out", "dale", 40)
-    until(lambda: balance(shops, paid) == 0)
+    until(lambda: balance(shops, paid) == 0, "it is paid")
 
 
 def test_holders_move_their_points_through_the_gateway(shops: CommandLine) -> None:
@@ -229,7 +230,10 @@ def test_a_merchant_runs_its_campaigns_and_offers(shops: CommandLine, tmp_path: 
 
     shops.run("campaign", "invite", 2, "hill", *dale, "--daily-quota", 5)
     shops.run("merchant", "accept", "hill", 2)
-    until(lambda: all(member["accepted"] for member in shops.run("campaign", "show", 2).document["merchants"]))
+    until(
+        lambda: all(member["accepted"] for member in shops.run("campaign", "show", 2).document["merchants"]),
+        "all have accepted",
+    )
     again = shops.run("campaign", "invite", 2, "hill", *dale, "--daily-quota", 6).document
     assert again["daily_quota"] == 6_00
     rules = tmp_path / "rules.json"
@@ -307,7 +311,7 @@ def test_a_holder_leaves_when_the_gateway_is_gone(shops: CommandLine, house: Hou
     assert shops.run("wallet", "balance", emil, "--direct").document["balance"] == 1_500
     house.start_gateway()
     house.wait()
-    until(lambda: balance(shops, "emil") == 1_500)
+    until(lambda: balance(shops, "emil") == 1_500, "he has them")
 
 
 def test_points_behind_a_link(shops: CommandLine) -> None:
@@ -315,11 +319,11 @@ def test_points_behind_a_link(shops: CommandLine) -> None:
     shops.run("wallet", "new", "jon")
     assert shops.run("wallet", "gift", "ida", "0.50", fails=1).document["error"]["code"] == "below-relay-minimum"
     link = shops.run("wallet", "gift", "ida", "4").document["link"]
-    until(lambda: shops.run("wallet", "gifts").document[0]["points"] == 400)
+    until(lambda: shops.run("wallet", "gifts").document[0]["points"] == 400, "the gift is there")
     assert shops.run("wallet", "gifts", "--links").document[0]["link"] == link
     assert shops.run("wallet", "take", "jon", link[:-1], fails=1).document["error"]["code"] == "bad-gift"
     assert shops.run("wallet", "take", "jon", link).document == {"points": 400}
-    until(lambda: balance(shops, "jon") == 400)
+    until(lambda: balance(shops, "jon") == 400, "he has them")
     assert balance(shops, "ida") == 600
     assert shops.run("wallet", "take", "ida", link, fails=1).document["error"]["code"] == "gift-empty"
 
@@ -350,7 +354,7 @@ def test_a_merchant_manages_its_webhooks(shops: CommandLine) -> None:
     listed = shops.run("webhook", "list", "--merchant", "hill").document
     assert [(hook["id"], hook["url"], hook["active"]) for hook in listed] == [(made["id"], url, True)]
     earn(shops, "hooked", 1_00)
-    until(lambda: shops.run("webhook", "messages", "--merchant", "hill").document)
+    until(lambda: shops.run("webhook", "messages", "--merchant", "hill").document, "it is told")
     message = shops.run("webhook", "messages", "--merchant", "hill").document[0]
     assert (message["webhook"], message["type"]) == (made["id"], "batch.landed")
     assert shops.run("webhook", "replay", message["id"], "--merchant", "hill").document["id"] == message["id"]

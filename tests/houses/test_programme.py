@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.commands.conftest import CommandLine
-from tests.houses.shops import ANN, OFFERS, TIERED, balance, earn, until
+from tests.houses.shops import ANN, OFFERS, TIERED, balance, earn
+from tests.support.waiting import until
 
 EXAMPLES = Path(__file__).parents[2] / "docs/examples"
 pytestmark = pytest.mark.timeout(900)
@@ -61,9 +62,9 @@ def test_who_stands_higher_pays_less(shops: CommandLine, tmp_path: Path) -> None
     assert (prices("kim"), prices("lee")) == ([300, 500], [500])
     for name in ("kim", "lee"):
         shops.run("wallet", "redeem", name, offer)
-    until(lambda: (balance(shops, "kim"), balance(shops, "lee")) == (700, 500))
+    until(lambda: (balance(shops, "kim"), balance(shops, "lee")) == (700, 500), "both have theirs")
     shops.run("wallet", "redeem", "kim", offer, "--full-price")
-    until(lambda: balance(shops, "kim") == 200)
+    until(lambda: balance(shops, "kim") == 200, "it is paid")
     assert shops.run("audit").document["ok"]
 
 
@@ -121,7 +122,10 @@ def test_a_wallet_plays_climbs_and_is_given_a_rung(shops: CommandLine, tmp_path:
     place = shops.run("wallet", "tiers", "zoe").document[0]
     assert (place["rung"], place["through"], place["vip"]) == ("friend", "2037-12-31", True)
     shops.run("wallet", "board", "zoe", campaign, "--as", "brave-otter-42")
-    until(lambda: bool(shops.run("campaign", "board", campaign).document["items"]))
-    until(lambda: shops.run("campaign", "board", campaign).document["items"][0]["points"] == 10 * 10 + 300)
+    until(lambda: bool(shops.run("campaign", "board", campaign).document["items"]), "somebody is on it")
+    until(
+        lambda: shops.run("campaign", "board", campaign).document["items"][0]["points"] == 10 * 10 + 300,
+        "all of it counts",
+    )
     time.sleep(1)  # of two words of one second the first counts
     assert shops.run("wallet", "board", "zoe", campaign, "--leave").document["pseudonym"] is None

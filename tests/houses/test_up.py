@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,16 +19,9 @@ from gateway.commands.processes import port_is_free
 from gateway.commands.state import PASSWORD_VARIABLE, State
 from tests.commands.conftest import CommandLine
 from tests.support.processes import free_port
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.timeout(900)
-
-
-def until(done: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.2)
 
 
 def _as_from_a_terminal() -> None:
@@ -51,7 +44,7 @@ def up(state: Path, port: int, rpc_port: int) -> Iterator[subprocess.Popen[bytes
                 assert process.poll() is None, (state.parent / "up.log").read_text()
                 return client.ready()[0]
 
-            until(ready)
+            until(ready, "it is ready")
         yield process
     finally:
         process.kill()
@@ -83,12 +76,12 @@ def test_a_killed_house_goes_on_and_nothing_is_lost_or_doubled(tmp_path: Path, m
             process.kill()
             process.wait()
     # Its children end with it, the chain after having saved itself.
-    until(lambda: port_is_free(port) and port_is_free(rpc_port))
+    until(lambda: port_is_free(port) and port_is_free(rpc_port), "nobody listens")
     with up(state.root, port, rpc_port) as process:
         with loyalty.client("hill") as client:
             for number in range(10):
                 report(number)
-            until(lambda: client.wallet(wallet)["balance"] == 1_000)
+            until(lambda: client.wallet(wallet)["balance"] == 1_000, "the purchase counts")
         audit = loyalty.run("audit").document
         assert (audit["ok"], audit["totals"]["supply"]) == (True, 1_000)
         process.send_signal(signal.SIGINT)
