@@ -113,11 +113,8 @@ def test_a_wallet_plays_climbs_and_is_given_a_rung(shops: CommandLine, tmp_path:
     place = shops.run("wallet", "tiers", "zoe").document[0]
     assert (place["rung"], place["counted"], place["next"]["missing"], place["vip"]) == ("guest", 1, 7, False)
     wish = tmp_path / "wish.json"
-    wish.write_text(
-        json.dumps(
-            shops.run("wallet", "ask-rung", "zoe", campaign, "regulars", "friend", "--until", "2038-12-31").document
-        )
-    )
+    asked = shops.run("wallet", "ask-rung", "zoe", campaign, "regulars", "friend", "--until", "2038-12-31").document
+    wish.write_text(json.dumps(asked))
     shops.run("campaign", "vip", wish, "--merchant", "hill", "--last", "2037-12-31")
     place = shops.run("wallet", "tiers", "zoe").document[0]
     assert (place["rung"], place["through"], place["vip"]) == ("friend", "2037-12-31", True)
