@@ -12,7 +12,6 @@ import os
 import secrets
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,10 +33,9 @@ from gateway.core.clock import Clock
 from gateway.core.db import Database
 from gateway.identity.merchants.keys import ApiKeys
 from gateway.identity.merchants.models import Scope
-from tests.support import processes
+from tests.support import processes, waiting
 from tests.support.anvil import CHAIN_ID, Anvil, anvil
 from tests.support.heart import Heart
-from tests.support.waiting import PATIENCE
 
 PASSWORD = "the tests' keystore"
 FLAGS = ("--enable-tx-gas-limit",)
@@ -193,7 +191,7 @@ class House:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                timeout=PATIENCE,
+                timeout=waiting.PATIENCE,
                 text=True,
             )
         except subprocess.TimeoutExpired as error:
@@ -222,15 +220,12 @@ class House:
 
     # ------------------------------------------------------------------- asking
 
-    def until(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+    def until(self, condition: Callable[[], Any], what: str) -> Any:
         """Waits for `condition` to be true and returns what it gave; AssertionError with the logs' ends."""
-        deadline = time.monotonic() + seconds
-        while True:
-            result = condition()
-            if result:
-                return result
-            assert time.monotonic() < deadline, f"{what}: not within {seconds} s\n{self.tails()}"
-            time.sleep(0.1)
+        try:
+            return waiting.until(condition, what, 0.1)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.tails()}") from error
 
     def tails(self) -> str:
         """The ends of both logs."""

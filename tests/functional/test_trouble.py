@@ -81,7 +81,7 @@ def test_node_down(lonely_database_url: str, tmp_path: Path) -> None:
         assert done(merchant.report(report, once="receipt-1"), 202) == accepted
 
         stack.enter_context(anvil(*FLAGS, state=state, port=node.port))
-        house.until(lambda: house.balance(holder.address) == 6_300, "what waited lands", 90)
+        house.until(lambda: house.balance(holder.address) == 6_300, "what waited lands")
         assert holder.points == 6_300
         house.client().move(order)  # this client asks again when it is told to
         house.until(lambda: house.balance(merchant.address) == 1_000, "orders are taken again")

@@ -344,7 +344,7 @@ def test_an_offer_of_another_merchants_wallet_is_refused(house: House, counter: 
 def test_a_dead_order_frees_its_code(house: House, doomed: Doomed) -> None:
     """The one code of the offer was reserved for an order whose nonce passed without its event."""
     path = f"/redemptions/{doomed.order['id']}"
-    dead = house.until(lambda: (s := done(house.call("GET", path)))["state"] == "dead" and s, "the order dies", 60)
+    dead = house.until(lambda: (s := done(house.call("GET", path)))["state"] == "dead" and s, "the order dies")
     assert dead["box"] is None
     assert doomed.holder.points == PRICE, "nothing was paid"
     # The code is there for the next one.

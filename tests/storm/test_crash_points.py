@@ -238,7 +238,7 @@ class Town:
     def check(self) -> None:
         """Everything settles by itself; then everybody has what is theirs, in the gateway's books and on the chain."""
         fleet = self.fleet
-        fleet.until(self._is_settled, "everything settles", 60)
+        fleet.until(self._is_settled, "everything settles")
         for holder, number in self.redemptions:
             box = fleet.client().redemption(number)
             assert box["state"] == "delivered"

@@ -141,7 +141,7 @@ def test_a_restored_database_takes_back_in_what_it_forgot(fleet: Fleet, tmp_path
     tills.again()
     tills.again()
     tills.wallets[people[4].address] += tills.buy(instant, 90, people[4])["points"]
-    fleet.until(lambda: tills.settled(held) and tills.badged(), "everybody has what is theirs, once", 60)
+    fleet.until(lambda: tills.settled(held) and tills.badged(), "everybody has what is theirs, once")
     codes = [known, *sold, tills.redeem(people[3], pool)]
     assert len(set(codes)) == 4
     fleet.until(lambda: tills.settled(held), "paid")
@@ -194,7 +194,7 @@ def lose(tills: Tills, backup: str, people: list[Holder], instant: int, claimed:
         # No code is taken before the chain has been asked.
         claim = {"code": claimed["claim"]["code"], "wallet": people[0].name}
         refused(fleet.call("POST", "/claims", claim), 503, "recovering")
-    fleet.until(lambda: _is_whole(fleet), "the database is whole again", 60)
+    fleet.until(lambda: _is_whole(fleet), "the database is whole again")
     log = fleet.logs["worker"].read_text()
     for event in ("relayer.database_is_behind", "batch.taken_back", "redemption.taken_back", "relayer.fence_passed"):
         assert event in log

@@ -12,11 +12,11 @@ Result = TypeVar("Result")
 PATIENCE = 120.0
 
 
-def until(condition: Callable[[], Result], what: str, pause: float = 0.01, seconds: float = PATIENCE) -> Result:
+def until(condition: Callable[[], Result], what: str, pause: float = 0.01) -> Result:
     """Looks every `pause` seconds until `condition` is true; what it gave. AssertionError when it never is."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE
     while not (result := condition()):
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE} s"
         time.sleep(pause)
     return result
 
