@@ -138,14 +138,15 @@ def _promises(session: Session) -> Iterator[Difference]:
     for batch in session.scalars(queued):
         expected[batch.campaign_id] += batch.total
     ahead: Counter[int] = Counter()
-    for carry in session.scalars(sa.select(Carry)):
-        expected[carry.campaign_id] += carry.points
-        ahead[carry.campaign_id] += carry.ahead
-    for row in session.scalars(sa.select(Campaign)):
-        if row.reserved != expected[row.id]:
-            yield Difference("campaign-reserved", f"campaign {row.id}", expected[row.id], row.reserved)
-        if row.ahead != ahead[row.id]:
-            yield Difference("campaign-ahead", f"campaign {row.id}", ahead[row.id], row.ahead)
+    for campaign, points, paid in session.execute(sa.select(Carry.campaign_id, Carry.points, Carry.ahead)).tuples():
+        expected[campaign] += points
+        ahead[campaign] += paid
+    kept = sa.select(Campaign.id, Campaign.reserved, Campaign.ahead)
+    for campaign, reserved, paid in session.execute(kept).tuples():
+        if reserved != expected[campaign]:
+            yield Difference("campaign-reserved", f"campaign {campaign}", expected[campaign], reserved)
+        if paid != ahead[campaign]:
+            yield Difference("campaign-ahead", f"campaign {campaign}", ahead[campaign], paid)
 
 
 def _quotas(session: Session) -> Iterator[Difference]:

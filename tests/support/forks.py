@@ -75,10 +75,10 @@ class Fork:
     def go_on(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
 
-    def end(self, seconds: float = 60) -> None:
-        """Asks it to end; kills it when it has not after so many seconds."""
+    def end(self) -> None:
+        """Asks it to end; kills it when it has not after a minute."""
         self._process.terminate()
-        self._process.join(seconds)
+        self._process.join(60)
         if self.poll() is None:
             self.kill()
 

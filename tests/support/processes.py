@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tests.support.waiting import PATIENCE
+
 PR_SET_PDEATHSIG = 1
 
 
@@ -66,21 +68,21 @@ def start(
     return process
 
 
-def stop(process: subprocess.Popen[bytes], stop_with: signal.Signals = signal.SIGTERM, seconds: float = 60) -> None:
-    """Ask the process to end, kill it when it has not after `seconds`. Safe to call twice."""
+def stop(process: subprocess.Popen[bytes], stop_with: signal.Signals = signal.SIGTERM) -> None:
+    """Ask the process to end, kill it when it has not after a minute. Safe to call twice."""
     if process.poll() is not None:
         return
     process.send_signal(stop_with)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(seconds)
+        process.wait(60)
         return
     process.kill()
     process.wait()
 
 
-def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, seconds: float = 120) -> None:
+def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait until `ready()`; RuntimeError with the end of the log when the process dies or the time is over."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE
     while not ready():
         if process.poll() is not None or time.monotonic() > deadline:
             stop(process)

@@ -52,12 +52,12 @@ def test_who_has_written_lets_others_come(
     def attempt(look_again: float) -> None:
         monkeypatch.setattr(db_module, "LOOK_AGAIN", look_again)
         monkeypatch.setattr(turns, "LOOK_AGAIN", look_again)
-        _many_and_one(url, threads)
+        _many_and_one(url, threads, monkeypatch)
 
     in_time(attempt, 0.02, 0.2)
 
 
-def _many_and_one(url: str, threads: int) -> None:
+def _many_and_one(url: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     busy, till, ended = Database(url), Database(url), threading.Event()
     order: list[str] = []
     stood: list[int] = []  # how much had been written when the till came to the queue
@@ -67,7 +67,7 @@ def _many_and_one(url: str, threads: int) -> None:
         stood.append(len(order))
         return stand(until)
 
-    till._turns._stand = noted  # type: ignore[method-assign]
+    monkeypatch.setattr(till._turns, "_stand", noted)
 
     def write(database: Database, name: str) -> None:
         with database.begin() as session:
