@@ -230,6 +230,7 @@ def test_a_large_campaign_does_not_stand_before_a_small_one(room: Room, monkeypa
 
 def test_settlements_that_are_overdue_are_told(room: Room) -> None:
     check = checks(room.db, room.clock)
+    room.clock.offset += DAY - room.clock.now() % DAY  # midnight: the other campaign settles at the next one
     room.campaign()
     room.campaign(2, settle_every=DAY)
     room.clock.offset += 3_600  # nobody did anything, so nothing is overdue
